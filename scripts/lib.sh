@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# lib.sh: what the scripts share. It is sourced, not run.
+
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# An ordinary user's PATH often lacks the directories of ip and sysctl, and
+# sudo's lacks the one of go.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
+
+bold='' red='' green='' dim='' plain=''
+if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
+  bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' dim=$'\e[2m' plain=$'\e[0m'
+fi
+
+# say prints a line about what the script does; the commands' own output
+# stays as it is.
+say() { printf '%s\n' "$bold$*$plain"; }
+
+# die ends the script: what failed, and what to type.
+die() {
+  printf '%s: %s\n' "${0##*/}" "$1" >&2
+  shift
+  [[ $# -eq 0 ]] || printf '  %s\n' "$@" >&2
+  exit 1
+}
+
+# as_root runs a command as root: through sudo unless we are root already.
+as_root() {
+  if [[ $EUID -eq 0 ]]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "this needs root, and there is no sudo: $*" "su -c '$0'"
+  fi
+}
+
+# rows prints the rows of one of the tables beside this file, without
+# their comments.
+rows() { grep -v '^#' "$repo/scripts/$1.tsv"; }
+
+# install_for KIND... installs what the scripts of that kind need and this
+# machine lacks: packages.tsv names it.
+install_for() {
+  local need kind apt dnf pacman apk missing=() packages=()
+  local -A column=()
+  while IFS=$'\t' read -r need kind apt dnf pacman apk; do
+    [[ " $* " == *" $kind "* ]] || continue
+    command -v "$need" >/dev/null && continue
+    missing+=("$need")
+    column[apt-get]+="$apt " column[dnf]+="$dnf "
+    column[pacman]+="$pacman " column[apk]+="$apk "
+  done < <(rows packages)
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  if ! command -v apt-get >/dev/null; then
+    die "missing: ${missing[*]}" "install one of these, and try again:" \
+      "dnf install ${column[dnf]}" "pacman -S ${column[pacman]}" \
+      "apk add ${column[apk]}"
+  fi
+  read -ra packages < <(tr ' ' '\n' <<<"${column[apt-get]}" | sort -u |
+    tr '\n' ' ')
+  say "installing ${packages[*]} (for ${missing[*]})"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
+  for need in "${missing[@]}"; do
+    command -v "$need" >/dev/null ||
+      die "$need is still missing after installing ${packages[*]}"
+  done
+}

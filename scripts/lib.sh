@@ -7,8 +7,10 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # sudo's lacks the one of go.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
 
+# shellcheck disable=SC2034 # used by the scripts that source this file
 bold='' red='' green='' dim='' plain=''
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
+  # shellcheck disable=SC2034
   bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' dim=$'\e[2m' plain=$'\e[0m'
 fi
 
@@ -48,7 +50,7 @@ install_for() {
     [[ " $* " == *" $kind "* ]] || continue
     command -v "$need" >/dev/null && continue
     missing+=("$need")
-    column[apt-get]+="$apt " column[dnf]+="$dnf "
+    column[apt]+="$apt " column[dnf]+="$dnf "
     column[pacman]+="$pacman " column[apk]+="$apk "
   done < <(rows packages)
   [[ ${#missing[@]} -gt 0 ]] || return 0
@@ -57,7 +59,7 @@ install_for() {
       "dnf install ${column[dnf]}" "pacman -S ${column[pacman]}" \
       "apk add ${column[apk]}"
   fi
-  read -ra packages < <(tr ' ' '\n' <<<"${column[apt-get]}" | sort -u |
+  read -ra packages < <(tr ' ' '\n' <<<"${column[apt]}" | sort -u |
     tr '\n' ' ')
   say "installing ${packages[*]} (for ${missing[*]})"
   as_root apt-get update -qq

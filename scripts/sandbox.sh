@@ -43,10 +43,17 @@ build_tree() {
       [[ -e $1$lib ]] || cp -L --parents "$lib" "$1"
     done
   done
+  mkdir -p "$1"/lib/sandbox/{bin,dev/{pts,shm,mqueue}}
   for tool in $(busybox --list); do
+    ln -s /bin/busybox "$1/lib/sandbox/bin/$tool"
     [[ -e $1/bin/$tool || -e $1/sbin/$tool ]] ||
       ln -s busybox "$1/bin/$tool"
   done
+  ln -s /proc/self/fd "$1/lib/sandbox/dev/fd"
+  ln -s fd/0 "$1/lib/sandbox/dev/stdin"
+  ln -s fd/1 "$1/lib/sandbox/dev/stdout"
+  ln -s fd/2 "$1/lib/sandbox/dev/stderr"
+  cp "$repo/scripts/dev/sandbox-init.sh" "$1/init"
 
   # The kernel runs /sbin/modprobe when something asks for a module.
   ln -sf ../bin/busybox "$1/sbin/modprobe"
@@ -60,7 +67,6 @@ build_tree() {
     (cd "$kernel" && xargs cp --parents -t "$modules_to")
 
   cp -rL --parents /etc/os-release /lib/terminfo "$1"
-  cp "$repo/scripts/dev/sandbox-init.sh" "$1/init"
   echo sandbox >"$1/etc/hostname"
   echo '127.0.0.1 localhost sandbox' >"$1/etc/hosts"
   echo "PS1='\u@\h:\w\\$ '" >"$1/etc/bash.bashrc"
@@ -69,8 +75,21 @@ root:x:0:0:root:/root:/bin/bash
 learner:x:1000:1000:learner:/home/learner:/bin/bash
 nobody:x:65534:65534:nobody:/nonexistent:/bin/false
 END
-  printf '%s\n' root:x:0: tty:x:5: learner:x:1000: nogroup:x:65534: \
-    >"$1/etc/group"
+  cat >"$1/etc/group" <<'END'
+root:x:0:
+tty:x:5:
+learner:x:1000:
+nogroup:x:65534:
+END
+  cat >"$1/etc/fstab" <<'END'
+proc    /proc          proc    nosuid,nodev,noexec
+sysfs   /sys           sysfs   nosuid,nodev,noexec
+cgroup2 /sys/fs/cgroup cgroup2 nosuid,nodev,noexec,nsdelegate
+devpts  /dev/pts       devpts  nosuid,noexec,gid=5,mode=620,ptmxmode=666
+tmpfs   /dev/shm       tmpfs   nosuid,nodev,mode=1777
+mqueue  /dev/mqueue    mqueue  nosuid,nodev,noexec
+tmpfs   /run           tmpfs   nosuid,nodev,mode=755
+END
 }
 
 user=root mem=512M extra=()
@@ -131,14 +150,15 @@ terminal=''
 if [[ -t 0 && -t 1 ]]; then
   terminal=$(tty)
 fi
+[[ $# -gt 0 ]] || set -- bash
+quote="'\\''"
 cat >"$scratch/job" <<END
 user=$user
-directory=$(printf %q "$repo")
-terminal=$(printf %q "${TERM:-dumb}")
+directory=${repo@Q}
+TERM=${TERM:-dumb}
 size='${terminal:+$(stty size)}'
-command=($([[ $# -eq 0 ]] || printf '%q ' "$@"))
+set -- $(printf "'%s' " "${@//\'/$quote}")
 END
-[[ $# -gt 0 ]] || echo 'command=(bash)' >>"$scratch/job"
 for part in bin scripts rootfs; do
   [[ ! -e $repo/$part ]] || extra+=("$repo/$part")
 done

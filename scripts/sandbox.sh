@@ -31,6 +31,11 @@ tools="awk basename bash base64 busybox cat chgrp chmod chown chroot comm cp
 modules="bridge dummy iptable_filter iptable_nat ipv6 overlay tun veth
   xt_MASQUERADE xt_conntrack xt_tcpudp"
 
+# broken ends the script with a status that no command is likely to have.
+broken() {
+  (die "$@") || exit 125
+}
+
 # build_tree DIR puts the machine's own files there.
 build_tree() {
   local tool lib module kernel modules_to
@@ -43,6 +48,9 @@ build_tree() {
       [[ -e $1$lib ]] || cp -L --parents "$lib" "$1"
     done
   done
+  # ps aux fails on this kernel's /proc/cpuinfo, where procps looks for two
+  # kinds of cores: an empty file does.
+  sed -i s:/proc/cpuinfo:/dev/././null: "$1"/lib/*/libproc2.so*
   mkdir -p "$1"/lib/sandbox/{bin,dev/{pts,shm,mqueue}}
   for tool in $(busybox --list); do
     ln -s /bin/busybox "$1/lib/sandbox/bin/$tool"
@@ -208,9 +216,9 @@ vm=$!
 exec {from_vm}<&"${machine[0]}" {to_vm}>&"${machine[1]}" \
   {out}>&- {err}>&-
 
-if ! read -r -t 30 -u "$from_vm" answer || [[ $answer != started ]]; then
-  (die "the machine did not start" "$(tail -n 20 "$scratch/log")") || exit 125
-fi
+# A trap waits for the end of read, but not of wait.
+timeout 30 sh -c 'read -r answer && [ "$answer" = started ]' <&"$from_vm" &
+wait $! || broken "the machine did not start" "$(tail -n 20 "$scratch/log")"
 rm "$scratch/disk"
 if [[ -n $terminal ]]; then
   trap 'stty size <"$terminal" >&"$to_vm"' WINCH
@@ -221,9 +229,9 @@ else
   feeder=$!
   disown
 fi
-read -r -u "$from_vm" status || status=125
-exec {to_vm}>&-
-[[ -n $terminal ]] || wait "$out_cat" "$err_cat" || true
-wait "$vm" || true
+while kill -0 "$vm" 2>/dev/null; do wait "$vm" || true; done
 vm=''
+[[ -n $terminal ]] || wait "$out_cat" "$err_cat" || true
+read -r -u "$from_vm" status ||
+  broken "the machine stopped early" "$(tail -n 20 "$scratch/log")"
 exit "$status"

@@ -70,3 +70,60 @@ install_for() {
       die "$need is still missing after installing ${packages[*]}"
   done
 }
+
+# as_user runs a command as the one who called sudo, so that what it makes
+# does not belong to root; without sudo as ourselves.
+as_user() {
+  if [[ $EUID -eq 0 && -n ${SUDO_USER:-} ]]; then
+    sudo -H -u "$SUDO_USER" env PATH="$PATH" "$@"
+  else
+    "$@"
+  fi
+}
+
+# need_go ends the script where there is no Go that can build the lessons.
+need_go() {
+  local least have
+  least=$(sed -n 's/^go //p' "$repo/go.mod")
+  command -v go >/dev/null ||
+    die "there is no go on this machine" \
+      "install Go $least or newer: https://go.dev/doc/install"
+  have=$(go env GOVERSION)
+  [[ $(printf '%s\n' "$least" "${have#go}" | sort -V | head -n 1) == "$least" ]] ||
+    die "$have is too old: go.mod says $least" \
+      "install a newer Go: https://go.dev/doc/install"
+}
+
+# build_lessons builds bin/01-pid to bin/08-cgroups. Without cgo, so that
+# they run in any root filesystem and on any distribution.
+build_lessons() {
+  need_go
+  say "building the lessons into bin/"
+  (cd "$repo" && as_user env CGO_ENABLED=0 go build -o bin/ ./0*)
+}
+
+# need_mqueue makes the directory in which lessons from 04 on show POSIX
+# message queues. Where systemd runs, it is there.
+need_mqueue() {
+  [[ ! -d /dev/mqueue ]] || return 0
+  say "making the directory /dev/mqueue"
+  as_root mkdir -p /dev/mqueue
+}
+
+# launcher NN-name sets the array launch to what starts that lesson here:
+# 01 to 05 need root, 08 the right to make a cgroup.
+launcher() {
+  launch=("$repo/bin/$1")
+  [[ $EUID -ne 0 ]] || return 0
+  case $1 in
+  0[1-5]-*) launch=(sudo "${launch[@]}") ;;
+  08-*)
+    if systemctl --user --quiet is-active default.target 2>/dev/null &&
+      [[ $(stat -f -c %T /sys/fs/cgroup) == cgroup2fs ]]; then
+      launch=(systemd-run --user --scope --quiet -p Delegate=yes "${launch[@]}")
+    else
+      launch=(sudo "${launch[@]}")
+    fi
+    ;;
+  esac
+}

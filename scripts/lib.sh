@@ -41,6 +41,30 @@ as_root() {
 # their comments.
 rows() { grep -v '^#' "$repo/scripts/$1.tsv"; }
 
+# static_busybox prints the path of a busybox that is one file: a dynamic one
+# needs libraries that a new root does not have. It asks the kernel, which
+# lists a library that a program has mapped like any other file.
+static_busybox() {
+  local candidate maps
+  while read -r candidate; do
+    maps=$("$candidate" cat /proc/self/maps 2>/dev/null) || continue
+    if [[ -n $maps && $maps != *.so* ]]; then
+      printf '%s\n' "$candidate"
+      return 0
+    fi
+  done < <(type -ap busybox busybox.static)
+  return 1
+}
+
+# have tells if this machine has what a row of packages.tsv needs.
+have() {
+  if [[ $1 == busybox ]]; then
+    static_busybox >/dev/null
+  else
+    command -v "$1" >/dev/null
+  fi
+}
+
 # install_for KIND... installs what the scripts of that kind need and this
 # machine lacks: packages.tsv names it.
 install_for() {
@@ -48,7 +72,7 @@ install_for() {
   local -A column=()
   while IFS=$'\t' read -r need kind apt dnf pacman apk; do
     [[ " $* " == *" $kind "* ]] || continue
-    command -v "$need" >/dev/null && continue
+    have "$need" && continue
     missing+=("$need")
     column[apt]+="$apt " column[dnf]+="$dnf "
     column[pacman]+="$pacman " column[apk]+="$apk "
@@ -59,14 +83,13 @@ install_for() {
       "dnf install ${column[dnf]}" "pacman -S ${column[pacman]}" \
       "apk add ${column[apk]}"
   fi
-  read -ra packages < <(tr ' ' '\n' <<<"${column[apt]}" | sort -u |
-    tr '\n' ' ')
+  mapfile -t packages < <(tr ' ' '\n' <<<"${column[apt]}" | sort -u | grep .)
   say "installing ${packages[*]} (for ${missing[*]})"
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
   for need in "${missing[@]}"; do
-    command -v "$need" >/dev/null ||
+    have "$need" ||
       die "$need is still missing after installing ${packages[*]}"
   done
 }

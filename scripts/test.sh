@@ -101,7 +101,7 @@ check shellcheck shell_linted
 # Built once, run many times: by root without a Go of its own, and where
 # there is no Go at all.
 build_lessons
-as_user "$repo/scripts/rootfs.sh"
+need_rootfs
 CGO_ENABLED=0 go test -c -o "$out/" ./...
 cp -r bin "$out/bin"
 chmod -R go+rX "$out"

@@ -70,7 +70,7 @@ finish() {
 
 install_for tour
 build_lessons
-as_user "$repo/scripts/rootfs.sh"
+need_rootfs
 need_mqueue
 cd "$repo"
 host=$(hostname)

@@ -41,6 +41,30 @@ as_root() {
 # their comments.
 rows() { grep -v '^#' "$repo/scripts/$1.tsv"; }
 
+# static_busybox prints the path of a busybox that is one file: a dynamic one
+# needs libraries that a new root does not have. It asks the kernel, which
+# lists a library that a program has mapped like any other file.
+static_busybox() {
+  local candidate maps
+  while read -r candidate; do
+    maps=$("$candidate" cat /proc/self/maps 2>/dev/null) || continue
+    if [[ -n $maps && $maps != *.so* ]]; then
+      printf '%s\n' "$candidate"
+      return 0
+    fi
+  done < <(type -ap busybox busybox.static)
+  return 1
+}
+
+# have tells if this machine has what a row of packages.tsv needs.
+have() {
+  if [[ $1 == busybox ]]; then
+    static_busybox >/dev/null
+  else
+    command -v "$1" >/dev/null
+  fi
+}
+
 # install_for KIND... installs what the scripts of that kind need and this
 # machine lacks: packages.tsv names it.
 install_for() {
@@ -48,7 +72,7 @@ install_for() {
   local -A column=()
   while IFS=$'\t' read -r need kind apt dnf pacman apk; do
     [[ " $* " == *" $kind "* ]] || continue
-    command -v "$need" >/dev/null && continue
+    have "$need" && continue
     missing+=("$need")
     column[apt]+="$apt " column[dnf]+="$dnf "
     column[pacman]+="$pacman " column[apk]+="$apk "
@@ -59,14 +83,75 @@ install_for() {
       "dnf install ${column[dnf]}" "pacman -S ${column[pacman]}" \
       "apk add ${column[apk]}"
   fi
-  read -ra packages < <(tr ' ' '\n' <<<"${column[apt]}" | sort -u |
-    tr '\n' ' ')
+  mapfile -t packages < <(tr ' ' '\n' <<<"${column[apt]}" | sort -u | grep .)
   say "installing ${packages[*]} (for ${missing[*]})"
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
   for need in "${missing[@]}"; do
-    command -v "$need" >/dev/null ||
+    have "$need" ||
       die "$need is still missing after installing ${packages[*]}"
   done
+}
+
+# as_user runs a command as the one who called sudo, so that what it makes
+# does not belong to root; without sudo as ourselves.
+as_user() {
+  if [[ $EUID -eq 0 && -n ${SUDO_USER:-} ]]; then
+    sudo -H -u "$SUDO_USER" env PATH="$PATH" "$@"
+  else
+    "$@"
+  fi
+}
+
+# need_go ends the script where there is no Go that can build the lessons.
+need_go() {
+  local least have
+  least=$(sed -n 's/^go //p' "$repo/go.mod")
+  command -v go >/dev/null ||
+    die "there is no go on this machine" \
+      "install Go $least or newer: https://go.dev/doc/install"
+  have=$(go env GOVERSION)
+  [[ $(printf '%s\n' "$least" "${have#go}" | sort -V | head -n 1) == "$least" ]] ||
+    die "$have is too old: go.mod says $least" \
+      "install a newer Go: https://go.dev/doc/install"
+}
+
+# build_lessons builds bin/01-pid to bin/08-cgroups. Without cgo, so that
+# they run in any root filesystem and on any distribution.
+build_lessons() {
+  need_go
+  say "building the lessons into bin/"
+  (cd "$repo" && as_user env CGO_ENABLED=0 go build -o bin/ ./0*)
+}
+
+# need_rootfs makes rootfs/ for lessons 07 and 08, unless there is one.
+need_rootfs() {
+  [[ -d $repo/rootfs ]] || as_user "$repo/scripts/rootfs.sh"
+}
+
+# need_mqueue makes the directory in which lessons from 04 on show POSIX
+# message queues. Where systemd runs, it is there.
+need_mqueue() {
+  [[ ! -d /dev/mqueue ]] || return 0
+  say "making the directory /dev/mqueue"
+  as_root mkdir -p /dev/mqueue
+}
+
+# launcher NN-name sets the array launch to what starts that lesson here:
+# 01 to 05 need root, 08 the right to make a cgroup.
+launcher() {
+  launch=("$repo/bin/$1")
+  [[ $EUID -ne 0 ]] || return 0
+  case $1 in
+  0[1-5]-*) launch=(sudo "${launch[@]}") ;;
+  08-*)
+    if systemctl --user --quiet is-active default.target 2>/dev/null &&
+      [[ $(stat -f -c %T /sys/fs/cgroup) == cgroup2fs ]]; then
+      launch=(systemd-run --user --scope --quiet -p Delegate=yes "${launch[@]}")
+    else
+      launch=(sudo "${launch[@]}")
+    fi
+    ;;
+  esac
 }

@@ -1,0 +1,205 @@
+//go:build linux
+
+/*
+08-cgroups runs a command in a container: in a root filesystem, namespaces
+and a cgroup of its own.
+
+Usage:
+
+	08-cgroups [-memory SIZE] [-pids N] [-cpus N] [-rootfs DIR]
+	           [-net=veth|lo] [-hostname NAME] [command [argument ...]]
+
+Without a command it runs /bin/sh. It needs the right to make a cgroup, which
+root has, and a user has in a scope that is delegated:
+systemd-run --user --scope -p Delegate=yes 08-cgroups
+
+New here: the command is born in a cgroup with limits on memory, processes
+and CPU time, and CLONE_NEWCGROUP makes that cgroup the root of what it sees.
+
+See cgroups(7) and cgroup_namespaces(7).
+*/
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const example = "sudo bin/08-cgroups -memory 32M -pids 20 sh"
+
+// childOf marks the second half of this program in its argument 0.
+const childOf = "child of "
+
+// main is one of two halves: the parent, on the host, or the child, which
+// the parent starts as the first process of the new namespaces.
+func main() {
+	path, isChild := strings.CutPrefix(os.Args[0], childOf)
+	name := filepath.Base(path)
+	log.SetFlags(0)
+	log.SetPrefix(name + ": ")
+	opt := parse(name)
+	if isChild {
+		child(opt)
+	}
+	status, err := parent(opt)
+	if err != nil {
+		fail(failed, err)
+	}
+	os.Exit(status)
+}
+
+// options are what the command line asks for.
+type options struct {
+	// command and its arguments; none for a shell
+	command []string
+
+	// hostname, 1 to 64 bytes
+	hostname hostname
+
+	// net is veth, or lo for no connection to the host
+	net network
+
+	// rootfs is the directory that becomes /
+	rootfs string
+
+	// limits that hold for all processes of the container together
+	limits limits
+}
+
+// parse reads the command line, which is the same for both halves.
+func parse(name string) options {
+	var opt options
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+
+	opt.hostname = "lesson-08"
+	flags.Var(&opt.hostname, "hostname", "`name` of the host inside")
+	opt.net = cable
+	flags.Var(&opt.net, "net", "`veth` to the host, or lo for loopback only")
+	flags.StringVar(&opt.rootfs, "rootfs", "rootfs", "`directory` that becomes /")
+	opt.limits = limits{memory: "67108864", pids: "64", cpus: "50000"}
+	flags.Func("memory", "most memory, in `bytes` or with K, M, G; max for "+
+		"no limit (default 64M)", opt.limits.setMemory)
+	flags.Func("pids", "most `processes`, threads too (default 64)",
+		opt.limits.setPids)
+	flags.Func("cpus", "most `CPUs`' worth of time (default 0.5)",
+		opt.limits.setCPUs)
+
+	flags.SetOutput(io.Discard) // usage prints what Parse has to say
+	if err := flags.Parse(os.Args[1:]); err != nil {
+		usage(flags, err)
+	}
+	opt.command = flags.Args()
+	return opt
+}
+
+// usage answers -h, or a command line with a fault. It does not return.
+func usage(flags *flag.FlagSet, err error) {
+	out, status := os.Stdout, 0
+	if !errors.Is(err, flag.ErrHelp) {
+		log.Print(err)
+		out, status = os.Stderr, 2
+	}
+	fmt.Fprintf(out, "Usage: %s [flags] [command [argument ...]]\n", flags.Name())
+	flags.SetOutput(out)
+	flags.PrintDefaults()
+	fmt.Fprintf(out, "Example: %s\n", example)
+	os.Exit(status)
+}
+
+// parent starts this program again, as the child, waits for it, and returns
+// the exit status of the command that the child has become.
+func parent(opt options) (int, error) {
+	signals := catch()
+
+	// The kernel sends Pdeathsig when the thread that started the child
+	// ends. Stay on one thread, or the child dies at a random moment.
+	runtime.LockOSThread()
+
+	if err := checkRootfs(opt.rootfs); err != nil {
+		return failed, err
+	}
+
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = append([]string{childOf + os.Args[0]}, os.Args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+
+	// Should the parent be killed, the child must not stay. Not SIGTERM:
+	// process 1 of a namespace gets no signal that it does not handle.
+	attr := &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	cmd.SysProcAttr = attr
+
+	attr.Cloneflags |= unix.CLONE_NEWPID
+	attr.Cloneflags |= unix.CLONE_NEWNS
+	attr.Cloneflags |= unix.CLONE_NEWUTS
+	attr.Cloneflags |= unix.CLONE_NEWIPC
+	attr.Cloneflags |= unix.CLONE_NEWNET
+	attr.Cloneflags |= unix.CLONE_NEWUSER
+
+	if err := mapRoot(attr); err != nil {
+		return failed, err
+	}
+	ready, err := readyPipe(cmd)
+	if err != nil {
+		return failed, err
+	}
+
+	cg, err := newCgroup(opt.limits)
+	if err != nil {
+		return failed, err
+	}
+	defer cg.remove()
+	if err := cg.enter(attr); err != nil {
+		return failed, err
+	}
+
+	if err := cmd.Start(); err != nil {
+		return failed, fmt.Errorf("clone the child: %w%s", err, hint(err))
+	}
+	go supervise(cmd.Process, signals)
+
+	cg.leave()
+
+	address, err := connect(cmd.Process.Pid, opt.net)
+	address, err = orLoopback(address, err)
+	if err == nil {
+		_, err = ready.WriteString(address)
+	}
+	ready.Close() // the child goes on, or ends if it has read nothing
+	if err != nil {
+		wait(cmd)
+		return failed, err
+	}
+
+	return wait(cmd)
+}
+
+// child sets up the new namespaces from within, a line for each step, and
+// then becomes the command.
+func child(opt options) {
+	must(hideCgroups())
+	must(makePrivate())
+	must(enterRoot(opt.rootfs))
+	must(mountProc())
+	must(protectProc())
+	must(furnish())
+	must(showCgroup())
+	must(setHostname(opt.hostname))
+	must(mountMqueue())
+	must(joinNetwork())
+	must(noNewPrivs())
+	must(leaveOldRoot())
+	must(bareEnvironment())
+	must(closeInherited())
+	execute(opt.command)
+}

@@ -1,0 +1,614 @@
+// Package scripttest holds the tests of the scripts in scripts/.
+package scripttest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	rootfsMark = ".made-by-rootfs.sh"
+	alpineName = "alpine-minirootfs-3.20.3-"
+	nobody     = 65534
+)
+
+// otherKind is what a mark says that no run asks for: the script replaces it.
+const otherKind = "of-another-kind"
+
+// rootfsCmd is a run of scripts/rootfs.sh: it starts in an empty directory
+// of its own, which is all that it may write in.
+type rootfsCmd struct {
+	*exec.Cmd
+	out bytes.Buffer
+}
+
+// newRootfsCmd prepares a run. WaitDelay fails the run if a process that it
+// started outlives it: that process would hold the output open.
+func newRootfsCmd(t *testing.T, args ...string) *rootfsCmd {
+	t.Helper()
+	script, err := filepath.Abs("../../scripts/rootfs.sh")
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	c := &rootfsCmd{Cmd: exec.CommandContext(ctx, script, args...)}
+	c.WaitDelay = 5 * time.Second
+	c.Dir = t.TempDir()
+	for _, v := range os.Environ() {
+		// Behind sudo the script gives the files away, which one test is about.
+		if !strings.HasPrefix(v, "SUDO_") {
+			c.Env = append(c.Env, v)
+		}
+	}
+	c.Stdout, c.Stderr = &c.out, &c.out
+	// Where a test sends a signal to the group, as Ctrl-C does.
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return c
+}
+
+// in moves the run to the directory dir.
+func (c *rootfsCmd) in(dir string) *rootfsCmd {
+	c.Dir = dir
+	return c
+}
+
+// path sets the run's PATH.
+func (c *rootfsCmd) path(dir string) *rootfsCmd {
+	c.Env = append(c.Env, "PATH="+dir)
+	return c
+}
+
+// asOrdinaryUser makes its directory a repository of an ordinary user, since
+// ours may be out of such a user's reach, and runs the script there as one.
+func (c *rootfsCmd) asOrdinaryUser(t *testing.T) *rootfsCmd {
+	t.Helper()
+	require.NoError(t, exec.Command("cp", "-r", "../../scripts", c.Dir).Run())
+	c.Path = filepath.Join(c.Dir, "scripts", "rootfs.sh")
+	if os.Geteuid() == 0 {
+		// Go makes a test's directories for root alone.
+		require.NoError(t, os.Chmod(filepath.Dir(c.Dir), 0o755))
+		require.NoError(t, os.Chown(c.Dir, nobody, nobody))
+		c.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	}
+	return c
+}
+
+// status runs it and returns its exit status, -1 for a signal.
+func (c *rootfsCmd) status(t *testing.T) int {
+	t.Helper()
+	err := c.Run()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		require.NoError(t, err, "%s", &c.out)
+	}
+	return c.ProcessState.ExitCode()
+}
+
+// succeeds and fails are the two ways a run ends in most tests.
+func (c *rootfsCmd) succeeds(t *testing.T) *rootfsCmd {
+	t.Helper()
+	require.Equal(t, 0, c.status(t), "%s", &c.out)
+	return c
+}
+
+func (c *rootfsCmd) fails(t *testing.T, message ...string) {
+	t.Helper()
+	assert.Equal(t, 1, c.status(t), "%s", &c.out)
+	for _, m := range message {
+		assert.Contains(t, c.out.String(), m)
+	}
+}
+
+// alpineArchive returns the path of Alpine's archive for this machine.
+func alpineArchive(t *testing.T) string {
+	t.Helper()
+	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}
+	name := alpineName + machine[runtime.GOARCH] + ".tar.gz"
+	path, err := filepath.Abs(filepath.Join("../../../shared", name))
+	require.NoError(t, err)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("Alpine's archive is not here to test with: %v", err)
+	}
+	return path
+}
+
+// fakes returns a PATH that finds these shell scripts before anything else in
+// path. They get a new directory: in one of pathWithout's, a file written
+// under the name of a link would be the machine's own command.
+func fakes(t *testing.T, path string, scripts map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range scripts {
+		script := []byte("#!/bin/sh\n" + text)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), script, 0o755))
+	}
+	return dir + ":" + path
+}
+
+// pathWithout returns a PATH that lacks some commands: a directory with links
+// to all others.
+func pathWithout(t *testing.T, path string, commands ...string) string {
+	t.Helper()
+	box := t.TempDir()
+	done := map[string]bool{}
+	for _, c := range commands {
+		done[c] = true
+	}
+	for _, dir := range filepath.SplitList(path) {
+		tools, err := filepath.Glob(filepath.Join(dir, "*"))
+		require.NoError(t, err)
+		for _, tool := range tools {
+			if name := filepath.Base(tool); !done[name] {
+				done[name] = true
+				require.NoError(t, os.Symlink(tool, filepath.Join(box, name)))
+			}
+		}
+	}
+	return box
+}
+
+// snapshot notes of every file below dir what would differ if it had been
+// written or made anew.
+func snapshot(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	require.NoError(t, filepath.WalkDir(dir,
+		func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			st := info.Sys().(*syscall.Stat_t)
+			files[path] = fmt.Sprint(st.Ino, st.Mode, st.Uid, st.Gid, st.Size,
+				st.Mtim, st.Ctim)
+			return nil
+		}))
+	require.NotEmpty(t, files)
+	return files
+}
+
+// assertUntouched compares dir with a snapshot of it.
+func assertUntouched(t *testing.T, before map[string]string, dir string) {
+	t.Helper()
+	after := snapshot(t, dir)
+	for path, was := range before {
+		assert.Equal(t, was, after[path], path)
+		delete(after, path)
+	}
+	assert.Empty(t, after, "new files")
+}
+
+// names lists the directory dir.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	all := []string{}
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
+}
+
+// writeFile writes a file and the directories above it.
+func writeFile(t *testing.T, text string, path ...string) {
+	t.Helper()
+	file := filepath.Join(path...)
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+}
+
+// inRoot runs a shell command in the root filesystem dir, in namespaces of
+// its own and without the caller's environment, and returns what it printed.
+func inRoot(t *testing.T, dir, command string) string {
+	t.Helper()
+	cmd := exec.Command("unshare", "--map-root-user", "--fork", "--pid",
+		"--kill-child", "--mount", "--uts", "--net", "--root", dir,
+		"/bin/sh", "-c", command)
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s", &stderr)
+	return string(out)
+}
+
+func TestRootfsBusybox(t *testing.T) {
+	t.Parallel()
+	c := newRootfsCmd(t, "a new/root fs")
+	require.NoError(t, os.Mkdir(filepath.Join(c.Dir, "a new"), 0o755))
+	c.succeeds(t)
+	assert.Equal(t, []string{"root fs"}, names(t, filepath.Join(c.Dir, "a new")))
+	root := filepath.Join(c.Dir, "a new", "root fs")
+
+	applets := strings.Fields(inRoot(t, root, "busybox --list"))
+	require.Greater(t, len(applets), 100)
+	for _, a := range applets {
+		if a != "busybox" {
+			target, err := os.Readlink(filepath.Join(root, "bin", a))
+			require.NoError(t, err)
+			assert.Equal(t, "busybox", target)
+		}
+	}
+	for _, d := range []string{"proc", "sys", "dev", "tmp", "etc", "root"} {
+		assert.DirExists(t, filepath.Join(root, d))
+	}
+	require.NoError(t, filepath.WalkDir(root,
+		func(path string, d fs.DirEntry, err error) error {
+			assert.Zero(t, d.Type()&(fs.ModeDevice|fs.ModeNamedPipe), path)
+			return err
+		}))
+
+	for _, tt := range []struct{ command, want string }{
+		{"id -un; id -gn", "root\nroot\n"},
+		{"cd ~root; pwd", "/root\n"},
+		{"hostname box; hostname", "box\n"},
+		{"mount -t proc proc /proc; ps -o pid,args | head -n 2",
+			"PID   COMMAND\n    1 /bin/sh -c mount -t proc proc /proc; " +
+				"ps -o pid,args | head -n 2\n"},
+		{"ip link set lo up; httpd -p 127.0.0.1:80 -h /etc; " +
+			"wget -q -O - http://localhost/group", "root:x:0:\nnogroup:x:65534:\n"},
+		{"/sbin/ip -o link | wc -l; /usr/bin/env echo hi", "1\nhi\n"},
+	} {
+		assert.Equal(t, tt.want, inRoot(t, root, tt.command), tt.command)
+	}
+}
+
+func TestRootfsAlpine(t *testing.T) {
+	t.Parallel()
+	archive := alpineArchive(t)
+	c := newRootfsCmd(t, "--alpine", archive, "alpine root").succeeds(t)
+	assert.Equal(t, []string{"alpine root"}, names(t, c.Dir))
+	root := filepath.Join(c.Dir, "alpine root")
+	assert.Equal(t, "3.20.3\nroot\n",
+		inRoot(t, root, "cat /etc/alpine-release; id -un"))
+
+	// The archive's own modes, whatever the umask.
+	info, err := os.Stat(filepath.Join(root, "tmp"))
+	require.NoError(t, err)
+	assert.Equal(t, fs.ModeDir|fs.ModeSticky|0o777, info.Mode())
+}
+
+// As an ordinary user, with a umask as private as can be, without DIR.
+func TestRootfsAsOrdinaryUser(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"busybox", "alpine"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			c := newRootfsCmd(t).asOrdinaryUser(t)
+			args := []string{"sh", "-c", `umask 077; exec "$@"`, "sh", c.Path}
+			if kind == "alpine" {
+				args = append(args, "--alpine", alpineArchive(t))
+			}
+			c.Path, c.Args = "/bin/sh", args
+			c.succeeds(t)
+			assert.Equal(t, []string{"rootfs", "scripts"}, names(t, c.Dir))
+			root := filepath.Join(c.Dir, "rootfs")
+			assert.Equal(t, "hi\n", inRoot(t, root, "echo hi | cat"))
+			info, err := os.Stat(filepath.Join(root, "etc"))
+			require.NoError(t, err)
+			assert.Equal(t, fs.ModeDir|0o755, info.Mode())
+		})
+	}
+}
+
+// Behind sudo the files are the caller's, as root in lessons 07 and 08 is.
+func TestRootfsBehindSudo(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file to another user")
+	}
+	c := newRootfsCmd(t, "new")
+	c.Env = append(c.Env, "SUDO_UID=4711", "SUDO_GID=4712")
+	c.succeeds(t)
+	require.NoError(t, filepath.WalkDir(filepath.Join(c.Dir, "new"),
+		func(path string, d fs.DirEntry, err error) error {
+			require.NoError(t, err)
+			info, err := d.Info()
+			require.NoError(t, err)
+			st := info.Sys().(*syscall.Stat_t)
+			assert.Equal(t, [2]uint32{4711, 4712}, [2]uint32{st.Uid, st.Gid}, path)
+			return nil
+		}))
+}
+
+func TestRootfsAgainCostsNothing(t *testing.T) {
+	t.Parallel()
+	dir := newRootfsCmd(t, "new").succeeds(t).Dir
+	before := snapshot(t, dir)
+	again := newRootfsCmd(t, "new").in(dir).succeeds(t)
+	assert.Contains(t, again.out.String(), "is there already: busybox")
+	assertUntouched(t, before, dir)
+}
+
+// What somebody removed inside is made again, although the mark is there.
+func TestRootfsMendsDamage(t *testing.T) {
+	t.Parallel()
+	dir := newRootfsCmd(t, "new").succeeds(t).Dir
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "new", "bin")))
+	newRootfsCmd(t, "new").in(dir).succeeds(t)
+	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(dir, "new"), "echo hi"))
+}
+
+func TestRootfsReplacesTheOtherKind(t *testing.T) {
+	t.Parallel()
+	c := newRootfsCmd(t, "new")
+	writeFile(t, otherKind, c.Dir, "new", rootfsMark)
+	writeFile(t, "", c.Dir, "new", "old")
+	c.succeeds(t)
+	assert.Contains(t, c.out.String(), otherKind)
+	assert.Equal(t, []string{"new"}, names(t, c.Dir))
+	assert.NoFileExists(t, filepath.Join(c.Dir, "new", "old"))
+	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(c.Dir, "new"), "echo hi"))
+}
+
+func TestRootfsFillsAnEmptyDirectory(t *testing.T) {
+	t.Parallel()
+	c := newRootfsCmd(t, "new")
+	require.NoError(t, os.Mkdir(filepath.Join(c.Dir, "new"), 0o755))
+	c.succeeds(t)
+	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(c.Dir, "new"), "echo hi"))
+}
+
+func TestRootfsRefusesWhatItDidNotMake(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"mine/notes", "mine/.hidden", "mine"} {
+		c := newRootfsCmd(t, "mine")
+		writeFile(t, "precious", c.Dir, file)
+		before := snapshot(t, c.Dir)
+		c.fails(t, "mine", "rootfs.sh DIR")
+		assertUntouched(t, before, c.Dir)
+	}
+	c := newRootfsCmd(t, "no/such")
+	c.fails(t, "mkdir -p '"+c.Dir+"/no'")
+	assert.Empty(t, names(t, c.Dir))
+}
+
+// An ordinary user could remove only half of what root left in a root.
+func TestRootfsRefusesFilesOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make files of two users")
+	}
+	c := newRootfsCmd(t, "new").asOrdinaryUser(t)
+	writeFile(t, otherKind, c.Dir, "new", rootfsMark)
+	writeFile(t, "", c.Dir, "new", "of-root", "file")
+	require.NoError(t, os.Chown(filepath.Join(c.Dir, "new"), nobody, nobody))
+	before := snapshot(t, c.Dir)
+	c.fails(t, "another user", "sudo rm -r '"+c.Dir+"/new'")
+	assertUntouched(t, before, c.Dir)
+}
+
+func TestRootfsRefusesWhileAProcessIsInIt(t *testing.T) {
+	t.Parallel()
+	dir := newRootfsCmd(t, "new").succeeds(t).Dir
+	root := filepath.Join(dir, "new")
+	writeFile(t, otherKind, root, rootfsMark)
+
+	container := exec.Command("unshare", "--map-root-user", "--root", root,
+		"/bin/sh", "-c", "echo ready; read end")
+	stdin, err := container.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := container.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, container.Start())
+	ready := make([]byte, len("ready"))
+	_, err = io.ReadFull(stdout, ready)
+	require.NoError(t, err)
+	require.Equal(t, "ready", string(ready))
+
+	before := snapshot(t, dir)
+	newRootfsCmd(t, "new").in(dir).
+		fails(t, fmt.Sprint("is the root of process ", container.Process.Pid))
+	assertUntouched(t, before, dir)
+
+	require.NoError(t, stdin.Close())
+	_ = container.Wait() // its read has failed: so it has ended
+	newRootfsCmd(t, "new").in(dir).succeeds(t)
+}
+
+// Files that are mounted in the old root are not the script's to remove.
+func TestRootfsRefusesWhileSomethingIsMountedInIt(t *testing.T) {
+	t.Parallel()
+	c := newRootfsCmd(t)
+	writeFile(t, "precious", c.Dir, "home", "notes")
+	writeFile(t, otherKind, c.Dir, "the root", rootfsMark)
+	require.NoError(t, os.Mkdir(filepath.Join(c.Dir, "the root", "mnt"), 0o755))
+	before := snapshot(t, c.Dir)
+
+	script := c.Path
+	unshare, err := exec.LookPath("unshare")
+	require.NoError(t, err)
+	c.Path, c.Args = unshare, []string{"unshare", "--map-root-user", "--mount",
+		"sh", "-c", `mount --bind home "the root/mnt" && exec "$1" "the root"`,
+		"sh", script}
+	c.fails(t, "is mounted on "+c.Dir+"/the root/mnt")
+	assertUntouched(t, before, c.Dir)
+}
+
+func TestRootfsRefusesAnotherArchive(t *testing.T) {
+	t.Parallel()
+	for _, there := range []bool{false, true} {
+		c := newRootfsCmd(t, "--alpine", "x.tar.gz", "new")
+		writeFile(t, "not what Alpine published", c.Dir, "x.tar.gz")
+		if there {
+			writeFile(t, otherKind, c.Dir, "new", rootfsMark)
+		}
+		before := snapshot(t, c.Dir)
+		c.fails(t, "x.tar.gz is not Alpine's "+alpineName, "https://")
+		assertUntouched(t, before, c.Dir)
+	}
+	newRootfsCmd(t, "--alpine", "none.tar.gz").
+		fails(t, "cannot read the file none.tar.gz")
+}
+
+func TestRootfsDownloads(t *testing.T) {
+	t.Parallel()
+	// The last argument but one is the file, the last the address.
+	const fake = `while [ $# -gt 2 ]; do shift; done
+echo "from $2"; cp "$ARCHIVE" "$1"`
+	curl := fakes(t, os.Getenv("PATH"), map[string]string{"curl": fake})
+	wget := fakes(t, os.Getenv("PATH"), map[string]string{"wget": fake})
+	for name, path := range map[string]string{
+		"curl": curl, "wget": pathWithout(t, wget, "curl"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			archive := alpineArchive(t)
+			c := newRootfsCmd(t, "--alpine", "new").path(path)
+			c.Env = append(c.Env, "ARCHIVE="+archive)
+			c.succeeds(t)
+			_, machine, _ := strings.Cut(
+				strings.TrimSuffix(filepath.Base(archive), ".tar.gz"), alpineName)
+			assert.Contains(t, c.out.String(), "from https://dl-cdn.alpinelinux.org/"+
+				"alpine/v3.20/releases/"+machine+"/"+filepath.Base(archive)+"\n")
+			assert.Equal(t, []string{"new"}, names(t, c.Dir))
+			assert.Equal(t, "3.20.3\n", inRoot(t, filepath.Join(c.Dir, "new"),
+				"cat /etc/alpine-release"))
+		})
+	}
+}
+
+func TestRootfsDownloadFails(t *testing.T) {
+	t.Parallel()
+	curl := func(script string) string {
+		return fakes(t, os.Getenv("PATH"), map[string]string{"curl": script})
+	}
+	for name, tt := range map[string]struct{ path, message string }{
+		"no network": {curl("echo half >$5; exit 6"), "cannot download https://"},
+		"altered":    {curl("echo altered >$5"), "is not Alpine's"},
+		"no tool": {pathWithout(t, os.Getenv("PATH"), "curl", "wget"),
+			"needs curl or wget"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newRootfsCmd(t, "--alpine", "new").path(tt.path)
+			c.fails(t, tt.message)
+			assert.Empty(t, names(t, c.Dir))
+		})
+	}
+}
+
+func TestRootfsInterrupted(t *testing.T) {
+	t.Parallel()
+	// Half-way through the links, and half-way through a download that would
+	// never end.
+	links := func(kill string) map[string]string {
+		return map[string]string{"ln": `case $* in */bin/ps) ` + kill + ` ;; esac
+exec /bin/ln "$@"`}
+	}
+	download := func(kill string) map[string]string {
+		return map[string]string{"curl": "echo half >$5; " + kill +
+			"; exec sleep 600"}
+	}
+	for _, tt := range []struct {
+		name   string
+		fakes  map[string]string
+		args   []string
+		status int
+	}{
+		{"SIGTERM", links("kill -TERM $PPID"), nil, 143},
+		{"SIGHUP", links("kill -HUP $PPID"), nil, 129},
+		{"Ctrl-C", links("kill -INT 0"), nil, 130},
+		{"download SIGTERM", download("kill -TERM $PPID"),
+			[]string{"--alpine"}, 143},
+		{"download Ctrl-C", download("kill -INT 0"), []string{"--alpine"}, 130},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := newRootfsCmd(t, append(tt.args, "new")...).
+				path(fakes(t, os.Getenv("PATH"), tt.fakes))
+			writeFile(t, otherKind, c.Dir, "new", rootfsMark)
+			before := snapshot(t, filepath.Join(c.Dir, "new"))
+			assert.Equal(t, tt.status, c.status(t), "%s", &c.out)
+			assert.Equal(t, []string{"new"}, names(t, c.Dir))
+			assertUntouched(t, before, filepath.Join(c.Dir, "new"))
+		})
+	}
+}
+
+// Nothing can be done at SIGKILL; the next run does it.
+func TestRootfsAfterSIGKILL(t *testing.T) {
+	t.Parallel()
+	killed := newRootfsCmd(t, "new").path(fakes(t, os.Getenv("PATH"), map[string]string{
+		"ln": `case $* in */bin/ps) kill -KILL $PPID ;; esac; exec /bin/ln "$@"`}))
+	require.Equal(t, -1, killed.status(t), "%s", &killed.out)
+	assert.NoDirExists(t, filepath.Join(killed.Dir, "new"))
+	require.NotEmpty(t, names(t, killed.Dir), "it was killed too early")
+
+	newRootfsCmd(t, "new").in(killed.Dir).succeeds(t)
+	assert.Equal(t, []string{"new"}, names(t, killed.Dir))
+}
+
+func TestRootfsTwoAtOnce(t *testing.T) {
+	t.Parallel()
+	one := newRootfsCmd(t, "new")
+	two := newRootfsCmd(t, "new").in(one.Dir)
+	require.NoError(t, one.Start())
+	require.NoError(t, two.Start())
+	assert.NoError(t, one.Wait(), "%s", &one.out)
+	assert.NoError(t, two.Wait(), "%s", &two.out)
+	both := one.out.String() + two.out.String()
+	assert.Equal(t, 1, strings.Count(both, "made "), both)
+	assert.Equal(t, 1, strings.Count(both, "is there already"), both)
+	assert.Equal(t, []string{"new"}, names(t, one.Dir))
+}
+
+// A dynamic busybox is as good as none: the package with the static one is
+// named, or installed.
+func TestRootfsNeedsAStaticBusybox(t *testing.T) {
+	t.Parallel()
+	static, err := exec.LookPath("busybox")
+	require.NoError(t, err)
+	dynamic, err := exec.LookPath("env") // runs the command it is given, too
+	require.NoError(t, err)
+
+	bin := t.TempDir()
+	require.NoError(t, os.Symlink(dynamic, filepath.Join(bin, "busybox")))
+	path := bin + ":" + pathWithout(t, os.Getenv("PATH"),
+		"busybox", "busybox.static", "apt-get")
+	c := newRootfsCmd(t, "new").path(path)
+	c.fails(t, "missing: busybox\n", "apk add ")
+	assert.Empty(t, names(t, c.Dir))
+
+	path = fakes(t, path, map[string]string{
+		"apt-get": `for arg; do [ -n "$arg" ] || exit 1; done
+case $* in *install*busybox-static) ln -s ` + static + " " + bin +
+			"/busybox.static ;; esac",
+		"sudo": `exec "$@"`,
+	})
+	newRootfsCmd(t, "new").in(c.Dir).path(path).succeeds(t)
+	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(c.Dir, "new"), "echo hi"))
+}
+
+func TestRootfsUsage(t *testing.T) {
+	t.Parallel()
+	help := newRootfsCmd(t, "-h").succeeds(t)
+	assert.Contains(t, help.out.String(), "scripts/rootfs.sh --alpine [DIR]")
+	for _, args := range [][]string{
+		{"--no-such"}, {"one", "two"}, {""}, {"x.tar.gz"},
+		{"--alpine", "x.tar.gz", "y.tar.gz"},
+	} {
+		c := newRootfsCmd(t, args...)
+		assert.Equal(t, 2, c.status(t), "%q: %s", args, &c.out)
+		assert.Contains(t, c.out.String(), "scripts/rootfs.sh --alpine [DIR]")
+		assert.Empty(t, names(t, c.Dir))
+	}
+}

@@ -1,0 +1,235 @@
+#!/usr/bin/env bash
+# rootfs.sh makes a small root filesystem for lessons 07 and 08.
+#
+#   scripts/rootfs.sh [DIR]                      from this machine's busybox
+#   scripts/rootfs.sh --alpine [DIR]             Alpine Linux, downloaded
+#   scripts/rootfs.sh --alpine FILE.tar.gz [DIR] Alpine Linux, from a file
+#
+# DIR is `rootfs` in the repository if none is given. It needs no root, and
+# no network unless it downloads. The argument after --alpine is an archive
+# if its name ends in .tar.gz; downloaded or not, it must have the SHA-512
+# sum that Alpine published (scripts/alpine.sha512).
+#
+# The new root is built beside DIR and renamed to DIR when it is whole. A DIR
+# that this script made is kept if it is what you ask for and replaced if it
+# is the other kind. One that it did not make is left alone, unless empty.
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
+
+# misused NOTE: the command line makes no sense.
+misused() {
+  printf '%s: %s\n' "${0##*/}" "$1" >&2
+  usage >&2
+  exit 2
+}
+
+kind=busybox tarball='' dir=''
+while [[ $# -gt 0 ]]; do
+  case $1 in
+  -h | --help)
+    usage
+    exit 0
+    ;;
+  --alpine)
+    kind=alpine
+    if [[ ${2:-} == *.tar.gz ]]; then
+      tarball=$2
+      shift
+    fi
+    ;;
+  -*) misused "unknown option $1" ;;
+  '') misused 'DIR is empty' ;;
+  *.tar.gz) misused "$1 is an archive: it goes after --alpine" ;;
+  *)
+    [[ -z $dir ]] || misused "one DIR, not both $dir and $1"
+    dir=$1
+    ;;
+  esac
+  shift
+done
+
+dir=$(realpath -m -- "${dir:-$repo/rootfs}")
+parent=$(dirname -- "$dir")
+mark=.made-by-rootfs.sh
+# Always the same name, so that the next run finds what a killed one left.
+work=$parent/.${dir##*/}.unfinished-by-rootfs.sh
+new=$work/new
+
+# check_sum FILE ends the script unless FILE is the archive that Alpine
+# published for this machine.
+check_sum() {
+  local found
+  found=$(sha512sum <"$1")
+  [[ ${found%% *} == "$sum" ]] ||
+    die "$1 is not Alpine's $archive: its SHA-512 sum is another" \
+      "found      ${found%% *}" "published  $sum" \
+      "download it again: $url"
+}
+
+if [[ $kind == alpine ]]; then
+  version=3.20.3 machine=$(uname -m)
+  archive=alpine-minirootfs-$version-$machine.tar.gz
+  url=https://dl-cdn.alpinelinux.org/alpine/v${version%.*}/releases
+  url+=/$machine/$archive
+  sum=$(awk -v name="$archive" '$2 == name { print $1 }' \
+    "$repo/scripts/alpine.sha512")
+  [[ -n $sum ]] ||
+    die "there is no SHA-512 sum for $archive in scripts/alpine.sha512" \
+      "without --alpine: $0"
+  kind=${archive%.tar.gz}
+  if [[ -n $tarball ]]; then
+    [[ -f $tarball && -r $tarball ]] || die "cannot read the file $tarball" \
+      "download it: $url"
+    check_sum "$tarball"
+  fi
+fi
+
+# made_kind prints what kind of root this script made of DIR, if it did.
+made_kind() { cat -- "$dir/$mark" 2>/dev/null || true; }
+
+# is_there tells if DIR is what was asked for already. In a container a
+# learner may have removed /bin, so the mark alone says too little.
+is_there() {
+  [[ $(made_kind) == "$kind" && -x $dir/bin/busybox ]]
+}
+
+# may_replace ends the script if replacing DIR would do harm.
+may_replace() {
+  local pid point
+  [[ -e $dir ]] || return 0
+  if [[ ! -e $dir/$mark ]]; then
+    [[ -z $(ls -A -- "$dir") ]] ||
+      die "$dir was not made by this script: it stays as it is" \
+        "name another: $0 DIR" "or, if nothing in it is needed: rm -r '$dir'"
+  fi
+  for pid in /proc/[0-9]*; do
+    [[ ! $pid/root -ef $dir ]] ||
+      die "$dir is the root of process ${pid#/proc/}: end that first" \
+        "ps -fp ${pid#/proc/}"
+  done
+  # To remove a tree is to remove what is mounted in it.
+  while read -r _ _ _ _ point _; do
+    printf -v point %b "$point" # a space is written as \040
+    [[ $point/ != "$dir"/* ]] ||
+      die "something is mounted on $point: unmount it first" \
+        "sudo umount '$point'"
+  done </proc/self/mountinfo
+  [[ $EUID -eq 0 || -z $(find "$dir" ! -uid "$EUID" -print -quit) ]] ||
+    die "$dir has files of another user, which only root can remove" \
+      "sudo rm -r '$dir'"
+}
+
+# make_busybox fills the new root with busybox, a link to it for each of the
+# commands it can be, and the few files that a shell looks for.
+make_busybox() {
+  local busybox applets applet
+  busybox=$(static_busybox)
+  mkdir "$new"/{bin,dev,etc,proc,sys,tmp,usr}
+  mkdir -m 700 "$new/root"
+  chmod 1777 "$new/tmp"
+  # Whatever a PATH or a script's first line says, it leads to /bin.
+  ln -s bin "$new/sbin"
+  ln -s ../bin "$new/usr/bin"
+  ln -s ../bin "$new/usr/sbin"
+
+  cp -- "$busybox" "$new/bin/busybox"
+  chmod 755 "$new/bin/busybox"
+  applets=$("$busybox" --list)
+  while read -r applet; do
+    [[ $applet == busybox ]] || ln -s busybox "$new/bin/$applet"
+  done <<<"$applets"
+
+  # nobody is how the kernel shows an owner who has no uid in the namespace.
+  cat >"$new/etc/passwd" <<'END'
+root:x:0:0:root:/root:/bin/sh
+nobody:x:65534:65534:nobody:/:/bin/false
+END
+  cat >"$new/etc/group" <<'END'
+root:x:0:
+nogroup:x:65534:
+END
+  echo '127.0.0.1 localhost' >"$new/etc/hosts"
+}
+
+# download URL FILE runs in the background: while it waits for a command in
+# the foreground, bash answers no signal.
+download() {
+  if command -v curl >/dev/null; then
+    curl -fsSL --connect-timeout 10 -o "$2" "$1" &
+  elif command -v wget >/dev/null; then
+    wget -q -T 10 -O "$2" "$1" &
+  else
+    die 'to download needs curl or wget' 'apt-get install curl' \
+      "or, from a file: $0 --alpine $archive"
+  fi
+  wait $! || die "cannot download $1" \
+    "download it where there is a network, and: $0 --alpine $archive" \
+    "or without --alpine, from this machine's busybox: $0"
+}
+
+make_alpine() {
+  if [[ -z $tarball ]]; then
+    tarball=$work/$archive
+    say "downloading $url"
+    download "$url" "$tarball"
+    check_sum "$tarball"
+  fi
+  # The same files for root as for an ordinary user, who can give none away.
+  tar -xzf "$tarball" -C "$new" --no-same-owner --same-permissions
+}
+
+# clean_up ends a download that still runs. A second Ctrl-C must not end it.
+clean_up() {
+  trap '' INT TERM HUP
+  jobs -p | xargs -r kill || true
+  wait
+  rm -rf -- "$work"
+}
+
+# One run at a time in one place. The kernel lets go of the lock when the last
+# process of this run is gone, whatever ended it.
+[[ -d $parent ]] || die "there is no directory $parent" "mkdir -p '$parent'"
+exec {lock}<"$parent"
+flock -n "$lock" || {
+  say "waiting for another ${0##*/} in $parent"
+  flock "$lock"
+}
+
+if is_there; then
+  say "$dir is there already: $kind"
+  exit 0
+fi
+may_replace
+[[ $kind != busybox ]] || install_for tour
+rm -rf -- "$work" ||
+  die "cannot remove what a killed run left" "sudo rm -r '$work'"
+
+umask 022
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+mkdir -- "$work" || die "cannot write in $parent" "name another place: $0 DIR"
+mkdir -- "$new"
+
+if [[ $kind == busybox ]]; then make_busybox; else make_alpine; fi
+printf '%s\n' "$kind" >"$new/$mark"
+# As the lessons do: behind sudo, it is the caller's.
+[[ $EUID -ne 0 || -z ${SUDO_UID:-} ]] ||
+  chown -hR "$SUDO_UID:${SUDO_GID:?}" "$new"
+
+may_replace          # it has had time to change
+trap '' INT TERM HUP # nothing may come between the two renames
+if [[ -e $dir/$mark ]]; then
+  say "replacing $dir, which was $(made_kind)"
+  mv -T -- "$dir" "$work/old"
+fi
+mv -T -- "$new" "$dir" || {
+  [[ ! -e $work/old ]] || mv -T -- "$work/old" "$dir"
+  die "cannot put the new root at $dir"
+}
+say "made $dir: $kind"

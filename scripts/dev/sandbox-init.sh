@@ -10,8 +10,9 @@ set -eu
 export PATH=/lib/sandbox/bin
 
 # pivot_root(2) refuses to leave the kernel's first root filesystem. Mounted
-# once more and moved over itself it is a mount like any other.
-if [ $# -eq 0 ]; then
+# once more and moved over itself it is a mount like any other. (The kernel
+# gives its own arguments to this script.)
+if [ "${1:-}" != again ]; then
   mount --bind / /mnt
   cd /mnt
   mount --move . /
@@ -32,13 +33,14 @@ for group in /sys/fs/cgroup /sys/fs/cgroup/user.slice; do
   echo +cpu +memory +pids >$group/cgroup.subtree_control
 done
 
-# What sandbox.sh brings. Its job sets these, and the command as arguments.
+# What sandbox.sh brings. Its job sets the arguments.
 tar -xf /dev/ubda -C /
-user='' directory='' size='' TERM=''
+chmod 1777 /tmp
 # shellcheck disable=SC1091
 . /job
 rm /job
-chmod 1777 /tmp
+user=$1 directory=$2 TERM=$3 size=$4
+shift 4
 as='' home=/root
 if [ "$user" = learner ]; then
   as='/bin/setpriv --reuid learner --regid learner --init-groups'

@@ -69,7 +69,7 @@ type Container struct {
 func Start(t *testing.T, args ...string) *Container {
 	t.Helper()
 	c := Launch(t, Command(t, args...))
-	c.ready()
+	c.Ready()
 	return c
 }
 
@@ -88,12 +88,12 @@ func CatCmd(t *testing.T, cmd *exec.Cmd) *Container {
 	t.Helper()
 	c := Launch(t, cmd)
 	c.Say("ready")
-	c.ready()
+	c.Ready()
 	return c
 }
 
-// ready waits until the command runs, and finds it.
-func (c *Container) ready() {
+// Ready waits until the command runs, and finds it.
+func (c *Container) Ready() {
 	t := c.t
 	t.Helper()
 	require.Equal(t, "ready", c.Line(), "stderr: %s", c.stderr())

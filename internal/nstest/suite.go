@@ -131,7 +131,9 @@ func usage(t *testing.T, flags map[string]string) {
 		RequireUsageError(t, bad...)
 	}
 	for name := range flags {
-		RequireUsageError(t, "-"+name) // no value
+		r := RunCmd(t, Bare("-"+name)) // no value
+		require.Equal(t, 2, r.Status)
+		require.Contains(t, r.Stderr, "\nUsage: "+This.Name)
 	}
 }
 

@@ -21,7 +21,8 @@ func execute(command []string) {
 	}
 	path, err := exec.LookPath(command[0])
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
-		fail(notFound, err)
+		fail(notFound, fmt.Errorf("%w\n  is it installed in here? PATH=%s",
+			err, os.Getenv("PATH")))
 	}
 	if err == nil {
 		err = unix.Exec(path, command, os.Environ())

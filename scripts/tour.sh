@@ -33,7 +33,7 @@ lesson() {
 # it prints.
 run() {
   local line shown=("${launch[@]/#"$repo/"/}")
-  printf '%s\n' "$dim\$ ${shown[*]} ${*@Q}$plain" | sed "s/'\([a-z0-9/_.-]*\)'/\1/g"
+  printf '%s\n' "$dim\$ ${shown[*]} ${*@Q}$plain" | sed "s/'\([a-zA-Z0-9/_.-]*\)'/\1/g"
   output=$("${launch[@]}" "$@" 2>&1) && status=0 || status=$?
   while IFS= read -r line; do
     printf '  %.98s\n' "$line"
@@ -70,7 +70,7 @@ finish() {
 
 install_for tour
 build_lessons
-as_user "$repo/scripts/rootfs.sh"
+need_rootfs
 need_mqueue
 cd "$repo"
 host=$(hostname)

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# test.sh runs everything that has to pass: formatting, linters, and the tests
+# as root, as an ordinary user, and in a virtual machine with cgroup v2.
+# Usage: scripts/test.sh [--quick]
+#   --quick  install nothing, and leave out the virtual machine
+# With NS_STRICT=1 a test that is skipped without a good reason fails.
+# The last line is: N passed, N failed, N skipped
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+quick=
+case ${1:-} in
+'') ;;
+--quick) quick=yes ;;
+-h | --help)
+  sed -n '2,/^[^#]/s/^# //p' "$0"
+  exit
+  ;;
+*) die "unknown argument: $1" "scripts/test.sh -h" ;;
+esac
+
+cd "$repo"
+staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.6.1
+user=nsl-test
+passed=0 failed=0 skipped=0
+# Below /var/tmp, where an ordinary user may run programs; some machines have
+# a /tmp that does not let anybody.
+out=$(mktemp -d /var/tmp/nsl.XXXXXX)
+
+clean_up() {
+  as_root rm -rf "$out"
+  if id "$user" &>/dev/null; then
+    as_root userdel --remove "$user" &>/dev/null || true
+  fi
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# check NAME COMMAND... is one test: it passes if the command succeeds.
+check() {
+  local name=$1
+  shift
+  if "$@" >"$out/log" 2>&1; then
+    printf '%s\n' "${green}ok$plain    $name"
+    passed=$((passed + 1))
+  else
+    printf '%s\n' "${red}FAIL$plain  $name"
+    cat "$out/log"
+    failed=$((failed + 1))
+  fi
+}
+
+# count NAME COMMAND... runs a compiled Go test, and counts what it says.
+# A test binary that runs no test has failed.
+count() {
+  local name=$1 status=0 log pass fail skip
+  log=$out/log
+  shift
+  SECONDS=0
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  pass=$(grep -c '^ *--- PASS' "$log") || true
+  fail=$(grep -c '^ *--- FAIL' "$log") || true
+  skip=$(grep -c '^ *--- SKIP' "$log") || true
+  [[ $status -eq 0 || $fail -gt 0 ]] || fail=1
+  [[ $((pass + skip)) -gt 0 ]] || fail=$((fail + 1))
+  passed=$((passed + pass)) failed=$((failed + fail)) skipped=$((skipped + skip))
+  if [[ $fail -eq 0 ]]; then
+    printf '%s\n' "${green}ok$plain    $name: $pass passed, $skip skipped, $SECONDS s"
+    grep -A 2 '^ *--- SKIP' "$log" || true
+  else
+    printf '%s\n' "${red}FAIL$plain  $name: $fail failed, status $status"
+    cat "$log"
+  fi
+}
+
+formatted() { ! gofmt -l . | grep .; }
+scripts() { git ls-files '*.sh' .ci/run; }
+shell_formatted() { scripts | xargs shfmt -d; }
+shell_linted() { scripts | xargs shellcheck -x; }
+vetted() { env GOOS="$1" GOARCH="$2" go vet ./...; }
+
+if [[ -z $quick ]]; then
+  install_for tour demo test vm
+else
+  say "--quick: nothing is installed, and the virtual machine is left out"
+fi
+need_go
+need_mqueue
+
+say "formatting and linters"
+check gofmt formatted
+for target in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do
+  check "go vet for $target" vetted "${target%/*}" "${target#*/}"
+done
+check staticcheck go run "$staticcheck" ./...
+check shfmt shell_formatted
+check shellcheck shell_linted
+
+# Built once, run many times: by root without a Go of its own, and where
+# there is no Go at all.
+build_lessons
+need_rootfs
+CGO_ENABLED=0 go test -c -o "$out/" ./...
+cp -r bin "$out/bin"
+chmod -R go+rX "$out"
+settings=(PATH="$PATH" NSTEST_BIN="$out/bin" NSTEST_REPO="$repo"
+  NS_STRICT="${NS_STRICT:-}")
+
+say "as root"
+for test in "$out"/*.test; do
+  name=$(basename "$test" .test)
+  dir=$(find 0* internal -type d -name "$name")
+  count "$name" as_root env -C "$dir" "${settings[@]}" "$test" -test.v
+done
+
+say "as an ordinary user"
+id "$user" &>/dev/null || as_root useradd --create-home --shell /bin/bash "$user"
+for name in 06-user 07-pivot-root 08-cgroups; do
+  count "$name" as_root setpriv --reuid "$user" --regid "$user" --init-groups \
+    env -C / HOME="/home/$user" "${settings[@]}" "$out/$name.test" -test.v
+done
+
+if [[ -z $quick ]]; then
+  say "in a virtual machine, with cgroup v2"
+  count 08-cgroups scripts/sandbox.sh --with "$out" \
+    env "${settings[@]}" "$out/08-cgroups.test" -test.v
+fi
+
+printf '\n%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
+[[ $failed -eq 0 ]]

@@ -38,10 +38,10 @@ func compareRepo(t *testing.T) string {
 	return repo
 }
 
-// compareScript prepares a run of a script that must end within a minute.
+// compareScript prepares a run of a script that must end within 20 seconds.
 func compareScript(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(cancel)
 	path := filepath.Join(compareRepo(t), "scripts", name)
 	cmd := exec.CommandContext(ctx, path, args...)
@@ -289,7 +289,7 @@ var compareLsns = map[string]string{
 	"2.36, without time":        `for t in $types; do [ $t = time ] || echo $(id $t) $t; done`,
 	"2.38, --raw":               `for t in $types; do echo $(id $t) $t; done`,
 	"2.41, also namespaces without a process": `echo 4026539999 net; echo 4026539998 mnt
-		for t in $types; do echo $(id $t) $t; done`,
+		for t in $types; do echo $(id $t) $t; done; echo 4026539997 uts`,
 	"with headings":            `echo "        NS TYPE"; for t in $types; do echo $(id $t) $t; done`,
 	"2.38, a stranger's /proc": `exit 0`,
 	"2.41, no /proc":           `echo "lsns: failed to parse /proc/self/mountinfo" >&2; exit 32`,
@@ -395,7 +395,14 @@ func TestCompareFails(t *testing.T) {
 		cmd := compareAsNobody(t, "06")
 		lesson := filepath.Join(filepath.Dir(cmd.Path), "../bin/06-user")
 		require.NoError(t, os.WriteFile(lesson, []byte("#!/bin/sh\necho no luck >&2; exit 125\n"), 0o755))
+		tmp := filepath.Join(filepath.Dir(cmd.Path), "../tmp")
+		require.NoError(t, os.Mkdir(tmp, 0o777))
+		require.NoError(t, os.Chmod(tmp, 0o777))
+		cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
 		fails(t, cmd, "no luck\n", "bin/06-user has not started its command")
+		left, err := os.ReadDir(tmp)
+		require.NoError(t, err)
+		assert.Empty(t, left)
 	})
 	for _, args := range [][]string{
 		{"09"}, {"05-foo"}, {"-x"}, {"0"}, {"05", "1"}, {"1", "05"}, {"05", "06"}, {""},

@@ -248,11 +248,19 @@ func TestDiffShowsRemovedLines(t *testing.T) {
 	dir := diffCopy(t)
 	long := "\t// " + strings.Repeat("long ", 40) + "end"
 	diffReplace(t, filepath.Join(dir, "03-uts/main.go"), "\tmust(mountProc())\n", long+"\n")
+	diffReplace(t, filepath.Join(dir, "03-uts/main.go"), `"child of "`, `"kid of "`)
 	require.NoError(t, os.Remove(filepath.Join(dir, "03-uts/signal.go")))
 	diffReplace(t, filepath.Join(dir, "03-uts/exit.go"), "\n// must ends",
 		"\nfunc extra(\n\ta int,\n) error {\n\treturn nil\n}\n\n// must ends")
 	text, stderr, status := diffIn(t, dir, "03")
 	require.Zero(t, status, stderr)
+	assert.Contains(t, text, `
+main.go
+  // childOf marks the second half of this program in its argument 0.
+- const childOf = "child of "
++ const childOf = "kid of "
+
+`)
 	var child, extra, signal diffHunk
 	for _, hunk := range diffRead(t, text) {
 		switch hunk.file + ", " + hunk.part {

@@ -17,15 +17,15 @@ moment=3 # seconds that a container is marked as new or gone
 
 # What is known about a container, by its PID on the host.
 born=() gone=() lesson=() pids=() command=() own=() hostname=() address=()
-memory=() processes=() within=()
+memory=() processes=() within=() memory_dir=() pids_dir=() v1=()
 
 # enter are the namespaces to enter on the way to another UTS namespace: root
 # may go there at once, and you with the rights that its user namespace gives.
 enter=(--uts)
 [[ $EUID -eq 0 ]] || enter=(--user --preserve-credentials --uts)
 
-# find_trees finds where the trees of cgroups are, see cgroups(7): one for each
-# controller of v1, and "" for the one of v2.
+# find_trees finds where the trees of cgroups are mounted, see cgroups(7): one
+# for each controller of v1, and one for v2. Hidden is the path of its root.
 declare -A top=() hidden=()
 find_trees() {
   local root point line kind options name
@@ -81,18 +81,6 @@ see() {
   fi
 }
 
-# used notes in MAP a used amount and its limit, from two files, if there is
-# such a controller.
-used() {
-  local now limit
-  { read -r now <"$2" && read -r limit <"$3"; } || return 0
-  if [[ $1 == memory ]]; then
-    size "$now" now
-    size "$limit" limit
-  fi
-  printf -v "$1[pid]" '%s of %s' "$now" "$limit"
-}
-
 # size writes bytes in VAR as a person would.
 size() {
   local -n text=$2
@@ -107,27 +95,36 @@ size() {
   fi
 }
 
-# measure notes what a container uses, if it is in a cgroup of its own.
-measure() {
+# place notes the directories in which files say what a container uses, if it
+# is in a cgroup of its own.
+place() {
   local pid=$1 names name path dir
-  memory[pid]='' processes[pid]=''
+  memory_dir[pid]='' pids_dir[pid]='' v1[pid]='' memory[pid]='' processes[pid]=''
   while IFS=: read -r _ names path; do # see proc_pid_cgroup(5)
     [[ $path == */nsl-* ]] || continue
     names=${names:-v2}
     for name in ${names//,/ }; do
       dir=${top[$name]:-}${path#"${hidden[$name]:-}"}
-      case $name in
-      memory)
-        used memory "$dir/memory.usage_in_bytes" "$dir/memory.limit_in_bytes"
-        ;;
-      pids) used processes "$dir/pids.current" "$dir/pids.max" ;;
-      v2)
-        used memory "$dir/memory.current" "$dir/memory.max"
-        used processes "$dir/pids.current" "$dir/pids.max"
-        ;;
-      esac
+      [[ $name != memory && $name != v2 ]] || memory_dir[pid]=$dir
+      [[ $name != pids && $name != v2 ]] || pids_dir[pid]=$dir
     done
   done <"/proc/$pid/cgroup"
+  [[ ! -e ${memory_dir[pid]}/memory.usage_in_bytes ]] || v1[pid]=yes
+}
+
+# measure notes what a container uses of its limits.
+measure() {
+  local pid=$1 now limit used=memory.current most=memory.max
+  [[ -z ${v1[pid]} ]] || used=memory.usage_in_bytes most=memory.limit_in_bytes
+  [[ -z ${memory_dir[pid]} ]] ||
+    { read -r now <"${memory_dir[pid]}/$used" &&
+      read -r limit <"${memory_dir[pid]}/$most" &&
+      size "$now" now && size "$limit" limit &&
+      memory[pid]="$now of $limit"; }
+  [[ -z ${pids_dir[pid]} ]] ||
+    { read -r now <"${pids_dir[pid]}/pids.current" &&
+      read -r limit <"${pids_dir[pid]}/pids.max" &&
+      processes[pid]="$now of $limit"; }
 }
 
 # look brings what is known up to date. A process can end at any moment, and
@@ -144,6 +141,7 @@ look() {
       within[pid]=${inside_of[$pid]:-0}
       [[ -z $first ]] || born[pid]=-$moment
       see "$pid" 2>/dev/null || true
+      place "$pid" 2>/dev/null || true
     fi
     measure "$pid" 2>/dev/null || true
   done
@@ -164,14 +162,15 @@ look() {
 
 # draw makes the picture: an array of lines, each cut to the terminal's width.
 draw() {
-  local pid parent text long=yes below=() picture=() all=(/proc/[0-9]*)
+  local pid parent text long=yes below=() picture=()
   for pid in "${!born[@]}"; do
     parent=${within[pid]}
     [[ -v born[parent] ]] || parent=0
     below[parent]+="$pid "
   done
   [[ $lines -eq 0 || $((3 * ${#born[@]} + 2)) -le $lines ]] || long=''
-  line "$bold" "host $HOSTNAME: ${#all[@]} processes," \
+  set -- /proc/[0-9]*
+  line "$bold" "host $HOSTNAME: $# processes," \
     "${#containers[@]} containers of lessons${live:+      (q ends this)}"
   branch 0 ''
   [[ ${#born[@]} -gt 0 ]] ||

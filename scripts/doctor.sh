@@ -38,13 +38,13 @@ whos=()              # those who have tried: you first
 collect() {
   local who=$1 scope=(timeout 2 systemd-run --scope --quiet)
   shift
-  read_results "$who" < <("$@" "$try" 2>/dev/null)
+  read_results "$who" < <("$@" "$BASH" "$try" 2>/dev/null)
   [[ -n ${result[$who.is.CapEff]:-} ]] || return 0
   whos+=("$who")
   [[ $who == root ]] || scope+=(--user)
   [[ ! -d /run/systemd/system || -z $(lacking "$who.cgroup") ]] ||
     read_results "$who" < <("$@" "${scope[@]}" -p Delegate=yes \
-      "$try" --cgroup scope 2>/dev/null)
+      "$BASH" "$try" --cgroup scope 2>/dev/null)
 }
 
 read_results() {

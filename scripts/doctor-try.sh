@@ -56,6 +56,8 @@ try_namespaces() {
     mount -t devpts -o newinstance devpts /tmp
   try user.overlay "${root[@]}" --mount sh -c "$mount_overlay"
   try user.cgroup "${root[@]}" --cgroup true
+  ! grep -q '^0::' <(head -n 1 /proc/self/cgroup) || # cgroup v2 alone
+    try user.cgroup "${root[@]}" --cgroup --mount mount -t cgroup2 none /tmp
 
   # What a missing tool keeps us from trying, a lesson may do all the same.
   command -v pivot_root >/dev/null || pivot='busybox pivot_root'

@@ -142,8 +142,9 @@ cgroup_mode=$(awk '/ - cgroup / { v1 = 1 } / - cgroup2 / { v2 = 1 }
 place=unknown
 for who in "${whos[@]}"; do place=${result[$who.is.cgroup]}; done
 if [[ $place == v2* ]]; then
-  place+=", controllers $(cat "${place#v2 }/cgroup.controllers")"
-  place+=", enabled below $(cat "${place#v2 }/cgroup.subtree_control")"
+  dir=${place#v2 }
+  place+=", controllers $(<"$dir/cgroup.controllers")"
+  place+=", enabled below $(<"$dir/cgroup.subtree_control")"
 fi
 swap=$(awk '/^SwapTotal/ { print $2 " " $3 }' /proc/meminfo)
 
@@ -190,31 +191,32 @@ subnet=unknown
 # The Go that is there, without running it: it would write statistics.
 go=$(command -v go) && go=$(readlink -f "$go") &&
   go=$(head -n 1 "${go%/bin/go}/VERSION" 2>/dev/null) || go=${go:+unknown}
-go_wanted=$(awk '$1 == "go" { print $2 }' "$repo/go.mod")
+go_wanted=$(sed -n 's/^go //p' "$repo/go.mod" 2>/dev/null) || go_wanted=1.22
 
 # === The lessons ===
 
-# needs LESSON prints what it needs, by the names of what was tried. From
-# lesson 06 on, all is done in a user namespace.
-needs() {
-  local names
-  names=$(rows lessons | awk -v lesson="$1" '$1 == lesson { print $2 }')
+# needs[LESSON] is what it needs, by the names of what was tried. From lesson
+# 06 on, all is done in a user namespace.
+declare -A needs=()
+lessons=()
+while IFS=$'\t' read -r lesson names _; do
+  lessons+=("$lesson")
   names=" ${names//,/ } "
   names=${names/ mnt / mnt proc } names=${names/ ipc / ipc mqueue }
   if [[ $names == *' user '* ]]; then
     names=${names/ user / map lo } names="user${names// / user.}"
     names=${names%user.}
   fi
-  case $1 in
+  case $lesson in
   07* | 08*) names+='user.sysfs user.devpts user.pivot' ;;
   esac
-  echo "$names"
-}
+  needs[$lesson]=$names
+done < <(rows lessons)
 
 # first_bad WHO LESSON prints the first thing it needs that did not work.
 first_bad() {
   local name
-  for name in $(needs "$2"); do
+  for name in ${needs[$2]}; do
     # What was not tried, for want of a tool, may work.
     [[ ${result[$1.$name]:-ok} == ok ]] || {
       echo "$name"
@@ -422,6 +424,7 @@ judge() {
     bad=$(lacking "$who.cgroup")
     if [[ $bad != 'memory pids cpu' ]]; then
       bad="-${bad// / max -} max"
+      [[ $fix != echo* ]] || reason+=", for that: $fix. Or without:"
       fix="bin/$lesson ${bad/cpu/cpus}"
       ready "$who"
     fi
@@ -434,14 +437,13 @@ judge() {
   esac
 }
 
-lessons=() statuses=() reasons=() fixes=()
+statuses=() reasons=() fixes=()
 all_ready=true
-while read -r lesson _; do
+for lesson in "${lessons[@]}"; do
   judge "$lesson"
-  lessons+=("$lesson") statuses+=("$status")
-  reasons+=("$reason") fixes+=("$fix")
+  statuses+=("$status") reasons+=("$reason") fixes+=("$fix")
   [[ $status != 'not here' ]] || all_ready=false
-done < <(rows lessons)
+done
 
 # === What keeps no lesson from running, but is good to know ===
 
@@ -472,7 +474,7 @@ fi
   note 'Lessons 07 and 08 want a root filesystem.' scripts/rootfs.sh
 missing=()
 while read -r need kind _; do
-  [[ $kind != tour ]] || command -v "$need" >/dev/null || missing+=("$need")
+  [[ $kind != tour && $kind != demo ]] || have "$need" || missing+=("$need")
 done < <(rows packages)
 [[ ${#missing[@]} -eq 0 ]] ||
   note "The scripts also need: ${missing[*]}" "$(install_line "${missing[@]}")"
@@ -630,7 +632,7 @@ print_text() {
     [[ -z ${fixes[i]} ]] || printf '%*s%s' "$indent" '' "$bold${fixes[i]}$plain"
     [[ -n ${reasons[i]} && -z ${fixes[i]} ]] || echo
   done
-  echo
+  [[ ${#notes[@]} -eq 0 ]] || echo
   for i in "${!notes[@]}"; do
     beside 0 "${notes[i]}"
     say "    ${note_fixes[i]}"

@@ -25,19 +25,20 @@ try() {
 }
 
 # try_namespaces does what the lessons do, but for the cgroup. unshare makes
-# a new mount namespace private: no mount in here reaches the host.
+# a new mount namespace private: no mount in here reaches the host. -n keeps
+# mount from making /run/mount there.
 try_namespaces() {
   local root=(unshare --map-root-user) dir=$repo/scripts pivot=pivot_root
-  local mount_overlay='mount -t tmpfs tmpfs /tmp && cd /tmp &&
+  local mount_overlay='mount -n -t tmpfs tmpfs /tmp && cd /tmp &&
     mkdir lower upper work new &&
-    mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work none new'
+    mount -n -t overlay -o lowerdir=lower,upperdir=upper,workdir=work none new'
 
   try pid unshare --pid --fork true
   try mnt unshare --mount true
-  try proc unshare --pid --fork --mount mount -t proc proc /proc
+  try proc unshare --pid --fork --mount mount -n -t proc proc /proc
   try uts unshare --uts true
   try ipc unshare --ipc true
-  try mqueue unshare --ipc --mount mount -t mqueue mqueue /tmp
+  try mqueue unshare --ipc --mount mount -n -t mqueue mqueue /tmp
   try net unshare --net true
   try overlay unshare --mount sh -c "$mount_overlay"
 
@@ -45,26 +46,27 @@ try_namespaces() {
   try user unshare --user true
   try user.map "${root[@]}" true
   try user.pid "${root[@]}" --pid --fork true
-  try user.mnt "${root[@]}" --mount mount -t tmpfs tmpfs /tmp
-  try user.proc "${root[@]}" --mount --pid --fork mount -t proc proc /proc
+  try user.mnt "${root[@]}" --mount mount -n -t tmpfs tmpfs /tmp
+  try user.proc "${root[@]}" --mount --pid --fork mount -n -t proc proc /proc
   try user.uts "${root[@]}" --uts true
   try user.ipc "${root[@]}" --ipc true
-  try user.mqueue "${root[@]}" --ipc --mount mount -t mqueue mqueue /tmp
+  try user.mqueue "${root[@]}" --ipc --mount mount -n -t mqueue mqueue /tmp
   try user.net "${root[@]}" --net true
-  try user.sysfs "${root[@]}" --net --mount mount -t sysfs sysfs /sys
+  try user.sysfs "${root[@]}" --net --mount mount -n -t sysfs sysfs /sys
   try user.devpts "${root[@]}" --mount \
-    mount -t devpts -o newinstance devpts /tmp
+    mount -n -t devpts -o newinstance devpts /tmp
   try user.overlay "${root[@]}" --mount sh -c "$mount_overlay"
   try user.cgroup "${root[@]}" --cgroup true
   ! grep -q '^0::' <(head -n 1 /proc/self/cgroup) || # cgroup v2 alone
-    try user.cgroup "${root[@]}" --cgroup --mount mount -t cgroup2 none /tmp
+    try user.cgroup "${root[@]}" --cgroup --mount mount -n -t cgroup2 none /tmp
 
   # What a missing tool keeps us from trying, a lesson may do all the same.
   command -v pivot_root >/dev/null || pivot='busybox pivot_root'
   ! command -v "${pivot%% *}" >/dev/null ||
     try user.pivot "${root[@]}" --mount sh -c \
-      "mount --rbind '$dir' '$dir' && cd '$dir' && $pivot . ."
+      "mount -n --rbind '$dir' '$dir' && cd '$dir' && $pivot . ."
   command -v ip >/dev/null || return 0
+  try lo unshare --net ip link set lo up
   try veth unshare --net ip link add nsl0 type veth peer name nsl1
   try user.lo "${root[@]}" --net ip link set lo up
   try cable may_change_network

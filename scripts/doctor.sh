@@ -203,8 +203,9 @@ while IFS=$'\t' read -r lesson names _; do
   lessons+=("$lesson")
   names=" ${names//,/ } "
   names=${names/ mnt / mnt proc } names=${names/ ipc / ipc mqueue }
+  names=${names/ net / net lo }
   if [[ $names == *' user '* ]]; then
-    names=${names/ user / map lo } names="user${names// / user.}"
+    names=${names/ user / map } names="user${names// / user.}"
     names=${names%user.}
   fi
   case $lesson in
@@ -227,14 +228,14 @@ first_bad() {
 
 # has_cap WHO SET BIT tells whether a set of capabilities has one.
 has_cap() { (((0x${result[$1.is.$2]} >> $3) & 1)); }
-sys_admin=21 # see <linux/capability.h>
+sys_admin=21 net_admin=12 # see <linux/capability.h>
 
 privileged='start the container with --privileged'
 
-# explain WHO NAME LESSON says why that did not work. It sets reason, fix,
+# explain WHO NAME says why that did not work for the lesson of judge. It sets reason, fix,
 # and root_helps. The lessons' own hints say the same (exit.go, user.go).
 explain() {
-  local who=$1 name=$2 lesson=$3 answer=${result[$1.$2]} key value
+  local who=$1 name=$2 answer=${result[$1.$2]} key
   reason="$name: $answer" fix="scripts/sandbox.sh bin/$lesson" root_helps=no
   case $answer in
   'not tried: no '*)
@@ -267,6 +268,8 @@ explain() {
       reason='needs root' fix="sudo bin/$lesson" root_helps=yes
     elif ! has_cap "$who" CapBnd $sys_admin; then
       reason='root lacks CAP_SYS_ADMIN here, as in a container' fix=$privileged
+    elif [[ $name == lo ]] && ! has_cap "$who" CapBnd $net_admin; then
+      reason='root lacks CAP_NET_ADMIN here, as in a container' fix=$privileged
     elif [[ ${result[$who.is.Seccomp]} == 2 ]]; then
       reason="a seccomp filter forbids it ($name), as in a container"
       fix=$privileged
@@ -287,8 +290,9 @@ explain_user_namespace() {
     bad=${key#*=} key=${key%=*}
     value=$(sysctl_value "$key")
     [[ $1 == root || $value != "$bad" ]] || {
-      reason="this machine has $key=$value" root_helps=yes
-      fix="sudo sysctl $key=$((1 - bad))"
+      reason="this machine has $key=$value; sudo sysctl $key=$((1 - bad))"
+      reason+=' changes that until the next boot'
+      fix="sudo bin/$lesson" root_helps=yes
       return
     }
   done
@@ -381,6 +385,17 @@ without_cable() {
   fix="${fix:-bin/$lesson} -net=lo"
 }
 
+# explain_any WHO says why the lesson, of judge, does not run.
+explain_any() {
+  local bad
+  bad=$(first_bad "$1" "$lesson")
+  if [[ -n $bad ]]; then
+    explain "$1" "$bad"
+  else
+    explain_cgroup "$1"
+  fi
+}
+
 # judge LESSON sets status, reason and fix.
 judge() {
   local lesson=$1 who bad root_helps=no
@@ -401,6 +416,9 @@ judge() {
 
   for who in "${whos[@]}"; do
     [[ -z $(first_bad "$who" "$lesson") ]] || continue
+    # From lesson 06 on it is of interest why you need root.
+    [[ $who == "$me" || $lesson == 0[1-5]* ]] || explain_any "$me"
+    fix=''
     if [[ $lesson == 08* && -n $(lacking "$who.cgroup") ]]; then
       [[ -z $(lacking "$who.scope") ]] || continue
       reason='in a cgroup of its own'
@@ -414,20 +432,15 @@ judge() {
 
   # Nobody can: say why, for the mightiest who has tried.
   who=${whos[-1]}
-  bad=$(first_bad "$who" "$lesson")
   status='not here'
-  if [[ -n $bad ]]; then
-    explain "$who" "$bad" "$lesson"
-  else
-    explain_cgroup "$who"
+  explain_any "$who"
+  bad=$(lacking "$who.cgroup")
+  if [[ -z $(first_bad "$who" "$lesson") && $bad != 'memory pids cpu' ]]; then
     # A limit that does bite is better than none.
-    bad=$(lacking "$who.cgroup")
-    if [[ $bad != 'memory pids cpu' ]]; then
-      bad="-${bad// / max -} max"
-      [[ $fix != echo* ]] || reason+=", for that: $fix. Or without:"
-      fix="bin/$lesson ${bad/cpu/cpus}"
-      ready "$who"
-    fi
+    [[ $fix != echo* ]] || reason+=", for that: $fix. Or without:"
+    bad="-${bad// / max -} max"
+    fix="bin/$lesson ${bad/cpu/cpus}"
+    ready "$who"
   fi
   [[ -n $no_root && $root_helps == yes && $status == 'not here' ]] || return 0
   reason+=" ($no_root)"

@@ -151,16 +151,16 @@ forward_policy() {
     found=$(nft list chains 2>/dev/null | awk '
       $1 == "table" { table = $2 " " $3 }
       $1 == "chain" { chain = $2 }
-      /hook forward.*policy drop/ { print "drop", table, chain; exit }') ||
-      found='unknown, not root'
+      /hook forward.*policy drop/ { found = "drop " table " " chain }
+      END { print found }') || found='unknown, not root'
   elif ! command -v iptables >/dev/null; then
     found='unknown, no nft'
   fi
   # Where no such table is, iptables would make one.
   if [[ $found != drop* ]] && command -v iptables >/dev/null &&
     grep -qs '^filter' /proc/net/ip_tables_names &&
-    iptables -S FORWARD 2>/dev/null | grep -q '^-P FORWARD DROP'; then
-    found='drop'
+    [[ $(iptables -S FORWARD 2>/dev/null) == '-P FORWARD DROP'* ]]; then
+    found=drop
   fi
   echo "${found:-accept}"
 }

@@ -127,8 +127,9 @@ hidden=$(mount_points '^/proc/' | grep -v '/sys/fs/binfmt_misc' |
 propagation=$(awk '$5 == "/" { p = "private"
   for (i = 7; $i != "-"; i++) if ($i ~ /^shared/) p = "shared"
   } END { print p ? p : "unknown" }' /proc/self/mountinfo)
-hidepid=$(grep -o 'hidepid=[a-z0-9]*' /proc/self/mountinfo | head -n 1) ||
-  hidepid=hidepid=no
+hidepid=$(sed -n 's/.* - proc .*\(hidepid=[a-z0-9]*\).*/\1/p' \
+  /proc/self/mountinfo | tail -n 1)
+hidepid=${hidepid:-hidepid=no}
 
 # Whether programs in this directory may be run: try one.
 can_exec=yes

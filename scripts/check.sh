@@ -120,6 +120,11 @@ if [[ ${#command[@]} -eq 0 ]]; then
   fi
 fi
 
+# The two runs must not ask for a password at the same time.
+if [[ $EUID -ne 0 && ${command[0]##*/} == sudo ]]; then
+  sudo -v || die "there is no sudo for you here" "sudo -v"
+fi
+
 install_for tour
 read -r mark </proc/sys/kernel/random/uuid
 dir=$(mktemp -d /tmp/check-XXXXXX)
@@ -270,7 +275,7 @@ clean_up() {
 
 ## The report
 
-count=0 failed=0
+count=0 failed=0 pardoned=0
 
 # wanted TYPE tells if its points are asked for.
 wanted() { [[ -z $only || $only == "$1" || $1 == run ]]; }
@@ -283,10 +288,13 @@ excused() { [[ -n $twin && -n ${1:-} && ,$excuses, == *,$1,* ]]; }
 point() {
   local verdict=ok note=''
   wanted "$1" || return 0
+  set -- "$1" "$2" "${3:-nothing}" "${@:4}"
   count=$((count + 1))
   if [[ $3 != "$4" ]]; then
     verdict='not ok'
-    if excused "${6:-}"; then note=" # TODO a twin is excused from: $6"; else
+    if excused "${6:-}"; then
+      pardoned=$((pardoned + 1)) note=" # TODO a twin is excused from: $6"
+    else
       failed=$((failed + 1))
     fi
   fi
@@ -346,6 +354,8 @@ check_host
 if [[ $tap ]]; then
   echo "1..$count"
 elif [[ -z $quiet ]]; then
-  say "$lesson: $((count - failed)) of $count points hold"
+  say "$lesson: $((count - failed - pardoned)) of $count points hold$(
+    [[ $pardoned -eq 0 ]] || echo ", $pardoned are excused"
+  )"
 fi
 [[ $failed -eq 0 && $count -gt 0 ]]

@@ -27,8 +27,11 @@ runs_command() {
   is_yours=''
   readlink "/proc/${shell[a]}/ns/pid" >/dev/null && is_yours=yes
   [[ $EUID -eq 0 || -n $is_yours || $tap ]] ||
-    say "sudo to look at it: the command inside is a process of root's"
+    say "sudo to look at it: the command inside is a process of root's" >&2
 }
+
+# count TEXT prints how many lines have it in them.
+count() { grep -cF -- "$1" || true; }
 
 # errors RUN prints the launcher's last words.
 errors() { tail -n 2 "$dir/$1.errors" | tr '\n' ' ' | sed 's/^/; it says: /; s/ $//'; }
@@ -84,15 +87,20 @@ mount_at() {
 check_mnt() {
   local here there
   here=$(mount_at /proc)
-  [[ $here != "$(mount_at /proc self)" ]] || here="the host's"
+  if [[ $here == "$(mount_at /proc self)" ]]; then
+    here="the host's proc"
+  else
+    here="a new ${here% *}"
+  fi
   ask a 'echo /proc/[0-9]*'
-  point mnt 'ps sees the command alone' "$answer in ${here% *}" '/proc/1 in proc' \
+  [[ $answer != /proc/*/proc/* ]] || answer="$(wc -w <<<"$answer") processes"
+  point mnt 'what ps sees' "$answer in $here" '/proc/1 in a new proc' \
     'Whose processes does a proc filesystem show: those of its reader, or of who mounted it?'
 
   if ! differs mnt; then here=$untried; else
     ask a "d=$dir/mnt; [ -d \$d ] || d=/tmp; mount -t tmpfs $mark \$d"
-    here=$(as_owner grep -c " tmpfs $mark " "/proc/${shell[a]}/mountinfo" || true)
-    there=$(grep -c " tmpfs $mark " /proc/self/mountinfo || true)
+    here=$(as_owner cat "/proc/${shell[a]}/mountinfo" | count " tmpfs $mark ")
+    there=$(count " tmpfs $mark " </proc/self/mountinfo)
     here="inside $here, on the host $there"
   fi
   point mnt 'a mount made inside stays inside' "$here" 'inside 1, on the host 0' \
@@ -116,7 +124,7 @@ check_uts() {
   ask a 'uname -n'
   name="a name of its own"
   [[ $answer != "$host" ]] || name="the host's"
-  point uts "it has a name, $answer" "$name" 'a name of its own' \
+  point uts "the hostname, $answer" "$name" 'a name of its own' \
     'A new UTS namespace starts as a copy. Who gives it a name?' hostname
 
   name=check-$RANDOM
@@ -126,7 +134,7 @@ check_uts() {
     ask b 'uname -n'
     [[ $answer != "$name" ]] || seen+=', in another run the same'
   fi
-  point uts 'a name set inside stays inside' "$seen" \
+  point uts 'a hostname set inside stays inside' "$seen" \
     "inside $name, on the host $host" \
     'Which name does sethostname(2) set, and whose is it?'
 }
@@ -140,7 +148,7 @@ check_ipc() {
   ask a 'cat /proc/sysvipc/msg /proc/sysvipc/sem /proc/sysvipc/shm | grep -vc key'
   ipcrm -q "$queue"
   queue=
-  point ipc "queues, semaphores and shared memory inside, with a queue on the host" \
+  point ipc 'System V objects inside, while the host has a queue' \
     "$answer" 0 'ipcmk -Q outside, ipcs inside. What decides which queues a process sees?'
 
   seen=$untried
@@ -148,7 +156,7 @@ check_ipc() {
     enter --ipc ipcmk -Q -p 0 >/dev/null
     ask a 'cat /proc/sysvipc/msg'
     key=$(awk 'NR > 1 { print $1 }' <<<"$answer")
-    seen="inside $(grep -c . <<<"$key" || true)"
+    seen="inside $(wc -w <<<"$key")"
     seen+=", on the host $(queue_keys | grep -cxF -- "${key:-none}" || true)"
   fi
   point ipc 'a queue made inside stays inside' "$seen" 'inside 1, on the host 0' \
@@ -274,7 +282,7 @@ check_root() {
   point root 'settings of the machine' "$seen" '/sys ro, /proc/sys ro' \
     'Which files below /proc and /sys are the whole machine'\''s, and who may write to them?' readonly
 
-  seen=$(as_owner cat "/proc/$pid/environ" | tr '\0' '\n' | grep -c "$mark" || true)
+  seen=$(as_owner cat "/proc/$pid/environ" | tr '\0' '\n' | count "$mark")
   point root 'variables of yours inside' "$seen" 0 \
     'export SECRET=1, then env inside. Who should give a container its variables?' environment
 
@@ -357,8 +365,9 @@ check_memory() {
 
   for file in "$1"/memory.swap.max "$1"/memory.memsw.limit_in_bytes; do
     [[ -f $file ]] || continue
-    read -r swap <"$file"
-    [[ $file != *memsw* || $limit == none || $swap -ne $limit ]] || swap=0
+    swap=$(limit_of "$file")
+    # v1 counts memory and swap together.
+    [[ $file != *memsw* || $swap != "$limit" || $limit == none ]] || swap=0
     point cgroup 'swap beyond that' "$swap" 0 \
       'Where does a page go when there is no more room for it in memory?' limits
     return

@@ -127,15 +127,17 @@ fi
 
 install_for tour
 read -r mark </proc/sys/kernel/random/uuid
-dir=$(mktemp -d /tmp/check-XXXXXX)
+dir=$(mktemp -d -t check-XXXXXX)
 mkdir "$dir/mnt"
 echo "a file of the host" >"$dir/host"
 
 # Two runs of it at the same time, a and b: what is a run's own is not the
 # other's. For each: the descriptors that lead to and from its shell, the
 # process that is the launcher, the one that is the shell, and how it ended.
-queue='' is_yours=yes kin=()
-declare -A to=() from=() launcher=() shell=() ended=()
+# And what check/points.sh finds out about them: their namespaces, cgroups and
+# processes.
+declare -A to=() from=() launcher=() shell=() ended=() id=()
+cgroups=() kin=() queue='' is_yours=yes
 
 # What the shell inside does: a line in, its output and a mark with its exit
 # status out. All that it needs is a shell.
@@ -189,12 +191,24 @@ ask() {
 }
 
 # finish RUN closes the line to the shell inside: that ends, and so should
-# the launcher.
+# the launcher. One that does not is ended here, with its descendants.
 finish() {
   local fd=${to[$1]}
   exec {fd}>&-
   unset "to[$1]"
   listen "$1"
+  [[ ${ended[$1]} == *has\ ended* ]] || kill_all "$(family "${launcher[$1]}")"
+  wait "${launcher[$1]}" 2>/dev/null || true
+  unset "launcher[$1]"
+}
+
+# kill_all LINES kills processes: each line starts with a PID.
+kill_all() {
+  local pid
+  while read -r pid _; do
+    [[ -z $pid ]] || kill -KILL "$pid" 2>/dev/null ||
+      as_owner kill -KILL "$pid" 2>/dev/null || true
+  done <<<"$1"
 }
 
 # find_shell RUN finds the process that the shell is, for this side. What
@@ -259,15 +273,12 @@ born() {
 # clean_up ends what is left of the launchers. To remove a tree is to remove
 # what is mounted in it.
 clean_up() {
-  local run pid fd
+  local fd
   trap '' INT TERM HUP
   for fd in "${to[@]}"; do exec {fd}>&-; done
-  for pid in $(family "${launcher[@]}" | cut -d ' ' -f 1); do
-    kill -KILL "$pid" 2>/dev/null || as_owner kill -KILL "$pid" || true
-  done
-  for pid in $(host_processes | cut -d ' ' -f 1); do
-    as_owner kill -KILL "$pid" || true
-  done
+  kill_all "$(family "${launcher[@]}")"
+  kill_all "$(host_processes)"
+  wait 2>/dev/null || true
   [[ -z $queue ]] || ipcrm -q "$queue"
   unmount_ours
   rm -rf --one-file-system -- "$dir"
@@ -330,7 +341,6 @@ trap 'exit 143' TERM
 trap 'exit 129' HUP
 
 [[ -z $tap ]] || echo 'TAP version 13'
-declare -A before id
 remember_host
 start a
 start b

@@ -7,42 +7,61 @@
 
 # shellcheck disable=SC2154 # set by check.sh
 kinds=(mounts hostname links addresses routes queues cgroups processes)
+declare -A before=()
 
 host_mounts() { cat /proc/self/mountinfo; }
 
 host_hostname() { uname -n; }
 
-# not_foreign FIELD drops the lines about a device whose peer is in another
-# network namespace, unless that was one of ours. Its name is in FIELD.
-cables=' '
-not_foreign() {
-  local foreign
-  foreign=$(ip -o link | awk -v cables="$cables" '
-    /link-netnsid/ && !index(cables, " " $1 " ") { print $2 }')
-  awk -v field="$1" -v foreign="$foreign" '
+# foreign prints the devices whose peer is in another network namespace. They
+# live as long as that one, which a process or a mount would keep.
+foreign() { ip -o link | awk '/link-netnsid/ { print $2 }'; }
+
+# without_foreign FIELD COMMAND... runs the command and drops the lines about
+# such a device, the name of which is in FIELD. They come and go: so it looks
+# for them before and after.
+without_foreign() {
+  local field=$1 devices lines
+  devices=$(foreign)
+  lines=$("${@:2}")
+  devices+=" $(foreign)"
+  awk -v field="$field" -v devices="$devices" '
     function bare(name) { sub("[@:].*", "", name); return name }
-    BEGIN { split(foreign, list); for (i in list) drop[bare(list[i])] }
-    !(bare($field) in drop)'
+    BEGIN { split(devices, list); for (i in list) drop[bare(list[i])] }
+    !(bare($field) in drop)' <<<"$lines"
 }
 
-host_links() { ip -o link | not_foreign 2 | awk '{ print $1, $2 }'; }
+host_links() { without_foreign 2 ip -o link | awk '{ print $1, $2 }'; }
 
 host_addresses() {
-  ip -o address | not_foreign 2 | awk '{ print $2, $3, $4 }'
+  without_foreign 2 ip -o address | awk '{ print $2, $3, $4 }'
 }
 
-# A route's line starts with where it leads to, and has the device in it.
-host_routes() {
-  ip -4 route | sed 's/.* dev \([^ ]*\).*/\1 &/' | not_foreign 1 |
-    cut -d ' ' -f 2-
-}
+host_routes() { without_foreign 1 device_routes; }
+
+# device_routes prints the host's routes, each with its device first.
+device_routes() { ip -4 route | sed 's/.* dev \([^ ]*\).*/\1: &/'; }
 
 # Those of mode 0 are of a check, this one or another that runs now.
 host_queues() {
   awk 'FNR > 1 && $3 != 0 { print FILENAME, $1, $2 }' /proc/sysvipc/*
 }
 
-host_cgroups() { find /sys/fs/cgroup -type d 2>/dev/null || true; }
+# All cgroups; once there is a run, those that it was in and the ones above.
+# systemd and others make and remove cgroups when they want to.
+host_cgroups() {
+  local dir
+  if [[ ${#cgroups[@]} -eq 0 ]]; then
+    find /sys/fs/cgroup -type d 2>/dev/null || true
+    return
+  fi
+  for dir in "${cgroups[@]}"; do
+    while [[ $dir == /sys/fs/cgroup/* ]]; do
+      [[ ! -d $dir ]] || echo "$dir"
+      dir=${dir%/*}
+    done
+  done | sort -u
+}
 
 # host_processes prints who was started by a launcher of ours and is still
 # there: its descendants, who has our variable, and who is in a PID namespace
@@ -68,21 +87,15 @@ remember_host() {
   for kind in "${kinds[@]}"; do before[$kind]=$("host_$kind" | sort); done
 }
 
-# changes KIND prints what is new, and what is gone. systemd removes cgroups
-# when it wants to, and makes them for others: a leftover is new and empty.
+# changes KIND prints what is new, and what is gone.
 changes() {
-  local line new gone
-  new=$(comm -13 <(echo "${before[$1]}") <("host_$1" | sort))
-  gone=$(comm -23 <(echo "${before[$1]}") <("host_$1" | sort))
-  if [[ $1 == cgroups ]]; then
-    gone=''
-    new=$(while IFS= read -r line; do
-      [[ -n $(cat "$line/cgroup.procs" 2>/dev/null || echo gone) ]] ||
-        echo "$line"
-    done <<<"$new")
-  fi
+  local now new gone
+  now=$("host_$1" | sort)
+  new=$(comm -13 <(echo "${before[$1]}") <(echo "$now"))
+  gone=$(comm -23 <(echo "${before[$1]}") <(echo "$now"))
   [[ -z $new ]] || echo "new: $(head -n 3 <<<"$new" | xargs -d '\n')"
-  [[ -z $gone ]] || echo "gone: $(head -n 3 <<<"$gone" | xargs -d '\n')"
+  [[ -z $gone || $1 == cgroups ]] ||
+    echo "gone: $(head -n 3 <<<"$gone" | xargs -d '\n')"
 }
 
 # check_host waits a moment for each kind: the kernel removes a network

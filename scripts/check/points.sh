@@ -36,12 +36,16 @@ count() { grep -cF -- "$1" || true; }
 # errors RUN prints the launcher's last words.
 errors() { tail -n 2 "$dir/$1.errors" | tr '\n' ' ' | sed 's/^/; it says: /; s/ $//'; }
 
-# read_namespaces RUN asks the kernel: lines like pid:[4026531836].
+# read_namespaces RUN asks the kernel: lines like pid:[4026531836]. And in
+# which cgroups the shell is.
 read_namespaces() {
   local line
   while IFS= read -r line; do
     id["$1 ${line%%:*}"]=${line//[!0-9]/}
   done < <(as_owner readlink "${types[@]/#//proc/${shell[$1]}/ns/}")
+  while IFS=: read -r _ line _; do
+    cgroups+=("$(cgroup_dir "$1" "${line%%,*}")")
+  done <"/proc/${shell[$1]}/cgroup"
 }
 
 # differs TYPE tells if run a is in another namespace than we are.
@@ -98,7 +102,7 @@ check_mnt() {
     'Whose processes does a proc filesystem show: those of its reader, or of who mounted it?'
 
   if ! differs mnt; then here=$untried; else
-    ask a "d=$dir/mnt; [ -d \$d ] || d=/tmp; mount -t tmpfs $mark \$d"
+    ask a "d=${dir@Q}/mnt; [ -d \"\$d\" ] || d=/tmp; mount -t tmpfs $mark \"\$d\""
     here=$(as_owner cat "/proc/${shell[a]}/mountinfo" | count " tmpfs $mark ")
     there=$(count " tmpfs $mark " </proc/self/mountinfo)
     here="inside $here, on the host $there"
@@ -254,14 +258,14 @@ check_root() {
   point root 'the root directory' "$seen" another \
     'ls / inside. Which call changes what / means, and for whom?'
 
-  ask a "[ -e $dir/host ] && echo there || echo gone"
+  ask a "[ -e ${dir@Q}/host ] && echo there || echo gone"
   point root 'a file of the host' "$answer" gone \
     'Which paths inside still lead to the host?'
 
   seen=gone
   if ! differs mnt; then
     seen=$untried
-  elif enter --mount /bin/sh -c "[ -e $dir/host ]"; then
+  elif enter --mount /bin/sh -c "[ -e ${dir@Q}/host ]"; then
     seen=there
   fi
   point root 'the old root in the mount namespace' "$seen" gone \
@@ -310,7 +314,7 @@ cgroup_dir() {
     END {
       if (root != "/" && index(path, root) == 1)
         path = substr(path, length(root) + 1)
-      if (found) print at path
+      if (found) print at (path == "/" ? "" : path)
     }' "/proc/${shell[$1]}/cgroup" /proc/self/mountinfo
 }
 

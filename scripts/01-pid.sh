@@ -55,9 +55,8 @@ run one "ps -o pid,ppid,args -p ${launcher[one]},$one"
 expect "^ *${launcher[one]} .*bin/01-pid"
 
 step 'But a number is only a number: inside, it means nobody. A process on the host...'
-sleep 300 &
-victim=$!
-undo+=("kill $victim")
+background 'sleep 300'
+victim=$job
 run host "ps -o pid,args -p $victim"
 expect 'sleep 300'
 step '... cannot be killed from inside, though ps shows it there:'

@@ -10,11 +10,11 @@ export LC_ALL=C # the messages in the words that we expect
 unset http_proxy HTTP_PROXY
 
 lesson=$(basename "$0" .sh)
-auto='' tmp='' sentence='' seen='' status=0
+auto='' tmp='' sentence='' seen='' status=0 job=''
 declare -A launcher=() to=() from=() answer=()
 undo=()
 # shellcheck disable=SC2034 # a terminal's PID, set by start
-one='' two='' three='' four=''
+one='' two='' three='' lab=''
 
 # begin root|user|any ARG... reads the command line, makes sure that all we
 # need is there, becomes who it says, and enters a scratch directory.
@@ -148,7 +148,7 @@ ask() {
       return
     fi
   done
-  fail "an answer from $1 to: $2" "$seen"
+  fail "an answer of the shell at $1" "$seen"
 }
 
 # show prints an answer as far as a projector has room for it.
@@ -176,6 +176,14 @@ quiet() {
   [[ $status -eq 0 && -z $seen ]] || fail "no word, and status 0, from: $2"
 }
 
+# background CMD leaves CMD running on the host, as process $job.
+background() {
+  type_line host "$1 &"
+  bash -c "$1" >/dev/null 2>&1 </dev/null &
+  job=$!
+  undo+=("kill $job")
+}
+
 # side CMD [PLACE...] shows the answers of several terminals side by side.
 side() {
   local cmd=$1 place columns=()
@@ -189,7 +197,7 @@ side() {
     columns+=("$tmp/.$place")
     printf '%s\n' "[$place]" "$seen" >"$tmp/.$place"
   done
-  pr -m -t -w 100 "${columns[@]}" | expand
+  pr -m -t -w 100 "${columns[@]}" | expand | sed 's/ *$//'
 }
 
 # expect REGEX... : each must be in the last answer.
@@ -231,7 +239,7 @@ differ() {
 # fail EXPECTED [SEEN] ends the demonstration.
 fail() {
   {
-    printf '\n%s\n' "${red}This should not be.$plain $sentence"
+    printf '\n%s\n' "${red}This did not hold:$plain" "$sentence"
     printf '  expected  %s\n' "$1"
     printf '  seen      %s\n' "${2:-${seen:-nothing}}"
     [[ $status -eq 0 ]] || printf '  status    %s\n' "$status"

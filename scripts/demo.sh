@@ -184,6 +184,16 @@ background() {
   undo+=("kill $job")
 }
 
+# await CMD waits until CMD succeeds: what runs in the background is ready.
+await() {
+  local n
+  for ((n = 0; n < 100; n++)); do
+    ! eval "$1" >/dev/null 2>&1 || return 0
+    sleep 0.05
+  done
+  fail "that within 5 seconds: $1" "nothing"
+}
+
 # side CMD [PLACE...] shows the answers of several terminals side by side.
 side() {
   local cmd=$1 place columns=()

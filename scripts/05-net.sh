@@ -15,11 +15,11 @@ source "$(dirname "$0")/demo.sh"
 begin root "$@"
 install_for demo
 
-step 'A new network namespace has one device, lo, and even that is down:'
+step 'A new network namespace has lo, none of the devices of the host, and even lo is down:'
 run host 'unshare --net ip -brief link'
 expect '^lo +DOWN'
-[[ $(wc -l <<<"$seen") -eq 1 ]] || fail 'lo, nothing else'
-run host "unshare --net sh -c 'busybox ping -c 1 127.0.0.1; ip link set lo up; busybox ping -c 1 127.0.0.1'"
+expect_not ' UP '
+run host "unshare --net sh -c 'busybox ping -qc1 127.1; ip link set lo up; busybox ping -qc1 127.1'"
 expect 'unreachable' '1 packets received'
 
 step 'The lesson sets lo up, and lays a cable: a pair of devices, veth. One end, eth0, is inside.'
@@ -29,7 +29,7 @@ start one 'bin/05-net -hostname room-1 sh'
 start two 'bin/05-net -hostname room-2 sh'
 run one 'ip -brief link'
 expect '^lo ' '^eth0@'
-[[ $(wc -l <<<"$seen") -eq 2 ]] || fail 'lo and eth0, nothing else'
+expect_not '^nsl'
 
 index=$(sed -n 's/^eth0@if\([0-9]*\) .*/\1/p' <<<"$seen")
 
@@ -39,7 +39,7 @@ run host 'ip -brief link'
 expect '^nsl[0-9]+@if2 '
 run host "ip link | grep ^$index:"
 expect "^$index: nsl[0-9]+@if2: .*,UP"
-cable=$(sed 's/^[0-9]*: \(nsl[0-9]*\)@.*/\1/' <<<"$seen")
+cable=$(grep -o 'nsl[0-9]*' <<<"$seen")
 
 step 'lsns: pid, mnt, uts, ipc and now net differ from the host, and nothing else.'
 run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one | sort)"
@@ -56,9 +56,9 @@ ask two 'ip -4 -brief address'
 two_address=$(sed -n 's/^eth0@.* \([0-9.]*\)\/30.*/\1/p' <<<"$seen")
 run host "ip -4 -brief address | grep $gateway/; ip route | grep $gateway"
 expect "^$cable@.* $gateway/30" "^10\.200\.[0-9.]+/30 dev $cable "
-run one "busybox ping -c 1 $gateway"
+run one "busybox ping -qc1 $gateway"
 expect '1 packets received'
-run host "busybox ping -c 1 $one_address"
+run host "busybox ping -qc1 $one_address"
 expect '1 packets received'
 
 step 'Ports are per namespace, too: two web servers listen on port 80, and the host reaches both.'
@@ -101,9 +101,9 @@ run lab 'ip -brief link show master nslbr'
 expect '^nsl1@' '^nsl2@'
 
 step 'The two reach each other, and the host:'
-run one 'busybox ping -c 1 10.201.0.3'
+run one 'busybox ping -qc1 10.201.0.3'
 expect '1 packets received'
-run one 'busybox ping -c 1 10.201.0.1'
+run one 'busybox ping -qc1 10.201.0.1'
 expect '1 packets received'
 
 step 'And the internet? A third namespace plays it, with an address from those that are reserved
@@ -149,7 +149,7 @@ run one 'timeout 1 busybox wget -q -O - http://203.0.113.2/cgi-bin/hello || echo
 expect '^no answer$'
 step 'Host and container still reach each other: that is not forwarding. A rule for what comes from
 our bridge, and one for the answers, mends it.'
-run one 'busybox ping -c 1 10.201.0.1'
+run one 'busybox ping -qc1 10.201.0.1'
 expect '1 packets received'
 quiet lab 'nft add rule ip nslfilter nslfwd iifname nslbr accept'
 quiet lab 'nft add rule ip nslfilter nslfwd ct state established accept'

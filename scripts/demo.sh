@@ -41,8 +41,10 @@ begin() {
   trap 'exit 129' HUP
   trap : PIPE # ask sees it
   tmp=${NSL_TMP:-$(mktemp -d /var/tmp/nsl.XXXXXX)}
+  chmod 755 "$tmp" # root of a container may be an ordinary user here
   cd "$tmp" || exit
   [[ -e bin ]] || ln -s "$(cd "$repo" && realpath "${NSL_BIN:-bin}")" bin
+  [[ -e scripts ]] || ln -s "$repo/scripts" scripts
   printf '%s\n' "$bold$lesson$plain, in the scratch directory $tmp"
 }
 
@@ -106,7 +108,7 @@ type_line() {
 start() {
   local name=$1 types type in out
   types=${3:-$(rows lessons | awk -v name="$lesson" '$1 == name { print $2 }')}
-  type_line host "$2    (at a new terminal: $name)"
+  type_line host "$2    (new terminal: $name)"
   mkfifo "$tmp/$name.in" "$tmp/$name.out"
   eval "exec $2" <"$tmp/$name.in" >"$tmp/$name.out" 2>&1 &
   launcher[$name]=$!

@@ -136,17 +136,19 @@ step "With Docker, the line that means the same would be (it is not run here):
   docker run --rm -it --memory 32m --memory-swap 32m --pids-limit 20 --cpus 0.5 \\
     --hostname room-1 busybox"
 
+enter="nsenter -t $one -a"
+[[ $EUID -eq 0 ]] || enter+=' --preserve-credentials' # you are root there already
 step 'And docker exec? It is nsenter: a process that enters all namespaces of another one.'
-run host "nsenter -t $one -a sh -c 'hostname; ps; cat /tmp/www/ping'"
+run host "$enter sh -c 'hostname; ps; cat /tmp/www/ping'"
 expect '^room-1$' 'httpd' '^pong from room-1$'
 expect '^ *1 '
 
 step 'That one sees what the container sees, but is not held by its limits: its cgroup is elsewhere.
 docker exec moves it there, too. The kernel lets whoever may write to the directories do that.'
-run host "nsenter -t $one -a cat /proc/self/cgroup"
+run host "$enter cat /proc/self/cgroup"
 expect ':/\.\.'
 run host "for dir in \$($(cgroups one)); do echo 0 >\$dir/cgroup.procs; done
-  nsenter -t $one -a cat /proc/self/cgroup"
+  $enter cat /proc/self/cgroup"
 expect ':/$'
 expect_not ':/\.\.'
 

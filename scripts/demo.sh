@@ -40,12 +40,19 @@ begin() {
   trap 'exit 143' TERM
   trap 'exit 129' HUP
   trap : PIPE # ask sees it
-  tmp=${NSL_TMP:-$(mktemp -d /var/tmp/nsl.XXXXXX)}
+  tmp=${NSL_TMP:-$(scratch)}
   chmod 755 "$tmp" # root of a container may be an ordinary user here
   cd "$tmp" || exit
   [[ -e bin ]] || ln -s "$(cd "$repo" && realpath "${NSL_BIN:-bin}")" bin
   [[ -e scripts ]] || ln -s "$repo/scripts" scripts
   printf '%s\n' "$bold$lesson$plain, in the scratch directory $tmp"
+}
+
+# scratch makes the directory. Some machines let no program run in /tmp.
+scratch() {
+  local place=/var/tmp
+  [[ -w $place ]] || place=/tmp
+  mktemp -d "$place/nsl.XXXXXX"
 }
 
 become_root() {
@@ -60,7 +67,7 @@ become_root() {
 # repository, and so gets a copy of what it needs.
 step_down() {
   local uid=${SUDO_UID:-1000} gid=${SUDO_GID:-1000}
-  tmp=$(mktemp -d /var/tmp/nsl.XXXXXX)
+  tmp=$(scratch)
   cp -r "$repo/scripts" "${NSL_BIN:-$repo/bin}" "$tmp"
   chown -R "$uid:$gid" "$tmp"
   printf '%s\n' "You are root: this goes on as the ordinary user $uid."
@@ -108,7 +115,7 @@ type_line() {
 start() {
   local name=$1 types type in out
   types=${3:-$(rows lessons | awk -v name="$lesson" '$1 == name { print $2 }')}
-  type_line host "$2    (new terminal: $name)"
+  type_line host "$2  (terminal $name)"
   mkfifo "$tmp/$name.in" "$tmp/$name.out"
   eval "exec $2" <"$tmp/$name.in" >"$tmp/$name.out" 2>&1 &
   launcher[$name]=$!

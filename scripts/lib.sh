@@ -125,6 +125,11 @@ build_lessons() {
   (cd "$repo" && as_user env CGO_ENABLED=0 go build -o bin/ ./0*)
 }
 
+# need_rootfs makes rootfs/ for lessons 07 and 08, unless there is one.
+need_rootfs() {
+  [[ -d $repo/rootfs ]] || as_user "$repo/scripts/rootfs.sh"
+}
+
 # need_mqueue makes the directory in which lessons from 04 on show POSIX
 # message queues. Where systemd runs, it is there.
 need_mqueue() {

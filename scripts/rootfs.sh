@@ -101,7 +101,6 @@ is_there() {
 may_replace() {
   local pid point
   [[ -e $dir ]] || return 0
-  [[ -d $dir ]] || die "$dir is not a directory" "name another: $0 DIR"
   if [[ ! -e $dir/$mark ]]; then
     [[ -z $(ls -A -- "$dir") ]] ||
       die "$dir was not made by this script: it stays as it is" \

@@ -24,6 +24,7 @@ import (
 const (
 	rootfsMark = ".made-by-rootfs.sh"
 	alpineName = "alpine-minirootfs-3.20.3-"
+	nobody     = 65534
 )
 
 // otherKind is what a mark says that no run asks for: the script replaces it.
@@ -71,6 +72,21 @@ func (c *rootfsCmd) path(dir string) *rootfsCmd {
 	return c
 }
 
+// asOrdinaryUser makes its directory a repository of an ordinary user, since
+// ours may be out of such a user's reach, and runs the script there as one.
+func (c *rootfsCmd) asOrdinaryUser(t *testing.T) *rootfsCmd {
+	t.Helper()
+	require.NoError(t, exec.Command("cp", "-r", "../../scripts", c.Dir).Run())
+	c.Path = filepath.Join(c.Dir, "scripts", "rootfs.sh")
+	if os.Geteuid() == 0 {
+		// Go makes a test's directories for root alone.
+		require.NoError(t, os.Chmod(filepath.Dir(c.Dir), 0o755))
+		require.NoError(t, os.Chown(c.Dir, nobody, nobody))
+		c.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	}
+	return c
+}
+
 // status runs it and returns its exit status, -1 for a signal.
 func (c *rootfsCmd) status(t *testing.T) int {
 	t.Helper()
@@ -110,15 +126,17 @@ func alpineArchive(t *testing.T) string {
 	return path
 }
 
-// fakes returns a PATH that finds these shell scripts before anything else.
-func fakes(t *testing.T, scripts map[string]string) string {
+// fakes returns a PATH that finds these shell scripts before anything else in
+// path. They get a new directory: in one of pathWithout's, a file written
+// under the name of a link would be the machine's own command.
+func fakes(t *testing.T, path string, scripts map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range scripts {
 		script := []byte("#!/bin/sh\n" + text)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), script, 0o755))
 	}
-	return dir + ":" + os.Getenv("PATH")
+	return dir + ":" + path
 }
 
 // pathWithout returns a PATH that lacks some commands: a directory with links
@@ -268,35 +286,21 @@ func TestRootfsAlpine(t *testing.T) {
 	assert.Equal(t, fs.ModeDir|fs.ModeSticky|0o777, info.Mode())
 }
 
-// As an ordinary user, from a directory and with a umask as private as can be.
+// As an ordinary user, with a umask as private as can be, without DIR.
 func TestRootfsAsOrdinaryUser(t *testing.T) {
 	t.Parallel()
-	const nobody = 65534
 	for _, kind := range []string{"busybox", "alpine"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			repo := filepath.Join(dir, "repo")
-			args := []string{"-c", `umask 077; exec "$@"`, "sh",
-				filepath.Join(repo, "scripts", "rootfs.sh")}
+			c := newRootfsCmd(t).asOrdinaryUser(t)
+			args := []string{"sh", "-c", `umask 077; exec "$@"`, "sh", c.Path}
 			if kind == "alpine" {
 				args = append(args, "--alpine", alpineArchive(t))
 			}
-			// Without DIR, so that its default is seen too.
-			require.NoError(t, os.Mkdir(repo, 0o755))
-			require.NoError(t, exec.Command("cp", "-r", "../../scripts", repo).Run())
-			c := newRootfsCmd(t).in(dir)
-			c.Path, c.Args = "/bin/sh", append([]string{"sh"}, args...)
-			if os.Geteuid() == 0 {
-				// Go makes a test's directories for root alone.
-				require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
-				require.NoError(t, os.Chown(repo, nobody, nobody))
-				c.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
-			}
+			c.Path, c.Args = "/bin/sh", args
 			c.succeeds(t)
-			assert.ElementsMatch(t, []string{"rootfs", "scripts"},
-				names(t, repo))
-			root := filepath.Join(repo, "rootfs")
+			assert.Equal(t, []string{"rootfs", "scripts"}, names(t, c.Dir))
+			root := filepath.Join(c.Dir, "rootfs")
 			assert.Equal(t, "hi\n", inRoot(t, root, "echo hi | cat"))
 			info, err := os.Stat(filepath.Join(root, "etc"))
 			require.NoError(t, err)
@@ -377,6 +381,21 @@ func TestRootfsRefusesWhatItDidNotMake(t *testing.T) {
 	assert.Empty(t, names(t, c.Dir))
 }
 
+// An ordinary user could remove only half of what root left in a root.
+func TestRootfsRefusesFilesOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make files of two users")
+	}
+	c := newRootfsCmd(t, "new").asOrdinaryUser(t)
+	writeFile(t, otherKind, c.Dir, "new", rootfsMark)
+	writeFile(t, "", c.Dir, "new", "of-root", "file")
+	require.NoError(t, os.Chown(filepath.Join(c.Dir, "new"), nobody, nobody))
+	before := snapshot(t, c.Dir)
+	c.fails(t, "another user", "sudo rm -r '"+c.Dir+"/new'")
+	assertUntouched(t, before, c.Dir)
+}
+
 func TestRootfsRefusesWhileAProcessIsInIt(t *testing.T) {
 	t.Parallel()
 	dir := newRootfsCmd(t, "new").succeeds(t).Dir
@@ -445,8 +464,8 @@ func TestRootfsDownloads(t *testing.T) {
 	// The last argument but one is the file, the last the address.
 	const fake = `while [ $# -gt 2 ]; do shift; done
 echo "from $2"; cp "$ARCHIVE" "$1"`
-	curl := fakes(t, map[string]string{"curl": fake})
-	wget := fakes(t, map[string]string{"wget": fake})
+	curl := fakes(t, os.Getenv("PATH"), map[string]string{"curl": fake})
+	wget := fakes(t, os.Getenv("PATH"), map[string]string{"wget": fake})
 	for name, path := range map[string]string{
 		"curl": curl, "wget": pathWithout(t, wget, "curl"),
 	} {
@@ -470,7 +489,7 @@ echo "from $2"; cp "$ARCHIVE" "$1"`
 func TestRootfsDownloadFails(t *testing.T) {
 	t.Parallel()
 	curl := func(script string) string {
-		return fakes(t, map[string]string{"curl": script})
+		return fakes(t, os.Getenv("PATH"), map[string]string{"curl": script})
 	}
 	for name, tt := range map[string]struct{ path, message string }{
 		"no network": {curl("echo half >$5; exit 6"), "cannot download https://"},
@@ -515,7 +534,7 @@ exec /bin/ln "$@"`}
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := newRootfsCmd(t, append(tt.args, "new")...).
-				path(fakes(t, tt.fakes))
+				path(fakes(t, os.Getenv("PATH"), tt.fakes))
 			writeFile(t, otherKind, c.Dir, "new", rootfsMark)
 			before := snapshot(t, filepath.Join(c.Dir, "new"))
 			assert.Equal(t, tt.status, c.status(t), "%s", &c.out)
@@ -528,7 +547,7 @@ exec /bin/ln "$@"`}
 // Nothing can be done at SIGKILL; the next run does it.
 func TestRootfsAfterSIGKILL(t *testing.T) {
 	t.Parallel()
-	killed := newRootfsCmd(t, "new").path(fakes(t, map[string]string{
+	killed := newRootfsCmd(t, "new").path(fakes(t, os.Getenv("PATH"), map[string]string{
 		"ln": `case $* in */bin/ps) kill -KILL $PPID ;; esac; exec /bin/ln "$@"`}))
 	require.Equal(t, -1, killed.status(t), "%s", &killed.out)
 	assert.NoDirExists(t, filepath.Join(killed.Dir, "new"))
@@ -561,20 +580,21 @@ func TestRootfsNeedsAStaticBusybox(t *testing.T) {
 	dynamic, err := exec.LookPath("env") // runs the command it is given, too
 	require.NoError(t, err)
 
-	box := pathWithout(t, os.Getenv("PATH"),
-		"busybox", "busybox.static", "apt-get", "sudo")
-	require.NoError(t, os.Symlink(dynamic, filepath.Join(box, "busybox")))
-	c := newRootfsCmd(t, "new").path(box)
+	bin := t.TempDir()
+	require.NoError(t, os.Symlink(dynamic, filepath.Join(bin, "busybox")))
+	path := bin + ":" + pathWithout(t, os.Getenv("PATH"),
+		"busybox", "busybox.static", "apt-get")
+	c := newRootfsCmd(t, "new").path(path)
 	c.fails(t, "missing: busybox\n", "apk add ")
 	assert.Empty(t, names(t, c.Dir))
 
-	apt := `case $* in *install*busybox-static*) ` +
-		`ln -s ` + static + ` ` + box + `/busybox.static ;; esac`
-	require.NoError(t, os.WriteFile(filepath.Join(box, "apt-get"),
-		[]byte("#!/bin/sh\n"+apt), 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(box, "sudo"),
-		[]byte("#!/bin/sh\nexec \"$@\"\n"), 0o755))
-	newRootfsCmd(t, "new").in(c.Dir).path(box).succeeds(t)
+	path = fakes(t, path, map[string]string{
+		"apt-get": `for arg; do [ -n "$arg" ] || exit 1; done
+case $* in *install*busybox-static) ln -s ` + static + " " + bin +
+			"/busybox.static ;; esac",
+		"sudo": `exec "$@"`,
+	})
+	newRootfsCmd(t, "new").in(c.Dir).path(path).succeeds(t)
 	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(c.Dir, "new"), "echo hi"))
 }
 

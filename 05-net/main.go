@@ -139,7 +139,10 @@ func parent(opt options) (int, error) {
 	}
 	ready.Close() // the child goes on, or ends if it has read nothing
 	if err != nil {
-		wait(cmd)
+		status, _ := wait(cmd)
+		if errors.Is(err, unix.ESRCH) {
+			return status, nil // there is no child: it has said why
+		}
 		return failed, err
 	}
 

@@ -89,12 +89,26 @@ func (cg *cgroup) directory(tree hierarchy) (string, error) {
 	if !tree.v1 && parent != tree.top {
 		parent = filepath.Dir(parent)
 	}
+	sweep(parent)
 	dir, err := os.MkdirTemp(parent, fmt.Sprintf("nsl-%d-*", os.Getpid()))
 	if err != nil {
 		return "", fmt.Errorf("make a cgroup: %w%s", err, wayOut())
 	}
 	cg.parts = append(cg.parts, part{tree, dir})
 	return dir, os.Chmod(dir, 0o755)
+}
+
+// sweep removes what a parent has left that was killed with SIGKILL. The
+// kernel refuses to remove a cgroup with something in it.
+func sweep(parent string) {
+	left, _ := filepath.Glob(filepath.Join(parent, "nsl-*-*"))
+	for _, dir := range left {
+		var pid int
+		fmt.Sscanf(filepath.Base(dir), "nsl-%d-", &pid)
+		if unix.Kill(pid, 0) == unix.ESRCH {
+			os.Remove(dir)
+		}
+	}
 }
 
 // wayOut says how to get a cgroup that may be divided.

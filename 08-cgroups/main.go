@@ -41,6 +41,11 @@ const example = "sudo bin/08-cgroups -memory 32M -pids 20 sh"
 // childOf marks the second half of this program in its argument 0.
 const childOf = "child of "
 
+// init keeps main on one thread. Pdeathsig, below, is about threads: it is
+// sent when the one that started the child ends, and lost when another one
+// of the child's than the first calls execve. See prctl(2).
+func init() { runtime.LockOSThread() }
+
 // main is one of two halves: the parent, on the host, or the child, which
 // the parent starts as the first process of the new namespaces.
 func main() {
@@ -121,10 +126,6 @@ func usage(flags *flag.FlagSet, err error) {
 // the exit status of the command that the child has become.
 func parent(opt options) (int, error) {
 	signals := catch()
-
-	// The kernel sends Pdeathsig when the thread that started the child
-	// ends. Stay on one thread, or the child dies at a random moment.
-	runtime.LockOSThread()
 
 	if err := checkRootfs(opt.rootfs); err != nil {
 		return failed, err

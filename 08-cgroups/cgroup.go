@@ -8,7 +8,6 @@ import (
 	"log"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 
@@ -189,9 +188,8 @@ func write(file, value string) error {
 // hideCgroups makes the cgroup that this process is in the root of all that
 // it sees. Not by CLONE_NEWCGROUP in the parent: clone(2) would take the
 // parent's cgroup. See cgroup_namespaces(7).
+// unshare(2) is for one thread: init has bound us to the one that execs.
 func hideCgroups() error {
-	// unshare(2) is for one thread: stay on it up to execve.
-	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
 		return fmt.Errorf("unshare CLONE_NEWCGROUP: %w%s", err, hint(err))
 	}

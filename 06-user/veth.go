@@ -21,6 +21,9 @@ func connect(pid int, mode network) (string, error) {
 		return string(loopback), nil
 	}
 	taken, err := takenSubnets()
+	for errors.Is(err, netlink.ErrDumpInterrupted) {
+		taken, err = takenSubnets() // a device came or went: look again
+	}
 	if err != nil {
 		return "", err
 	}

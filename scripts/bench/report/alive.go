@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"log"
@@ -23,8 +24,9 @@ type memory struct {
 
 // crowd is a number of containers that stay until they are let go.
 type crowd struct {
-	parents []*exec.Cmd
-	stdin   io.Closer
+	pids  []int
+	stdin io.Closer
+	ended chan error // one from each
 }
 
 // gather starts containers, and returns when the command runs in all.
@@ -34,38 +36,55 @@ func gather(n int, command ...string) (*crowd, error) {
 		return nil, err
 	}
 	defer stdin.Close()
-	ready, stdout, err := os.Pipe()
+	says, stdout, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	defer ready.Close()
-	c := &crowd{stdin: release}
+	defer says.Close()
+	c := &crowd{stdin: release, ended: make(chan error, n)}
 	for range n {
+		var stderr bytes.Buffer
 		cmd := exec.Command(command[0], command[1:]...)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, os.Stderr
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, &stderr
 		if err := cmd.Start(); err != nil {
 			c.dismiss()
 			return nil, err
 		}
-		c.parents = append(c.parents, cmd)
+		c.pids = append(c.pids, cmd.Process.Pid)
+		go func() {
+			err := cmd.Wait()
+			if err != nil {
+				err = fmt.Errorf("%w: %s", err, &stderr)
+			}
+			c.ended <- err
+		}()
 	}
 	stdout.Close()
-	lines := bufio.NewReader(ready)
-	for i := range n {
-		if _, err := lines.ReadString('\n'); err != nil {
-			c.dismiss()
-			return nil, fmt.Errorf("%s: only %d of %d came up",
-				strings.Join(command, " "), i, n)
+
+	ready := make(chan bool)
+	go func() {
+		lines := bufio.NewReader(says)
+		for range n {
+			lines.ReadString('\n')
 		}
+		close(ready)
+	}()
+	select {
+	case <-ready:
+		return c, nil
+	case err := <-c.ended:
+		c.pids = c.pids[1:]
+		c.dismiss()
+		return nil, fmt.Errorf("%s: one of %d did not stay: %w",
+			strings.Join(command, " "), n, err)
 	}
-	return c, nil
 }
 
 // dismiss lets them end.
 func (c *crowd) dismiss() {
 	c.stdin.Close()
-	for _, cmd := range c.parents {
-		cmd.Wait()
+	for range c.pids {
+		<-c.ended
 	}
 }
 
@@ -123,8 +142,8 @@ func (s settings) memories() ([]memory, error) {
 			return nil, err
 		}
 		var rss, pss []float64
-		for _, cmd := range c.parents {
-			r, p := rollup(cmd.Process.Pid)
+		for _, pid := range c.pids {
+			r, p := rollup(pid)
 			rss, pss = append(rss, r), append(pss, p)
 		}
 		c.dismiss()

@@ -32,7 +32,8 @@ func connect(pid int, mode network) (string, error) {
 		}
 		// The device's name stands for the subnet. The kernel refuses
 		// one that exists: so no two lessons ever get the same subnet.
-		err := addVeth(fmt.Sprintf("nsl%d", n), host, pid)
+		name := fmt.Sprintf("nsl%d", n)
+		err := addVeth(rt, name, host, pid)
 		if errors.Is(err, unix.EEXIST) {
 			continue
 		}
@@ -44,15 +45,17 @@ func connect(pid int, mode network) (string, error) {
 
 // addVeth makes the two devices: one here, the other, eth0, in the network
 // namespace of process pid. Both are gone when that namespace is.
-func addVeth(name string, address netip.Addr, pid int) error {
+func addVeth(
+	rt *netlink.Handle, name string, address netip.Addr, pid int,
+) error {
 	pair := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs()}
 	pair.Name = name
 	pair.PeerName, pair.PeerNamespace = "eth0", netlink.NsPid(pid)
-	if err := netlink.LinkAdd(pair); err != nil {
+	if err := rt.LinkAdd(pair); err != nil {
 		return fmt.Errorf("add veth %s and its peer eth0 in the network "+
 			"namespace of process %d: %w", name, pid, err)
 	}
-	return setUp(name, netip.PrefixFrom(address, 30))
+	return setUp(rt, pair, netip.PrefixFrom(address, 30))
 }
 
 // taken tells whether the host has a route to an address of a subnet, other

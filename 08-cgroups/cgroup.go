@@ -103,7 +103,7 @@ func wayOut() string {
 	if os.Geteuid() != 0 {
 		run = "systemd-run --user --scope -p Delegate=yes "
 	}
-	return "\n  try: " + run + strings.Join(os.Args, " ") + "\n  or sudo, or " +
+	return "\n  try: " + run + os.Args[0] + " ...\n  or sudo, or " +
 		"without limits: -memory max -pids max -cpus max"
 }
 
@@ -182,4 +182,17 @@ func hideCgroups() error {
 		return fmt.Errorf("unshare CLONE_NEWCGROUP: %w%s", err, hint(err))
 	}
 	return nil
+}
+
+// showCgroup mounts the new root of cgroup v2 where programs look for it,
+// and read-only: a limit is not for those whom it limits to change.
+func showCgroup() error {
+	all, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return fmt.Errorf("find our cgroup: %w", err)
+	}
+	if !strings.HasPrefix(string(all), "0::") {
+		return nil // a v1 host, with a tree for each controller
+	}
+	return mount("cgroup2", "/sys/fs/cgroup", "cgroup2", safe|unix.MS_RDONLY, "")
 }

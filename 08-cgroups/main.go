@@ -193,6 +193,7 @@ func child(opt options) {
 	must(mountProc())
 	must(protectProc())
 	must(furnish())
+	must(showCgroup())
 	must(setHostname(opt.hostname))
 	must(mountMqueue())
 	must(joinNetwork())

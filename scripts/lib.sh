@@ -7,6 +7,11 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # sudo's lacks the one of go.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
 
+# All processes that a script starts bear its PID, that of the outermost one:
+# cleanup.sh knows by it what outlives a script that was killed.
+[[ -e /proc/${NSL_SCRIPT:-none} ]] || NSL_SCRIPT=$$
+export NSL_SCRIPT
+
 # shellcheck disable=SC2034 # used by the scripts that source this file
 bold='' red='' green='' dim='' plain=''
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then

@@ -1,0 +1,99 @@
+#!/bin/busybox sh
+# shellcheck shell=dash
+# sandbox-init.sh: the first process in the machine of scripts/sandbox.sh. It
+# does what systemd does on a real one, as far as the lessons can see it, runs
+# the command and switches off. Serial lines lead to sandbox.sh: ttyS0 for what
+# the two scripts tell each other; 1, 2, 3 are the command's stdin, stdout and
+# stderr. All tools here are busybox's: programs with shared libraries take five
+# times as long to start in this kernel.
+set -eu
+export PATH=/lib/sandbox/bin
+
+# pivot_root(2) refuses to leave the kernel's first root filesystem. Mounted
+# once more and moved over itself it is a mount like any other. (The kernel
+# gives its own arguments to this script.)
+if [ "${1:-}" != again ]; then
+  mount --bind / /mnt
+  cd /mnt
+  mount --move . /
+  exec chroot . /init again
+fi
+
+mount -t devtmpfs -o mode=755 devtmpfs /dev
+cp -a /lib/sandbox/dev/. /dev/
+mount -a
+mount --make-rshared /
+echo sandbox >/proc/sys/kernel/hostname
+ip link set lo up
+
+# A login's place in the tree of cgroups.
+session=/sys/fs/cgroup/user.slice/session-1.scope
+mkdir -p $session
+for group in /sys/fs/cgroup /sys/fs/cgroup/user.slice; do
+  echo +cpu +memory +pids >$group/cgroup.subtree_control
+done
+
+# What sandbox.sh brings. Its job sets the arguments.
+tar -xf /dev/ubda -C /
+chmod 1777 /tmp
+# shellcheck disable=SC1091
+. /job
+rm /job
+user=$1 directory=$2 TERM=$3 size=$4
+shift 4
+as='' home=/root
+if [ "$user" = learner ]; then
+  as='/bin/setpriv --reuid learner --regid learner --init-groups'
+  home=/home/learner
+  # What systemd-run --user --scope -p Delegate=yes gives an ordinary user.
+  chown learner:learner $session $session/cgroup.procs \
+    $session/cgroup.threads $session/cgroup.subtree_control
+fi
+
+# run becomes the command.
+run() {
+  echo 0 >$session/cgroup.procs
+  cd "$directory"
+  # shellcheck disable=SC2086 # several words, or none
+  exec $as env -i HOME=$home USER="$user" LOGNAME="$user" SHELL=/bin/bash \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    LANG=C.UTF-8 TERM="$TERM" "$@"
+}
+
+# A line is opened once: to close it would throw away what waits in it.
+exec 3<>/dev/ttyS0
+stty raw -echo <&3
+status=0
+if [ -n "$size" ]; then
+  echo started >&3
+  chown "$user" /dev/tty0
+  # A new size of the terminal, whenever it changes.
+  while read -r rows columns; do
+    stty rows "$rows" columns "$columns" </dev/tty0
+  done <&3 &
+  # shellcheck disable=SC2086
+  stty rows ${size% *} columns ${size#* } </dev/tty0
+  (run setsid -c "$@") <>/dev/tty0 >&0 2>&0 3>&- || status=$?
+else
+  exec 4</dev/ttyS1 5>/dev/ttyS2 6>/dev/ttyS3
+  for line in 4 5 6; do stty raw -echo <&$line; done
+  echo started >&3
+  mkfifo /run/in /run/out /run/err
+  cat /run/out >&5 &
+  out=$!
+  cat /run/err >&6 &
+  err=$!
+  exec 7>/run/out 8>/run/err
+  # A serial line has no end of file: a dot stands for it.
+  awk '/^\.$/ { exit } { print }' <&4 7>&- 8>&- |
+    base64 -d >/run/in 7>&- 8>&- &
+  (run "$@") </run/in >&7 2>&8 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- || status=$?
+  # What the command left running ends with it.
+  for group in /sys/fs/cgroup/*/cgroup.kill; do echo 1 >"$group"; done
+  exec 7>&- 8>&-
+  wait $out $err || true
+fi
+echo $status >&3
+# stty waits until all is out.
+for line in tty0 ttyS0 ttyS2 ttyS3; do stty raw -echo </dev/$line; done
+poweroff -f

@@ -12,7 +12,10 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-types="pid mnt uts ipc net user cgroup time"
+types=() # of namespaces, those that this kernel has
+for type in pid mnt uts ipc net user cgroup time; do
+  [[ ! -e /proc/self/ns/$type ]] || types+=("$type")
+done
 moment=3 # seconds that a container is marked as new or gone
 
 # What is known about a container, by its PID on the host.
@@ -53,8 +56,8 @@ see() {
   command[pid]=${line//[![:print:]]/?}
 
   own[pid]=''
-  for type in $types; do
-    if [[ ! -e /proc/$pid/ns/$type && -e /proc/self/ns/$type ]]; then
+  for type in "${types[@]}"; do
+    if [[ ! -e /proc/$pid/ns/$type ]]; then
       own[pid]='?' # not for us to see
       break
     elif [[ ! /proc/$pid/ns/$type -ef /proc/self/ns/$type ]]; then

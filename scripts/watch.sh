@@ -214,7 +214,8 @@ branch() {
         limits="memory ${memory[pid]:-max}  processes ${processes[pid]:-max}"
       line "$colour" "$tee$mark ${lesson[pid]}  PID ${pids[pid]:-$pid}  ${command[pid]:-}"
       line "$colour" "$bar   own: ${own[pid]:-}"
-      line "$colour" "$bar   ${hostname[pid]:+${hostname[pid]}  }${address[pid]:+${address[pid]}  }$limits"
+      text=${hostname[pid]:+${hostname[pid]}  }${address[pid]:+${address[pid]}  }
+      line "$colour" "$bar   $text$limits"
     else
       printf -v text '%-13s %-11s %-10s %-14s %-12s %-8s' "${lesson[pid]}" \
         "${pids[pid]:-$pid}" "${hostname[pid]:--}" "${address[pid]:--}" \

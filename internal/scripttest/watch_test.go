@@ -366,8 +366,8 @@ func TestWatchFitsTheTerminal(t *testing.T) {
 	})
 }
 
-// It runs beside the demonstration: ten containers, less than a tenth of a
-// core, all that it starts included.
+// It runs beside the demonstration: ten containers, a twentieth of one core at
+// most, all that it starts included.
 func TestWatchIsCheap(t *testing.T) {
 	t.Parallel()
 	w := watchStart(t, 120, 50, `
@@ -386,7 +386,7 @@ func TestWatchIsCheap(t *testing.T) {
 	assert.Greater(t, took, 2*time.Second, "four pictures")
 	part := float64(used) / 100 / took.Seconds()
 	t.Logf("%.1f %% of one core", 100*part)
-	assert.Less(t, part, 0.1)
+	assert.Less(t, part, 0.05) // fifty have to stay below a tenth
 }
 
 // watchHasAll tells if all of these are in a picture.

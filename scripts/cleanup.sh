@@ -134,8 +134,7 @@ user_of_cgroup() {
   while read -r member; do
     parent=$(sed -n 's/^PPid:\t//p' "/proc/$member/status" 2>/dev/null) ||
       continue
-    name_of "$member"
-    [[ -n $name ]] || name_of "$parent"
+    name_of "$parent"
     [[ -z $name ]] || {
       echo "process $member"
       return
@@ -209,8 +208,7 @@ fi
 # === Files ===
 
 shopt -s nullglob
-for dir in /tmp/nsl.* /var/tmp/nsl.* "${TMPDIR:-/tmp}"/nsl.*; do
-  [[ -d $dir && ! -L $dir ]] || continue
+while read -r dir; do
   who=$(somebody)
   if [[ -n $who ]]; then
     keep 'scratch directory' "$dir" "$who"
@@ -222,7 +220,8 @@ for dir in /tmp/nsl.* /var/tmp/nsl.* "${TMPDIR:-/tmp}"/nsl.*; do
   done < <(awk -v dir="$dir/" 'index($5, dir) == 1 { print $5 }' \
     /proc/self/mountinfo | sort -r)
   remove 'scratch directory' "$dir" rm -rf --one-file-system "$dir"
-done
+done < <(find -H /tmp /var/tmp "${TMPDIR:-/tmp}" -maxdepth 1 -type d \
+  -name 'nsl.*' 2>/dev/null | sort -u)
 for file in /dev/mqueue/nsl* /dev/shm/nsl*; do
   remove_unless_used file "$file" rm "$file"
 done

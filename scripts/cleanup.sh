@@ -107,6 +107,13 @@ remove_unless_used() {
 
 # === Processes ===
 
+# kill_process PID
+kill_process() {
+  remove "process $1," "$(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline")" \
+    kill -KILL "$1"
+  unset "ours[$1]"
+}
+
 # What a script starts has NSL_SCRIPT=PID in its environment (lib.sh). When
 # process PID is gone, so should they be.
 while IFS=: read -r pid owner; do
@@ -114,12 +121,25 @@ while IFS=: read -r pid owner; do
   [[ $owner =~ ^[0-9]+$ ]] || continue
   # In another PID namespace, the number means another process.
   [[ /proc/$pid/ns/pid -ef /proc/$$/ns/pid ]] || continue
-  if alive "$pid" && ! alive "$owner"; then
-    remove "process $pid," "$(tr '\0' ' ' <"/proc/$pid/cmdline")" \
-      kill -KILL "$pid"
-    unset "ours[$pid]"
-  fi
+  if alive "$pid" && ! alive "$owner"; then kill_process "$pid"; fi
 done < <(grep -Hazs '^NSL_SCRIPT=' /proc/[0-9]*/environ | tr '\0' '\n')
+
+# A subshell is a copy of its script, older than that mark: it was forked but
+# has not executed anything, and its parent should be the script or another
+# subshell. See flags in proc_pid_stat(5), and PF_FORKNOEXEC of Linux.
+more=yes
+while [[ -n $more ]]; do
+  more=''
+  for pid in "${!ours[@]}"; do
+    stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue
+    read -r _ parent _ _ _ _ flags _ <<<"${stat##*) }"
+    if [[ ${ours[$pid]} == *.sh && -z ${ours[$parent]:-} ]] &&
+      ((flags & 0x40)) && alive "$pid"; then
+      kill_process "$pid"
+      more=yes
+    fi
+  done
+done
 
 # === Cgroups ===
 

@@ -37,6 +37,7 @@ const cleanupRoom = `
 	cgroups=()
 	leave_cgroups() {
 		status=$?
+		kill -KILL -1 2>/dev/null || true # all but this shell
 		for outer in "${cgroups[@]}"; do
 			umount ${outer%%:*} || true # what is below is in sight again
 		done
@@ -100,10 +101,6 @@ const cleanupRoom = `
 // cleanupIn runs a script in such a room, and returns what it prints.
 func cleanupIn(t *testing.T, script string) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("a machine of its own is made by root")
-	}
-	dir := cleanupBuild(t)
 	repo, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	name := fmt.Sprintf("cleanup_test-%d-%d", os.Getpid(), time.Now().UnixNano())
@@ -117,7 +114,7 @@ func cleanupIn(t *testing.T, script string) string {
 	cmd := exec.CommandContext(ctx, "unshare", "--pid", "--fork", "--kill-child",
 		"--mount-proc", "--mount", "--net", "--ipc", "bash", "-euo", "pipefail", "-c",
 		cleanupRoom+script,
-		"bash", dir, repo, name)
+		"bash", doctorDir, repo, name)
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Env = append(os.Environ(), "NSL_SCRIPT=")
 	var out, errs bytes.Buffer
@@ -126,28 +123,20 @@ func cleanupIn(t *testing.T, script string) string {
 	return out.String()
 }
 
-// cleanupBuild makes a directory with bin/ and root/, to last for a test.
-func cleanupBuild(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "cleanup_test-")
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
-	script := `mkdir -p $1/bin $1/root/{bin,proc,sys,dev,tmp}
-		cp "$(type -p busybox)" $1/root/bin/sleep
-		ln -s sleep $1/root/bin/sh
-		if [[ -n ${NSTEST_BIN:-} ]]; then
-			cp "$NSTEST_BIN"/0* $1/bin/
-		else
-			cd ../.. && CGO_ENABLED=0 go build -o $1/bin/ ./05-net ./08-cgroups
-		fi`
-	out, err := exec.Command("bash", "-euc", script, "bash", dir).CombinedOutput()
-	require.NoError(t, err, "build the lessons: %s", out)
-	return dir
+func TestCleanup(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("a machine of its own is made by root")
+	}
+	doctorBuild(t)
+	t.Run("Leftovers", cleanupTestLeftovers)
+	t.Run("LeavesTheLiving", cleanupTestLeavesTheLiving)
+	t.Run("AfterKill", cleanupTestAfterKill)
+	t.Run("AfterKilledDemonstration", cleanupTestAfterKilledDemonstration)
 }
 
 // Leftovers of each kind, made on purpose: --dry-run shows and leaves them,
 // one run removes them all and nothing else.
-func TestCleanup(t *testing.T) {
+func cleanupTestLeftovers(t *testing.T) {
 	out := cleanupIn(t, `
 		mkdir /tmp/other /tmp/nslother /var/tmp/nsl
 		ip link add other0 type bridge
@@ -204,7 +193,7 @@ func TestCleanup(t *testing.T) {
 }
 
 // A lesson that runs keeps all that it has, and what it may have.
-func TestCleanupLeavesTheLiving(t *testing.T) {
+func cleanupTestLeavesTheLiving(t *testing.T) {
 	cleanupIn(t, `
 		empty=$(snapshot)
 		/run/built/bin/05-net sleep 1001 & five=$!
@@ -251,7 +240,7 @@ func TestCleanupLeavesTheLiving(t *testing.T) {
 
 // After SIGKILL at fifty random moments, to the parent alone or to all of the
 // process group, one run leaves things as they were.
-func TestCleanupAfterKill(t *testing.T) {
+func cleanupTestAfterKill(t *testing.T) {
 	out := cleanupIn(t, `
 		before=$(snapshot)
 		for ((round = 0; round < 10; round++)); do
@@ -274,4 +263,36 @@ func TestCleanupAfterKill(t *testing.T) {
 	`)
 	assert.Contains(t, out, "remove cgroup", "there was nothing to clean up")
 	t.Logf("%d leftovers", strings.Count(out, "remove "))
+}
+
+// The demonstrations have more to leave: bridges, tables, namespaces, queues
+// and what they have started. SIGKILL takes the script alone, or its group.
+func cleanupTestAfterKilledDemonstration(t *testing.T) {
+	for _, demo := range []string{"05-net", "08-cgroups"} {
+		t.Run(demo, func(t *testing.T) {
+			out := cleanupIn(t, `
+				export NSL_BIN=/run/built/bin
+				ip netns add other # makes a mount of /run/netns
+				before=$(snapshot)
+				started=${EPOCHREALTIME/./}
+				$repo/scripts/`+demo+`.sh --auto >/run/log 2>&1 || tail -n 9 /run/log
+				rm /run/log
+				cleanup
+				same "$before" "$(snapshot)"
+				took=$((${EPOCHREALTIME/./} - started))
+				for ((round = 0; round < 3; round++)); do
+					setsid $repo/scripts/`+demo+`.sh --auto >/run/log 2>&1 & pid=$!
+					sleep $(((took * RANDOM / 32768) / 1000))e-3
+					! grep -qs '^State:.[^Z]' /proc/$pid/status || echo alive
+					kill -KILL $( ((round % 2)) || echo -- -)$pid 2>/dev/null || true
+					gone $pid
+					rm /run/log
+					cleanup || exit
+					same "$before" "$(snapshot)"
+				done
+			`)
+			assert.Contains(t, out, "alive")
+			t.Logf("%s", out)
+		})
+	}
 }

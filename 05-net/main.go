@@ -97,7 +97,8 @@ func usage(flags *flag.FlagSet, err error) {
 		log.Print(err)
 		out, status = os.Stderr, 2
 	}
-	fmt.Fprintf(out, "Usage: %s [flags] [command [argument ...]]\n", flags.Name())
+	fmt.Fprintf(out, "Usage: %s [flags] [command [argument ...]]\n",
+		flags.Name())
 	flags.SetOutput(out)
 	flags.PrintDefaults()
 	fmt.Fprintf(out, "Example: %s\n", example)

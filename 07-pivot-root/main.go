@@ -87,7 +87,8 @@ func parse(name string) options {
 	flags.Var(&opt.hostname, "hostname", "`name` of the host inside")
 	opt.net = cable
 	flags.Var(&opt.net, "net", "`veth` to the host, or lo for loopback only")
-	flags.StringVar(&opt.rootfs, "rootfs", "rootfs", "`directory` that becomes /")
+	flags.StringVar(&opt.rootfs, "rootfs", "rootfs",
+		"`directory` that becomes /")
 
 	flags.SetOutput(io.Discard) // usage prints what Parse has to say
 	if err := flags.Parse(os.Args[1:]); err != nil {
@@ -104,7 +105,8 @@ func usage(flags *flag.FlagSet, err error) {
 		log.Print(err)
 		out, status = os.Stderr, 2
 	}
-	fmt.Fprintf(out, "Usage: %s [flags] [command [argument ...]]\n", flags.Name())
+	fmt.Fprintf(out, "Usage: %s [flags] [command [argument ...]]\n",
+		flags.Name())
 	flags.SetOutput(out)
 	flags.PrintDefaults()
 	fmt.Fprintf(out, "Example: %s\n", example)

@@ -206,5 +206,6 @@ func showCgroup() error {
 	if !strings.HasPrefix(string(all), "0::") {
 		return nil // a v1 host, with a tree for each controller
 	}
-	return mount("cgroup2", "/sys/fs/cgroup", "cgroup2", safe|unix.MS_RDONLY, "")
+	const flags = safe | unix.MS_RDONLY
+	return mount("cgroup2", "/sys/fs/cgroup", "cgroup2", flags, "")
 }

@@ -91,7 +91,8 @@ func parse(name string) options {
 	flags.Var(&opt.hostname, "hostname", "`name` of the host inside")
 	opt.net = cable
 	flags.Var(&opt.net, "net", "`veth` to the host, or lo for loopback only")
-	flags.StringVar(&opt.rootfs, "rootfs", "rootfs", "`directory` that becomes /")
+	flags.StringVar(&opt.rootfs, "rootfs", "rootfs",
+		"`directory` that becomes /")
 	opt.limits = limits{memory: "67108864", pids: "64", cpus: "50000"}
 	flags.Func("memory", "most memory, in `bytes` or with K, M, G; max for "+
 		"no limit (default 64M)", opt.limits.setMemory)
@@ -115,7 +116,8 @@ func usage(flags *flag.FlagSet, err error) {
 		log.Print(err)
 		out, status = os.Stderr, 2
 	}
-	fmt.Fprintf(out, "Usage: %s [flags] [command [argument ...]]\n", flags.Name())
+	fmt.Fprintf(out, "Usage: %s [flags] [command [argument ...]]\n",
+		flags.Name())
 	flags.SetOutput(out)
 	flags.PrintDefaults()
 	fmt.Fprintf(out, "Example: %s\n", example)

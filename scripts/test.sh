@@ -26,7 +26,7 @@ user=nsl-test
 passed=0 failed=0 skipped=0
 # Below /var/tmp, where an ordinary user may run programs; some machines have
 # a /tmp that does not let anybody.
-out=$(mktemp -d /var/tmp/nsl.XXXXXX)
+out=$(as_user mktemp -d /var/tmp/nsl.XXXXXX)
 
 clean_up() {
   as_root rm -rf "$out"
@@ -102,10 +102,15 @@ check shellcheck shell_linted
 # there is no Go at all.
 build_lessons
 need_rootfs
-CGO_ENABLED=0 go test -c -o "$out/" ./...
-cp -r bin "$out/bin"
+as_user env CGO_ENABLED=0 go test -c -o "$out/" ./...
+
+# What the tests read, where an ordinary user can: the repository itself may
+# be in a home directory that is closed to others.
+mkdir "$out/repo"
+cp -r bin scripts go.mod "$out/repo"
+[[ ! -d ../shared ]] || cp -r ../shared "$out/shared"
 chmod -R go+rX "$out"
-settings=(PATH="$PATH" NSTEST_BIN="$out/bin" NSTEST_REPO="$repo"
+settings=(PATH="$PATH" NSTEST_BIN="$out/repo/bin" NSTEST_REPO="$out/repo"
   NS_STRICT="${NS_STRICT:-}")
 
 say "as root"

@@ -1,0 +1,64 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+	"namespaces/internal/nstest"
+)
+
+func TestMain(m *testing.M) { nstest.Main(m, "02-mount", nil) }
+
+func TestAllLessons(t *testing.T) { nstest.AllLessons(t, nil) }
+
+// ps sees the processes of the namespace, and none of the host's.
+func TestOwnProcesses(t *testing.T) {
+	nstest.NeedRoot(t)
+	require.Equal(t, "/proc/1\n",
+		nstest.Output(t, nstest.Sh("echo /proc/[0-9]*")...))
+	require.Equal(t, "1\n", nstest.Output(t, "readlink", "/proc/self"))
+
+	lines := strings.Split(nstest.Output(t, "ps", "ax"), "\n")
+	require.Len(t, lines, 3) // a heading, ps itself, and the end
+	require.Regexp(t, `^\s*1 .* ps ax$`, lines[1])
+}
+
+// The new /proc covers the old one inside, and only there.
+func TestProc(t *testing.T) {
+	nstest.NeedRoot(t)
+	before := nstest.Mounts(t, os.Getpid())
+	c := nstest.Cat(t)
+	proc := nstest.MountAt(t, c.Init, "/proc")
+	require.Equal(t, "proc", proc.Type)
+	for _, option := range []string{"rw", "nosuid", "nodev", "noexec"} {
+		require.Contains(t, strings.Split(proc.Options, ","), option)
+	}
+	require.Len(t, nstest.Mounts(t, c.Init), len(before)+1)
+	require.Equal(t, before, nstest.Mounts(t, os.Getpid()))
+	require.Zero(t, c.Finish().Status)
+}
+
+// Mounts do not get from one side to the other, although all are shared.
+func TestMountsStayWhereTheyAre(t *testing.T) {
+	nstest.NeedRoot(t)
+	inside, outside := t.TempDir(), t.TempDir()
+	before := nstest.Mounts(t, os.Getpid())
+	c := nstest.Cat(t, nstest.Sh("mount -t tmpfs inside "+inside+
+		" && mount --bind /etc "+inside+" && exec cat")...)
+	nstest.RequireNoPropagation(t, c.Init)
+	require.Equal(t, "/etc", nstest.MountAt(t, c.Init, inside).Root)
+	require.Equal(t, before, nstest.Mounts(t, os.Getpid()))
+
+	require.NoError(t, unix.Mount("outside", outside, "tmpfs", 0, ""))
+	defer unix.Unmount(outside, unix.MNT_DETACH)
+	require.Equal(t, "outside", nstest.MountAt(t, os.Getpid(), outside).Source)
+	for _, m := range nstest.Mounts(t, c.Init) {
+		require.NotEqual(t, outside, m.Point)
+	}
+	require.Zero(t, c.Finish().Status)
+}

@@ -1,0 +1,57 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
+)
+
+func TestMain(m *testing.M) { nstest.Main(m, "03-uts", nil) }
+
+func TestAllLessons(t *testing.T) {
+	nstest.AllLessons(t, map[string]string{"hostname": "lesson-03"})
+}
+
+// kernelName is where the kernel shows the name of the reader's namespace.
+const kernelName = "/proc/sys/kernel/hostname"
+
+func TestHostname(t *testing.T) {
+	nstest.NeedRoot(t)
+	for _, name := range []string{
+		"room-3", "x", strings.Repeat("n", 64), strings.Repeat("ä", 32),
+		"two words",
+	} {
+		out := nstest.Output(t, "-hostname", name, "cat", kernelName)
+		require.Equal(t, name+"\n", out)
+	}
+	require.Equal(t, "lesson-03\n", nstest.Output(t, "cat", kernelName))
+	require.Equal(t, "lesson-03\n", nstest.Output(t, "hostname"))
+}
+
+func TestBadHostname(t *testing.T) {
+	for _, name := range []string{
+		"", strings.Repeat("n", 65), strings.Repeat("ä", 33),
+	} {
+		nstest.RequireUsageError(t, "-hostname", name)
+	}
+}
+
+// The host keeps its name, whatever happens to the one inside.
+func TestHostKeepsItsName(t *testing.T) {
+	nstest.NeedRoot(t)
+	before, err := os.Hostname()
+	require.NoError(t, err)
+	c := nstest.Cat(t, nstest.Sh("hostname changed && exec cat")...)
+	now, err := os.ReadFile(kernelName)
+	require.NoError(t, err)
+	require.Equal(t, before+"\n", string(now))
+	require.Zero(t, c.Finish().Status)
+
+	require.Equal(t, "changed\n", nstest.Output(t,
+		nstest.Sh("hostname changed && cat "+kernelName)...))
+}

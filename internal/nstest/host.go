@@ -1,0 +1,189 @@
+//go:build linux
+
+package nstest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
+)
+
+// Host is all that a lesson could leave behind on the host.
+type Host struct {
+	Hostname  string
+	Mounts    []string
+	Queues    []string // and other objects of System V and POSIX
+	Network   []string // links, addresses and routes
+	Cgroups   []string
+	Processes []string
+}
+
+// UnchangedHost returns a function that checks that the host is as it is
+// now. It cannot be used in tests that run in parallel.
+func UnchangedHost(t *testing.T) (check func()) {
+	t.Helper()
+	var before Host
+	require.NoError(t, untilLinks(func() (bool, error) {
+		var err error
+		before, err = readHost()
+		// Not what an earlier test has left to the kernel to remove.
+		return !slices.ContainsFunc(before.Network, ofLesson), err
+	}))
+	require.NotEmpty(t, before.Mounts)
+	return func() {
+		t.Helper()
+		require.NoError(t, before.unchanged())
+	}
+}
+
+func ofLesson(line string) bool { return strings.Contains(line, " nsl") }
+
+func (h Host) unchanged() error {
+	var now Host
+	err := untilLinks(func() (bool, error) {
+		var err error
+		now, err = readHost()
+		return slices.Equal(h.Network, now.Network), err
+	})
+	return errors.Join(err, equal(h, now))
+}
+
+// untilLinks waits for what the kernel does in its own time: it removes the
+// devices of a network namespace that has ended.
+func untilLinks(reached func() (bool, error)) error {
+	events, done := make(chan netlink.LinkUpdate, 1024), make(chan struct{})
+	defer close(done)
+	if err := netlink.LinkSubscribe(events, done); err != nil {
+		return fmt.Errorf("subscribe to the changes of links: %w", err)
+	}
+	for deadline := time.After(Patience); ; {
+		if ok, err := reached(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-events:
+		case <-deadline:
+			return nil // the caller says what differs
+		}
+	}
+}
+
+// equal compares as testify does, whose message shows what differs.
+func equal(before, now Host) error {
+	var c collector
+	if assert.Equal(&c, before, now, "the host is not as before") {
+		return nil
+	}
+	return errors.New(string(c))
+}
+
+type collector string
+
+func (c *collector) Errorf(format string, args ...any) {
+	*c += collector(fmt.Sprintf(format, args...))
+}
+
+func readHost() (Host, error) {
+	var h Host
+	var errs [4]error
+	h.Hostname, errs[0] = os.Hostname()
+	var mounts []byte
+	mounts, errs[1] = os.ReadFile("/proc/self/mountinfo")
+	h.Mounts = strings.Split(strings.TrimSpace(string(mounts)), "\n")
+	h.Cgroups, errs[2] = Cgroups(0)
+	for _, p := range descendants() {
+		h.Processes = append(h.Processes, fmt.Sprintf("%d %s", p.pid, p.name))
+	}
+	if Root() { // on a host of our own: see Main
+		h.Queues = queues()
+		h.Network, errs[3] = network()
+	}
+	return h, errors.Join(errs[:]...)
+}
+
+func queues() []string {
+	var all []string
+	for _, kind := range []string{"msg", "sem", "shm"} {
+		text, _ := os.ReadFile("/proc/sysvipc/" + kind)
+		all = append(all, strings.Split(string(text), "\n")...)
+	}
+	posix, _ := filepath.Glob("/dev/mqueue/*")
+	return append(all, posix...)
+}
+
+func network() ([]string, error) {
+	links, err1 := netlink.LinkList()
+	addrs, err2 := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	routes, err3 := netlink.RouteList(nil, netlink.FAMILY_ALL)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, fmt.Errorf("list the network: %w", err)
+	}
+	var all []string
+	for _, link := range links {
+		all = append(all, fmt.Sprintf("link %d %s %s", link.Attrs().Index,
+			link.Attrs().Name, link.Type()))
+	}
+	for _, addr := range addrs {
+		all = append(all, fmt.Sprintf("address %s on %d", addr.IPNet,
+			addr.LinkIndex))
+	}
+	for _, route := range routes {
+		all = append(all, fmt.Sprintf("route %s", route))
+	}
+	return all, nil
+}
+
+// started are the PIDs of all lessons that the tests have run: their
+// cgroups have them in their names.
+var (
+	startedLock sync.Mutex
+	started     []int
+)
+
+// Cgroups are the directories of the lesson with a PID; with 0, of all that
+// these tests have run.
+func Cgroups(parent int) ([]string, error) {
+	startedLock.Lock()
+	ours := slices.Clone(started)
+	startedLock.Unlock()
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, line := range strings.Split(string(text), "\n") {
+		fields := strings.Fields(line)
+		if !strings.Contains(line, " - cgroup") || len(fields) < 5 {
+			continue
+		}
+		err := filepath.WalkDir(fields[4], func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.IsDir() {
+				return nil // another one's, that has gone or is closed to us
+			}
+			after, ok := strings.CutPrefix(d.Name(), "nsl-")
+			number, _, _ := strings.Cut(after, "-")
+			pid, err := strconv.Atoi(number)
+			if ok && err == nil && (pid == parent ||
+				parent == 0 && slices.Contains(ours, pid)) {
+				found = append(found, path)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}

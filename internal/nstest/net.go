@@ -1,0 +1,64 @@
+//go:build linux
+
+package nstest
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// The main thread cannot end: on it, InNetwork would hold on to a namespace.
+// So no goroutine but the main one may run there.
+func init() { runtime.LockOSThread() }
+
+// InNetwork calls a function in the network namespace of a process. It takes
+// root. The function must not end the test.
+func InNetwork(t *testing.T, pid int, do func() error) {
+	t.Helper()
+	failure := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with this function
+		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
+		if err == nil {
+			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+			ns.Close()
+		}
+		if err == nil {
+			err = do()
+		}
+		failure <- err
+	}()
+	require.NoError(t, <-failure)
+}
+
+// Devices are the names of the network devices of a process.
+func Devices(t *testing.T, pid int) []string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/dev", pid))
+	require.NoError(t, err)
+	var names []string
+	for _, line := range strings.Split(string(text), "\n") {
+		if name, _, ok := strings.Cut(line, ":"); ok {
+			names = append(names, strings.TrimSpace(name))
+		}
+	}
+	require.NotEmpty(t, names)
+	return names
+}
+
+// RequireLoopbackOnly checks that a process has the device lo, which is up,
+// and no other.
+func RequireLoopbackOnly(t *testing.T, pid int) {
+	t.Helper()
+	require.Equal(t, []string{"lo"}, Devices(t, pid))
+	// The kernel gives lo this address when it is set up.
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/fib_trie", pid))
+	require.NoError(t, err)
+	require.Contains(t, string(text), "127.0.0.1")
+}

@@ -1,0 +1,178 @@
+//go:build linux
+
+package nstest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// Patience is how long a test waits for an event before it gives up.
+const Patience = 20 * time.Second
+
+// types of namespaces, all eight.
+var types = []string{
+	"pid", "mnt", "uts", "ipc", "net", "user", "cgroup", "time",
+}
+
+// Namespaces of a process, by type.
+func Namespaces(t *testing.T, pid int) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, kind := range types {
+		if _, err := os.Stat("/proc/self/ns/" + kind); kind == "time" &&
+			errors.Is(err, os.ErrNotExist) {
+			continue // the only type that kernels in use may lack
+		}
+		link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
+		require.NoError(t, err)
+		require.Regexp(t, `^`+kind+`:\[[0-9]+\]$`, link)
+		found[kind] = link
+	}
+	return found
+}
+
+// RequireOwnNamespaces checks that a process is in exactly those namespaces
+// of its own that the table has for the lesson, and else in the test's.
+func RequireOwnNamespaces(t *testing.T, pid int) {
+	t.Helper()
+	host, inside := Namespaces(t, os.Getpid()), Namespaces(t, pid)
+	var own []string
+	for _, kind := range types {
+		if host[kind] != inside[kind] {
+			own = append(own, kind)
+		}
+	}
+	require.ElementsMatch(t, This.Namespaces, own,
+		"namespaces that differ from the host's")
+}
+
+// Status is a field of /proc/PID/status.
+func Status(t *testing.T, pid int, field string) string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(t, err)
+	_, after, ok := strings.Cut("\n"+string(text), "\n"+field+":\t")
+	require.True(t, ok, "no field %s in /proc/%d/status", field, pid)
+	value, _, _ := strings.Cut(after, "\n")
+	return value
+}
+
+// process is what /proc/PID/stat has of a process.
+type process struct {
+	pid, parent int
+	state       string
+	name        string
+}
+
+// processes lists all that are in sight; one that ends meanwhile is none.
+func processes() []process {
+	entries, _ := os.ReadDir("/proc")
+	var all []process
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if p, ok := readProcess(pid); ok {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+func readProcess(pid int) (process, bool) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	// The name is in brackets, and may hold brackets and blanks itself.
+	open := strings.IndexByte(string(text), '(')
+	end := strings.LastIndexByte(string(text), ')')
+	if err != nil || open < 0 || end < open {
+		return process{}, false
+	}
+	fields := strings.Fields(string(text[end+1:]))
+	parent, err := strconv.Atoi(fields[1])
+	return process{pid, parent, fields[0], string(text[open+1 : end])},
+		err == nil
+}
+
+// Children of a process, without zombies.
+func Children(parent int) []int {
+	var found []int
+	for _, p := range processes() {
+		if p.parent == parent && p.state != "Z" {
+			found = append(found, p.pid)
+		}
+	}
+	return found
+}
+
+// Members are the processes of a namespace, without zombies.
+func Members(namespace string) []int {
+	kind, _, _ := strings.Cut(namespace, ":")
+	var found []int
+	for _, p := range processes() {
+		link, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", p.pid, kind))
+		if link == namespace && p.state != "Z" {
+			found = append(found, p.pid)
+		}
+	}
+	return found
+}
+
+// descendants of this process, without zombies.
+func descendants() []process {
+	all := processes()
+	family := []int{os.Getpid()}
+	var found []process
+	for i := 0; i < len(family); i++ {
+		for _, p := range all {
+			if p.parent == family[i] && p.state != "Z" &&
+				!slices.Contains(family, p.pid) {
+				family = append(family, p.pid)
+				found = append(found, p)
+			}
+		}
+	}
+	return found
+}
+
+// Watch returns a function that waits until the processes have ended.
+func Watch(t *testing.T, pids ...int) (gone func()) {
+	t.Helper()
+	var fds []int
+	for _, pid := range pids {
+		fd, err := unix.PidfdOpen(pid, 0)
+		require.NoError(t, err, "pidfd_open %d", pid)
+		t.Cleanup(func() { unix.Close(fd) })
+		fds = append(fds, fd)
+	}
+	return func() {
+		t.Helper()
+		for i, fd := range fds {
+			poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+			n, err := 0, unix.EINTR
+			for deadline := time.Now().Add(Patience); err == unix.EINTR; {
+				var e error
+				n, e = unix.Poll(poll, int(time.Until(deadline).Milliseconds()))
+				err, _ = e.(unix.Errno)
+			}
+			require.Zero(t, err, "poll")
+			require.Equal(t, 1, n, "process %d has not ended", pids[i])
+		}
+	}
+}
+
+// Until waits for a state of the kernel's that it sends no event for.
+func Until(t *testing.T, what string, reached func() bool) {
+	t.Helper()
+	require.Eventually(t, reached, Patience, time.Millisecond, what)
+}

@@ -1,0 +1,114 @@
+//go:build linux
+
+package nstest
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// Terminal is the keyboard and the screen of a terminal, pty(7).
+type Terminal struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	master *os.File
+	screen bytes.Buffer // what Expect has not consumed yet
+	all    bytes.Buffer
+}
+
+// StartTerminal runs a command as the first process of a new session that
+// has a terminal.
+func StartTerminal(t *testing.T, cmd *exec.Cmd) *Terminal {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { master.Close() })
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	require.NoError(t, err)
+	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()),
+		unix.TIOCSPTLCK, 0))
+	// Fd has made it blocking: deadlines need it not to be.
+	require.NoError(t, unix.SetNonblock(int(master.Fd()), true))
+	slave, err := os.OpenFile("/dev/pts/"+strconv.Itoa(n),
+		os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	defer slave.Close()
+	require.NoError(t, master.SetReadDeadline(time.Now().Add(Patience)))
+
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	require.NoError(t, cmd.Start())
+	startedLock.Lock()
+	started = append(started, cmd.Process.Pid)
+	startedLock.Unlock()
+	t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			cmd.Process.Kill()
+			cmd.Wait()
+		}
+	})
+	return &Terminal{t: t, cmd: cmd, master: master}
+}
+
+// Type types.
+func (x *Terminal) Type(keys string) {
+	x.t.Helper()
+	_, err := x.master.WriteString(keys)
+	require.NoError(x.t, err)
+}
+
+// Expect waits for a text on the screen.
+func (x *Terminal) Expect(text string) {
+	x.t.Helper()
+	for {
+		if i := bytes.Index(x.screen.Bytes(), []byte(text)); i >= 0 {
+			x.screen.Next(i + len(text))
+			return
+		}
+		buf := make([]byte, 4096)
+		n, err := x.master.Read(buf)
+		x.screen.Write(buf[:n])
+		x.all.Write(buf[:n])
+		if err != nil {
+			require.NoError(x.t, err, "wait for %q; the screen has:\n%s",
+				text, x.Screen())
+		}
+	}
+}
+
+// Prompt waits for a prompt, and then types.
+func (x *Terminal) Prompt(prompt, keys string) {
+	x.t.Helper()
+	x.Expect(prompt)
+	x.Type(keys)
+}
+
+// Wait waits for the end of the session, and returns its exit status.
+func (x *Terminal) Wait() int {
+	x.t.Helper()
+	// The kernel answers EIO once nobody has the terminal open any more.
+	_, err := io.Copy(&x.all, x.master)
+	require.ErrorIs(x.t, err, unix.EIO, x.Screen())
+	x.cmd.Wait()
+	return x.cmd.ProcessState.ExitCode()
+}
+
+// Screen is all that the terminal has shown.
+func (x *Terminal) Screen() string { return x.all.String() }
+
+// Resize changes the size of the window.
+func (x *Terminal) Resize(rows, columns uint16) {
+	x.t.Helper()
+	require.NoError(x.t, unix.IoctlSetWinsize(int(x.master.Fd()),
+		unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns}))
+	require.NoError(x.t, unix.SetNonblock(int(x.master.Fd()), true))
+}

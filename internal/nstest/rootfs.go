@@ -1,0 +1,84 @@
+//go:build linux
+
+package nstest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var rootfs struct {
+	sync.Once
+	dir string
+	err error
+}
+
+// Rootfs is a root filesystem of the static busybox, made once.
+func Rootfs(t *testing.T) string {
+	t.Helper()
+	rootfs.Do(func() {
+		rootfs.dir = filepath.Join(scratch, "rootfs")
+		rootfs.err = MakeRootfs(rootfs.dir)
+	})
+	require.NoError(t, rootfs.err)
+	return rootfs.dir
+}
+
+// MakeRootfs makes a root filesystem of the static busybox in a directory.
+func MakeRootfs(dir string) error {
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		return err // Debian: busybox-static
+	}
+	for _, sub := range []string{"bin", "etc", "root"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			return err
+		}
+	}
+	program, err := os.ReadFile(busybox)
+	if err != nil {
+		return err
+	}
+	err = os.WriteFile(filepath.Join(dir, "bin/busybox"), program, 0o755)
+	if err != nil {
+		return err
+	}
+	applets, err := exec.Command(busybox, "--list").Output()
+	if err != nil {
+		return err
+	}
+	for _, applet := range strings.Fields(string(applets)) {
+		link := filepath.Join(dir, "bin", applet)
+		if applet == "busybox" {
+			continue
+		}
+		if err := os.Symlink("busybox", link); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(dir, "etc/passwd"),
+		[]byte("root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"), 0o644)
+}
+
+// Put writes a file where the command can see it, and returns the path that
+// it has there.
+func Put(t *testing.T, content string, mode os.FileMode) string {
+	t.Helper()
+	dir, root := t.TempDir(), ""
+	if This.HasRootfs() {
+		root = Rootfs(t)
+		var err error
+		dir, err = os.MkdirTemp(root, "put-")
+		require.NoError(t, err)
+		t.Cleanup(func() { os.RemoveAll(dir) })
+	}
+	path := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(path, []byte(content), mode))
+	return strings.TrimPrefix(path, root)
+}

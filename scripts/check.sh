@@ -103,17 +103,17 @@ if [[ ${#command[@]} -eq 0 ]]; then
   ! from_lesson 07 || need_rootfs
   if [[ $twin ]]; then
     read -ra command <<<"$twin_command"
+    if [[ $EUID -ne 0 ]] && ! from_lesson 06; then check_as_root "${command[@]}"; fi
   else
     [[ -d work/$lesson ]] || die "there is no work/$lesson" \
       "scripts/start.sh $number" \
       "or another launcher: $0 $number -- COMMAND"
     need_go
+    make_work
     (cd work && as_user env CGO_ENABLED=0 go build -o bin/ "./$lesson") ||
       die "work/$lesson does not build"
-    command=("work/bin/$lesson")
-  fi
-  if [[ $EUID -ne 0 ]] && ! from_lesson 06; then
-    check_as_root "${command[@]}"
+    launcher "$lesson" "work/bin/$lesson"
+    command=("${launch[@]}")
   fi
 fi
 if [[ $EUID -ne 0 && ${command[0]} == sudo && ${command[1]:--} != -* ]]; then
@@ -176,6 +176,7 @@ listen() {
     if ! IFS= read -r -t "$patience" line <&"${from[$1]}" ||
       [[ $SECONDS -gt $deadline || ${#answer} -gt 100000 ]]; then
       ended[$1]="it does not end, and gives no answer in $patience seconds"
+      patience=1 # the other run has had its time as well
       break
     fi
     case $line in

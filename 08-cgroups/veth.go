@@ -59,11 +59,11 @@ func addVeth(name string, address netip.Addr, pid int) error {
 // takenSubnets are those of the host's addresses and routes: a route to a
 // subnet that is also elsewhere would send traffic the wrong way.
 func takenSubnets() ([]netip.Prefix, error) {
-	addrs, err := netlink.AddrList(nil, netlink.FAMILY_V4)
+	addrs, err := list(netlink.AddrList)
 	if err != nil {
 		return nil, fmt.Errorf("list the host's addresses: %w", err)
 	}
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	routes, err := list(netlink.RouteList)
 	if err != nil {
 		return nil, fmt.Errorf("list the host's routes: %w", err)
 	}
@@ -82,6 +82,17 @@ func takenSubnets() ([]netip.Prefix, error) {
 		}
 	}
 	return taken, nil
+}
+
+// list asks again if the kernel says that the answer has changed while it
+// was read: another lesson may have started in that moment.
+func list[T any](get func(netlink.Link, int) ([]T, error)) ([]T, error) {
+	for {
+		all, err := get(nil, netlink.FAMILY_V4)
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return all, err
+		}
+	}
 }
 
 // overlaps tells whether a subnet has addresses in common with one of others.

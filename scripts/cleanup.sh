@@ -40,7 +40,10 @@ remove() {
     return 0
   fi
   say "remove $what $name"
-  "$@" || failed=yes
+  "$@" || {
+    echo "cannot remove $what $name" >&2
+    failed=yes
+  }
 }
 
 # keep WHAT NAME WHY shows what stays, and why.
@@ -107,10 +110,11 @@ remove_unless_used() {
 
 # === Processes ===
 
-# kill_process PID
-kill_process() {
-  remove "process $1," "$(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline")" \
-    kill -KILL "$1"
+# end_process PID: it may end by itself, as much does whose script is gone.
+end_process() { kill -KILL "$1" 2>/dev/null || ! alive "$1"; }
+
+remove_process() {
+  remove "process $1," "$(ps -o args= -p "$1")" end_process "$1"
   unset "ours[$1]"
 }
 
@@ -121,7 +125,7 @@ while IFS=: read -r pid owner; do
   [[ $owner =~ ^[0-9]+$ ]] || continue
   # In another PID namespace, the number means another process.
   [[ /proc/$pid/ns/pid -ef /proc/$$/ns/pid ]] || continue
-  if alive "$pid" && ! alive "$owner"; then kill_process "$pid"; fi
+  if alive "$pid" && ! alive "$owner"; then remove_process "$pid"; fi
 done < <(grep -Hazs '^NSL_SCRIPT=' /proc/[0-9]*/environ | tr '\0' '\n')
 
 # A subshell is a copy of its script, older than that mark: it was forked but
@@ -135,7 +139,7 @@ while [[ -n $more ]]; do
     read -r _ parent _ _ _ _ flags _ <<<"${stat##*) }"
     if [[ ${ours[$pid]} == *.sh && -z ${ours[$parent]:-} ]] &&
       ((flags & 0x40)) && alive "$pid"; then
-      kill_process "$pid"
+      remove_process "$pid"
       more=yes
     fi
   done
@@ -170,10 +174,11 @@ remove_cgroup() {
     find "$1" -name cgroup.procs -exec cat {} + | while read -r member; do
       kill -KILL "$member" 2>/dev/null || true
     done
-    if find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; then return; fi
+    find "$1" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    [[ -e $1 ]] || return 0
     sleep 0.02 # until the killed are gone
   done
-  rmdir "$1" # says why not
+  [[ ! -e $1 ]] || rmdir "$1" # says why not
 }
 
 while read -r top; do
@@ -192,7 +197,7 @@ done < <(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo | sort -u)
 # === The network ===
 
 # delete_link NAME: it may go by itself, as a killed lesson's does.
-delete_link() { ip link delete "$1" 2>/dev/null || ! ip link show "$1"; }
+delete_link() { ip link delete "$1" 2>/dev/null || ! ip link show "$1" 2>/dev/null; }
 
 if command -v ip >/dev/null; then
   while read -r name; do

@@ -4,10 +4,11 @@
 # them in turn, as whole processes, with a command that does nothing, and
 # compares medians. It fails where a ratio is above scripts/bench/lines.tsv.
 #
-# Usage: scripts/bench.sh [--quick] [--json] [--only REGEX] [--runs N]
+# Usage: scripts/bench.sh [--quick] [--json | --write] [--only REGEX] [--runs N]
 #   --quick  installs nothing, runs each a few times, and leaves out what takes
 #            long; fails only beyond twice a line
 #   --json   prints everything as JSON
+#   --write  puts the tables and the picture into docs/performance.md
 #   --only   measures the rows that match, such as 'floor|lesson'
 #   --runs   so many runs of each; 40 if not given
 # NSL_BIN is where the lessons are, if not to be built into bin/.
@@ -24,7 +25,7 @@ while [[ $# -gt 0 ]]; do
     exit
     ;;
   --quick) quick=yes runs=8 options+=(-quick -pause 60ms) ;;
-  --json) options+=(-json) ;;
+  --json | --write) options+=("-${1#--}") ;;
   --only) only=${2:?"--only needs a regular expression"} && shift ;;
   --runs) runs=${2:?"--runs needs a number"} && shift ;;
   *) die "unknown argument: $1" "scripts/bench.sh -h" ;;
@@ -48,7 +49,8 @@ chmod 755 "$work"
 # those that were not there before, and of them those with a tool's name.
 cgroups() {
   find /sys/fs/cgroup -depth -type d \( -path '*/nsl-bench*' \
-    -o -path '*/libpod_parent*' -o -path '*/payload' -o -path '*/supervisor' \)
+    -o -path '*/libpod_parent*' -o -path '*/payload' -o -path '*/supervisor' \
+    -o -path '*/nsl-floor-*' \) 2>/dev/null || true # some go while it looks
 }
 cgroups_before=$(cgroups)
 clean_up() {

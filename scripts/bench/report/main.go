@@ -1,5 +1,5 @@
 // report measures the commands that scripts/bench.sh gives it, and says what
-// they cost: as a table or as JSON.
+// they cost: as a table, as JSON, or in docs/performance.md.
 package main
 
 import (
@@ -26,8 +26,8 @@ type settings struct {
 	pause time.Duration // between isolated starts
 	crowd int           // containers alive, and starts at once
 
-	quick, json bool
-	only        *regexp.Regexp
+	quick, json, write bool
+	only               *regexp.Regexp
 }
 
 func main() {
@@ -44,6 +44,7 @@ func main() {
 	flag.IntVar(&s.crowd, "crowd", 500, "")
 	flag.BoolVar(&s.quick, "quick", false, "")
 	flag.BoolVar(&s.json, "json", false, "")
+	flag.BoolVar(&s.write, "write", false, "")
 	only := flag.String("only", "", "")
 	flag.Parse()
 	s.only = regexp.MustCompile(*only)
@@ -56,6 +57,11 @@ func run(s settings) error {
 	rep, err := measureAll(s)
 	if err != nil {
 		return err
+	}
+	if s.write {
+		if err := writeDocs(s.repo, rep); err != nil {
+			return err
+		}
 	}
 	if s.json {
 		out := json.NewEncoder(os.Stdout)

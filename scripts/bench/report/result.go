@@ -65,7 +65,7 @@ func spreadOf(values []float64) spread {
 // quantile interpolates between the two values nearest to part q.
 func quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
-		return math.NaN()
+		return 0
 	}
 	sorted := slices.Clone(values)
 	slices.Sort(sorted)

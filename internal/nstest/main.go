@@ -207,8 +207,8 @@ func readTable(file string) ([]Lesson, error) {
 			continue
 		}
 		fields := strings.Split(line, "\t")
-		if len(fields) != 3 {
-			return nil, fmt.Errorf("%s: want 3 fields: %q", file, line)
+		if len(fields) != 4 {
+			return nil, fmt.Errorf("%s: want 4 fields: %q", file, line)
 		}
 		lessons = append(lessons, Lesson{fields[0],
 			strings.Split(fields[1], ",")})

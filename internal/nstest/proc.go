@@ -104,8 +104,8 @@ func readProcess(pid int) (process, bool) {
 		err == nil
 }
 
-// children of a process, without zombies.
-func children(parent int) []int {
+// Children of a process, without zombies.
+func Children(parent int) []int {
 	var found []int
 	for _, p := range processes() {
 		if p.parent == parent && p.state != "Z" {

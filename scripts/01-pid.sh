@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# 01-pid.sh shows a PID namespace, step by step: the command is process 1, the
+# host sees it under another number, and nobody in it can reach the host.
+#
+# Usage: scripts/01-pid.sh [--auto]
+#   --auto   does not wait for Enter
+# Exit status: 0 if the kernel showed all that is said here, 1 otherwise.
+
+# shellcheck disable=SC2016 # what stands in '' is for the shells inside
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=demo.sh
+source "$(dirname "$0")/demo.sh"
+begin root "$@"
+
+step 'Every process is in one namespace of each type. lsns lists those of this shell:
+NS is the number of the namespace, TYPE what it isolates, NPROCS how many processes
+are in it, and PID, USER and COMMAND tell of the one with the lowest PID in it.'
+run host "lsns -p $$"
+expect 'NS +TYPE +NPROCS +PID' '[0-9]{10} pid ' '[0-9]{10} mnt ' '[0-9]{10} uts '
+
+step 'Two shells, each in a new PID namespace. They believe they are process 1. The parent
+of process 1 is outside, where they cannot see: PID 0.'
+start one 'bin/01-pid sh'
+start two 'bin/01-pid sh'
+side 'echo "PID $$, parent $PPID"'
+differ host one
+same one two
+seen=${answer[one]}
+expect '^PID 1, parent 0$'
+
+step 'It is the flag CLONE_NEWPID that does it. unshare(1) is another launcher: without
+--pid its command is a process like any other, and unshare is the parent.'
+run host "unshare --fork sh -c 'echo PID \$\$; ps -o pid,args -p \$PPID'"
+expect '^PID [0-9]{2}' '^ *[0-9]+ unshare --fork'
+run host "unshare --fork --pid sh -c 'echo PID \$\$, parent \$PPID'"
+expect '^PID 1, parent 0$'
+
+step 'lsns: the pid namespaces differ, all the others are those of the host.'
+side 'readlink /proc/self/ns/pid'
+differ host one two
+run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one | sort)"
+expect '^< pid ' '^> pid '
+expect_not 'mnt|uts|ipc|net|user|cgroup|time'
+
+step 'The host sees the same process under another number. NSpid in its status lists the
+numbers: on the host, and in its own namespace.'
+run host "ps -o pid,ppid,args -p ${launcher[one]},$one"
+expect "^ *$one +${launcher[one]} sh"
+run host "grep NSpid /proc/$one/status"
+expect "^NSpid:\s+$one\s+1$"
+
+step "ps inside still shows the host. It reads /proc, and /proc is still the host's:
+lesson 02 is about that."
+run one "ps -o pid,ppid,args -p ${launcher[one]},$one"
+expect "^ *${launcher[one]} .*bin/01-pid"
+
+step 'But a number is only a number: inside, it means nobody. A process on the host...'
+background 'sleep 300'
+victim=$job
+run host "ps -o pid,args -p $victim"
+expect 'sleep 300'
+step '... cannot be killed from inside, though ps shows it there:'
+run one "ps -o pid,args -p $victim; kill $victim"
+expect 'sleep 300' 'No such process'
+run host "ps -o pid,args -p $victim"
+expect 'sleep 300'
+
+step 'Process 1 is shielded: inside, not even SIGKILL ends it.'
+run one 'kill -KILL 1; echo "still here: process $$"'
+expect '^still here: process 1$'
+
+step 'Namespaces nest. Three levels deep, a process has four numbers: one for each
+namespace in which it can be seen. Innermost it is process 1.'
+run host 'bin/01-pid bin/01-pid bin/01-pid grep NSpid /proc/self/status'
+expect '^NSpid:(\s+[0-9]+){3}\s+1$'
+
+step 'When process 1 ends, the kernel ends all in its namespace. A process in two...'
+run two 'sleep 301 & echo "inside it is process $!"'
+run host "ps -o pid,ppid,args --ppid $two"
+expect 'sleep 301'
+sleeper=$(pgrep -P "$two")
+step '... does not outlive process 1 of its namespace:'
+quiet host "kill -KILL $two"
+wait "${launcher[two]}" 2>/dev/null || true # it has seen the end of process 1
+run host "ps -p $two,$sleeper || echo neither is there"
+expect 'neither is there'
+expect_not 'sleep|sh$'
+
+step 'Why unshare --pid wants --fork: unshare itself does not move, only its children are
+in the new namespace. The first is process 1. When it ends, that namespace is closed,
+and the next fork gets an error that has nothing to do with memory.'
+run host "unshare --pid bash -c 'ls -d /; ls -d /; echo the end'"
+expect '^/$' 'fork: Cannot allocate memory'
+run host "unshare --pid --fork bash -c 'ls -d /; ls -d /; echo the end'"
+expect '^the end$'
+expect_not 'Cannot'
+
+finish

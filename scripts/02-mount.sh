@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# 02-mount.sh shows a mount namespace, step by step: a /proc of its own, mounts
+# that the host does not have, files that it shares all the same, and how mounts
+# spread. What would harm the host is done to a throw-away mount namespace.
+#
+# Usage: scripts/02-mount.sh [--auto]
+#   --auto   does not wait for Enter
+# Exit status: 0 if the kernel showed all that is said here, 1 otherwise.
+
+# shellcheck disable=SC2016 # what stands in '' is for the shells inside
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=demo.sh
+source "$(dirname "$0")/demo.sh"
+begin root "$@"
+
+step 'In lesson 01 ps still showed the host. Now it shows who is in the namespace, nobody else.'
+start one 'bin/02-mount sh'
+start two 'bin/02-mount sh'
+side 'ps -e | wc -l'
+differ host one
+run one 'ps -e -o pid,ppid,args'
+expect '^ *1 +0 sh$' '^ *[0-9]+ +1 ps '
+expect_not '02-mount' 'kthreadd' 'init'
+
+step 'What did it? A new PID namespace and a new mount namespace do not: ps reads /proc, and
+that still belongs to the PID namespace in which it was mounted. Mounted again, it is ours.'
+run host "unshare --fork --pid --mount sh -c 'ps -e | wc -l; mount -t proc proc /proc; ps -e'"
+expect '^[0-9]{2,}$' '^ *1 .* sh$'
+expect_not "^ *$$ "
+
+step 'lsns: pid and mnt differ from the host, and nothing else.'
+side 'lsns -n -o TYPE,NS -p $$ | sort'
+run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one | sort)"
+expect '^> pid ' '^> mnt '
+expect_not 'uts|ipc|net|user|cgroup|time'
+
+step 'A mount inside is not on the host, and not in two. ls shows the directory below it there.'
+quiet host 'mkdir a b'
+quiet one 'mount -t tmpfs tmpfs a && touch a/only-in-one'
+side 'ls -s a'
+differ host one
+same host two
+side 'grep -c " $PWD/a " /proc/self/mountinfo'
+differ host one
+same host two
+
+step 'But where nothing is mounted, the files are the same for all: the new namespace has a
+copy of the list of mounts, not of the files. Lesson 07 takes those away.'
+quiet one 'echo hello from one > b/letter'
+side 'cat b/letter'
+same host one two
+seen=${answer[host]}
+expect '^hello from one$'
+
+step "Whether a mount spreads is a property of each mount: shared:N, master:N, or - for private
+in the third column. systemd makes / shared; our lesson made all of its own mounts private."
+run host "grep ' / / ' /proc/self/mountinfo | cut -d ' ' -f 5-7"
+expect '^/ '
+run one "grep ' / / ' /proc/self/mountinfo | cut -d ' ' -f 5-7"
+expect '^/ [^ ]+ -$'
+
+step 'Try it in a throw-away mount namespace, lab, with a shared mount, m...'
+start lab 'unshare --mount --propagation private sh' mnt
+quiet lab 'mkdir m && mount -t tmpfs tmpfs m && mount --make-shared m && mkdir m/x m/y'
+step '... and three copies of lab. In one m stays a peer, in one it becomes a slave, and in one
+it becomes private. shared:N is the peer group, master:N the one that a slave listens to.'
+for kind in shared slave private; do
+  option=$kind
+  [[ $kind != shared ]] || option=unchanged
+  start "$kind" "nsenter -t $lab -m -w unshare -m --propagation $option sh" mnt
+done
+side 'grep " $PWD/m " /proc/self/mountinfo | cut -d " " -f 7' lab shared slave private
+same lab shared
+seen=${answer[shared]}
+expect '^shared:[0-9]+$'
+group=${seen#shared:}
+seen=${answer[slave]}
+expect "^master:$group$"
+seen=${answer[private]}
+expect '^-$'
+
+step 'A mount in lab spreads to the peer and to the slave, not to the private copy:'
+quiet lab 'mount -t tmpfs from-lab m/x'
+side "grep -c from-lab /proc/self/mountinfo" lab shared slave private
+same lab shared slave
+differ slave private
+seen=${answer[private]}
+expect '^0$'
+
+step 'A mount in the peer spreads back. One in the slave does not, nor one in the private copy:'
+quiet shared 'mount -t tmpfs from-shared m/y'
+quiet slave 'mount -t tmpfs from-slave m/y'
+quiet private 'mount -t tmpfs from-private m/y'
+run lab 'grep -o "from-[a-z]*" /proc/self/mountinfo'
+expect '^from-lab$' '^from-shared$'
+expect_not 'from-slave|from-private'
+
+step 'Now lab plays a host with systemd: all its mounts are shared. A program that mounts /proc
+in a new mount namespace, without the first step of our lesson...'
+quiet lab 'mount --make-rshared /'
+run lab "grep ' / / ' /proc/self/mountinfo | cut -d ' ' -f 5-7"
+expect '^/ [^ ]+ shared:'
+run lab 'ps -o pid,args -p $$'
+expect ' sh$'
+quiet lab 'unshare --fork --pid --mount --propagation unchanged mount -t proc proc /proc'
+step '... has put it on top of the /proc of lab. It shows a PID namespace that is no more:'
+run lab 'ps -o pid,args -p $$'
+expect 'mount -t proc proc /proc'
+run lab 'ls /proc/self/'
+expect 'No such file'
+step 'umount, once, gives it back. It would need one for each time that this happened.'
+quiet lab 'umount /proc'
+run lab 'ps -o pid,args -p $$'
+expect ' sh$'
+
+step 'Our lesson, started by the same lab, does it no harm:'
+run lab 'bin/02-mount ps -e'
+expect '^ *1 .* ps$'
+run lab 'ps -o pid,args -p $$'
+expect ' sh$'
+
+finish

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# 03-uts.sh shows a UTS namespace, step by step: three hostnames at the same
+# time, what else is in the namespace, and two ways to be fooled.
+#
+# Usage: scripts/03-uts.sh [--auto]
+#   --auto   does not wait for Enter
+# Exit status: 0 if the kernel showed all that is said here, 1 otherwise.
+
+# shellcheck disable=SC2016 # what stands in '' is for the shells inside
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=demo.sh
+source "$(dirname "$0")/demo.sh"
+begin root "$@"
+
+step 'One kernel, three names:'
+start one 'bin/03-uts -hostname room-1 sh'
+start two 'bin/03-uts -hostname room-2 sh'
+side 'hostname'
+differ host one two
+before=${answer[host]}
+seen=${answer[one]}
+expect '^room-1$'
+
+step 'lsns: pid, mnt and now uts differ from the host, and nothing else.'
+run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one | sort)"
+expect '^> pid ' '^> mnt ' '^> uts '
+expect_not 'ipc|net|user|cgroup|time'
+
+step 'A new name inside is the name of that namespace alone. The host keeps its own.'
+quiet one 'hostname room-9'
+side 'hostname'
+seen=${answer[one]}
+expect '^room-9$'
+[[ ${answer[host]} == "$before" ]] || fail "the host to be $before" "${answer[host]}"
+
+step "There are two names in a UTS namespace: nodename, which hostname shows and uname -n too, and
+domainname, from the days of NIS, which is not the domain of DNS. Hardly anybody uses it."
+side 'uname -n; cat /proc/sys/kernel/hostname; cat /proc/sys/kernel/domainname'
+quiet one 'echo lesson > /proc/sys/kernel/domainname'
+side 'cat /proc/sys/kernel/domainname'
+differ host one
+same host two
+seen=${answer[one]}
+expect '^lesson$'
+step 'All else that uname shows is the kernel, and that is the same for all:'
+side 'uname -sr'
+same host one two
+
+step 'You may be fooled by your prompt: bash reads the name once, when it starts. The shell below
+shows its prompt, changes the name, shows its prompt, and becomes a new bash by exec.'
+quiet two "export prompt='[\\h]#' show='echo \"prompt \${prompt@P}  hostname \$(hostname)\"'"
+run two "bash -c 'eval \"\$show\"; hostname new; eval \"\$show\"; exec bash -c \"\$show\"'"
+expect '^prompt \[room-2\]#  hostname room-2$' \
+  '^prompt \[room-2\]#  hostname new$' '^prompt \[new\]#  hostname new$'
+
+step "And by hostnamectl. It changes no name: it asks systemd-hostnamed to, through a socket in
+the file system, and that is a process of the host. So \`hostnamectl hostname box\`, typed inside,
+renames the host. We will not run it. Here is its like: a process of the host that waits for a
+question at a FIFO, and answers with its own name."
+quiet host 'mkfifo question answer'
+background 'read -r _ <question && hostname >answer'
+run one 'echo who are you? >question; cat answer; hostname'
+expect "^$before\$" '^room-9$'
+
+finish

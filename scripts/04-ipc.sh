@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# 04-ipc.sh shows an IPC namespace, step by step: message queues, semaphores and
+# shared memory of its own, POSIX queues, and what is not isolated.
+#
+# Usage: scripts/04-ipc.sh [--auto]
+#   --auto   does not wait for Enter
+# Exit status: 0 if the kernel showed all that is said here, 1 otherwise.
+
+# shellcheck disable=SC2016 # what stands in '' is for the shells inside
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=demo.sh
+source "$(dirname "$0")/demo.sh"
+begin root "$@"
+install_for demo
+need_mqueue
+
+# made: the id that ipcmk has just told.
+made() { grep -o '[0-9]*$' <<<"$seen"; }
+
+# key ID: the key of a queue with that id, in the last answer.
+key() { awk -v id="$1" '$2 == id { print $1 }' <<<"$seen"; }
+
+step 'A message queue on the host, and one in each of two containers:'
+start one 'bin/04-ipc -hostname room-1 sh'
+start two 'bin/04-ipc -hostname room-2 sh'
+run host 'ipcmk -Q'
+host_id=$(made)
+undo+=("ipcrm -q $host_id")
+run one 'ipcmk -Q'
+one_id=$(made)
+run two 'ipcmk -Q'
+two_id=$(made)
+
+step 'Each sees its own queue alone. Compare the keys, which are random: the msqid counts from 0 in
+each namespace, so the same number means another queue.'
+side 'ipcs -q | cut -c 1-21'
+seen=${answer[host]}
+expect "^0x[0-9a-f]+ +$host_id *$"
+host_key=$(key "$host_id")
+seen=${answer[one]}
+expect '^0x[0-9a-f]+ +0 *$'
+expect_not "$host_key"
+one_key=$(key "$one_id")
+seen=${answer[two]}
+expect '^0x[0-9a-f]+ +0 *$'
+expect_not "$host_key" "$one_key"
+[[ $one_id == "$two_id" ]] || fail 'the same id in one and two' "$one_id and $two_id"
+
+step 'lsns: pid, mnt, uts and now ipc differ from the host, and nothing else.'
+run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one | sort)"
+expect '^> pid ' '^> mnt ' '^> uts ' '^> ipc '
+expect_not 'net|user|cgroup|time'
+
+step 'The same with shared memory and semaphores: made in one, they are in one only.'
+run one 'ipcmk -M 4096; ipcmk -S 1'
+run one 'ipcs -m -s'
+expect 'Shared Memory' 'Semaphore'
+mapfile -t keys < <(grep -o '^0x[0-9a-f]*' <<<"$seen")
+[[ ${#keys[@]} -eq 2 ]] || fail 'two keys'
+run two 'ipcs -m -s'
+expect 'Shared Memory' 'Semaphore'
+expect_not '^0x'
+run host "ipcs -m -s | grep -c -e ${keys[0]} -e ${keys[1]}"
+expect '^0$'
+
+step 'POSIX message queues have names, and are files where the file system mqueue is mounted.
+Like /proc, that shows the namespace in which it was mounted: so the lesson mounts it anew.'
+quiet one 'touch /dev/mqueue/nsl-letters'
+run one 'ls /dev/mqueue; cat /dev/mqueue/nsl-letters'
+expect '^nsl-letters$' '^QSIZE:0 '
+run two 'ls /dev/mqueue/nsl-letters'
+expect 'No such file'
+run host 'ls /dev/mqueue/nsl-letters'
+expect 'No such file'
+
+step 'A queue outlives the process that made it: ipcmk ended long ago. It does not outlive its
+namespace, which ends with the last process in it. One starts again, and has no queue:'
+quiet host "kill -KILL $one"
+stop one
+start one 'bin/04-ipc -hostname room-1 sh'
+run one 'ipcs -q; ls -s /dev/mqueue'
+expect 'Message Queues' '^total 0$'
+expect_not '^0x'
+step 'The queue on the host would stay until the next boot. There it has to be removed:'
+run host 'ipcs -q | cut -c 1-21'
+expect "^$host_key +$host_id *$"
+quiet host "ipcrm -q $host_id"
+run host 'ipcs -q | cut -c 1-21'
+expect_not "^$host_key"
+
+step 'What is not isolated? POSIX shared memory: a file in /dev/shm, and files are shared up to
+lesson 07.'
+name=/dev/shm/${tmp##*/}
+undo+=("rm -f $name")
+quiet one "echo a page of one > $name"
+side "cat $name"
+same host one two
+seen=${answer[host]}
+expect '^a page of one$'
+quiet host "rm $name"
+
+step 'A socket with a path: a file, too. This server runs on the host, and tells its name.'
+background 'socat -U UNIX-LISTEN:socket,fork EXEC:hostname'
+await 'test -S socket'
+side 'echo I am $(hostname), it is $(socat -u UNIX-CONNECT:socket -)'
+for place in one two; do
+  seen=${answer[$place]}
+  expect "^I am room-., it is $(hostname)$"
+done
+
+step 'An abstract socket has a name and no file. Those belong to the network namespace, so this
+one is in reach up to lesson 05.'
+name=${tmp##*/}
+background "socat -U ABSTRACT-LISTEN:$name,fork EXEC:hostname"
+await "grep -q @$name /proc/net/unix"
+run one "echo \"I am \$(hostname), it is \$(socat -u ABSTRACT-CONNECT:$name -)\""
+expect "^I am room-1, it is $(hostname)$"
+
+finish

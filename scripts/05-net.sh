@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# 05-net.sh shows a network namespace, step by step: devices, addresses and
+# ports of its own, the cable to the host, a bridge, NAT and a firewall. The
+# last three are made in throw-away network namespaces: one plays a host, one
+# the internet. The host's own firewall and forwarding stay as they are.
+#
+# Usage: scripts/05-net.sh [--auto]
+#   --auto   does not wait for Enter
+# Exit status: 0 if the kernel showed all that is said here, 1 otherwise.
+
+# shellcheck disable=SC2016 # what stands in '' is for the shells inside
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=demo.sh
+source "$(dirname "$0")/demo.sh"
+begin root "$@"
+install_for demo
+
+step 'A new network namespace has lo, none of the devices of the host, and even lo is down:'
+run host 'unshare --net ip -brief link'
+expect '^lo +DOWN'
+expect_not ' UP '
+run host "unshare --net sh -c 'busybox ping -qc1 127.1; ip link set lo up; busybox ping -qc1 127.1'"
+expect 'unreachable' '1 packets received'
+
+step 'The lesson sets lo up, and lays a cable: a pair of devices, veth. One end, eth0, is inside.'
+run host 'ip -brief link'
+expect '^lo '
+start one 'bin/05-net -hostname room-1 sh'
+start two 'bin/05-net -hostname room-2 sh'
+run one 'ip -brief link'
+expect '^lo ' '^eth0@'
+expect_not '^nsl'
+
+index=$(sed -n 's/^eth0@if\([0-9]*\) .*/\1/p' <<<"$seen")
+
+step 'The other end is on the host, where each container has added a device. The number after @ is
+that of the other end, in the other namespace.'
+run host 'ip -brief link'
+expect '^nsl[0-9]+@if2 '
+run host "ip link | grep ^$index:"
+expect "^$index: nsl[0-9]+@if2: .*,UP"
+cable=$(grep -o 'nsl[0-9]*' <<<"$seen")
+
+step 'lsns: pid, mnt, uts, ipc and now net differ from the host, and nothing else.'
+run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one | sort)"
+expect '^> pid ' '^> mnt ' '^> uts ' '^> ipc ' '^> net '
+expect_not 'user|cgroup|time'
+
+step 'Both ends have an address in the same small subnet, and the way to all else leads through
+the host: the default route.'
+run one 'ip -4 -brief address; ip route'
+expect '^eth0@.*10\.200\.[0-9.]+/30' '^default via 10\.200\.'
+one_address=$(sed -n 's/^eth0@.* \([0-9.]*\)\/30.*/\1/p' <<<"$seen")
+gateway=$(sed -n 's/^default via \([0-9.]*\) .*/\1/p' <<<"$seen")
+ask two 'ip -4 -brief address'
+two_address=$(sed -n 's/^eth0@.* \([0-9.]*\)\/30.*/\1/p' <<<"$seen")
+run host "ip -4 -brief address | grep $gateway/; ip route | grep $gateway"
+expect "^$cable@.* $gateway/30" "^10\.200\.[0-9.]+/30 dev $cable "
+run one "busybox ping -qc1 $gateway"
+expect '1 packets received'
+run host "busybox ping -qc1 $one_address"
+expect '1 packets received'
+
+step 'Ports are per namespace, too: two web servers listen on port 80, and the host reaches both.'
+quiet host 'mkdir one two; echo hello from room-1 >one/ping; echo hello from room-2 >two/ping'
+quiet one 'busybox httpd -p 80 -h one'
+quiet two 'busybox httpd -p 80 -h two'
+run host "busybox wget -q -O - http://$one_address/ping http://$two_address/ping"
+expect '^hello from room-1$' '^hello from room-2$'
+run one "busybox wget -q -O - http://127.0.0.1/ping"
+expect '^hello from room-1$'
+
+step 'A Unix socket with a path does not care: it is a file. This server runs on the host.'
+background 'socat -U UNIX-LISTEN:socket,fork EXEC:hostname'
+await 'test -S socket'
+run one 'echo "I am $(hostname), it is $(socat -u UNIX-CONNECT:socket -)"'
+expect "^I am room-1, it is $(hostname)$"
+step 'An abstract one, without a file, was in reach up to lesson 04. No more:'
+name=${tmp##*/}
+background "socat -U ABSTRACT-LISTEN:$name,fork EXEC:hostname"
+await "grep -q @$name /proc/net/unix"
+run host "socat -u ABSTRACT-CONNECT:$name -"
+expect "^$(hostname)$"
+run one "socat -u ABSTRACT-CONNECT:$name -"
+expect 'Connection refused'
+
+step 'Now a bridge, the virtual switch to which Docker connects its containers. lab plays the host.
+Its new containers get no cable from the lesson: we lay it ourselves.'
+stop one
+stop two
+start lab 'unshare --net sh' net
+start one "nsenter -t $lab -n bin/05-net -net=lo -hostname room-1 sh"
+start two "nsenter -t $lab -n bin/05-net -net=lo -hostname room-2 sh"
+quiet lab 'ip link add nslbr type bridge && ip link set nslbr up'
+quiet lab 'ip address add 10.201.0.1/24 dev nslbr'
+quiet lab "ip link add nsl1 master nslbr up type veth peer name eth0 netns $one"
+quiet lab "ip link add nsl2 master nslbr up type veth peer name eth0 netns $two"
+quiet one 'ip address add 10.201.0.2/24 dev eth0 && ip link set eth0 up'
+quiet two 'ip address add 10.201.0.3/24 dev eth0 && ip link set eth0 up'
+run lab 'ip -brief link show master nslbr'
+expect '^nsl1@' '^nsl2@'
+
+step 'The two reach each other, and the host:'
+run one 'busybox ping -qc1 10.201.0.3'
+expect '1 packets received'
+run one 'busybox ping -qc1 10.201.0.1'
+expect '1 packets received'
+
+step 'And the internet? A third namespace plays it, with an address from those that are reserved
+for examples. It has a web server, which tells who asked. Nobody there knows of 10.201.0.0.'
+start internet 'unshare --net sh' net
+# shellcheck disable=SC2154 # start sets it
+quiet lab "ip link add nslwan up type veth peer name eth0 netns $internet"
+quiet lab 'ip address add 203.0.113.1/24 dev nslwan'
+quiet internet 'ip address add 203.0.113.2/24 dev eth0 && ip link set eth0 up'
+mkdir -p www/cgi-bin
+printf '#!/bin/sh\necho; echo "hello $REMOTE_ADDR"\n' >www/cgi-bin/hello
+chmod +x www/cgi-bin/hello
+quiet internet 'busybox httpd -p 203.0.113.2:80 -h www'
+run lab 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
+expect '^hello 203\.0\.113\.1$'
+
+step 'A container has no route to it, first. With one, the packets get as far as the host, which
+does not forward them. It may be told to: that setting belongs to its network namespace.'
+run one 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
+expect 'unreachable'
+quiet one 'ip route add default via 10.201.0.1'
+quiet two 'ip route add default via 10.201.0.1'
+quiet lab 'echo 0 >/proc/sys/net/ipv4/ip_forward'
+run one 'timeout 1 busybox wget -q -O - http://203.0.113.2/cgi-bin/hello || echo no answer'
+expect '^no answer$'
+quiet lab 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+
+step 'Still no answer: what arrives is from 10.201.0.2, and the internet has no way back to there.
+NAT writes the address of the host on what leaves. The server sees nobody else.'
+run one 'timeout 1 busybox wget -q -O - http://203.0.113.2/cgi-bin/hello || echo no answer'
+expect '^no answer$'
+quiet lab 'nft add table ip nslnat'
+quiet lab 'nft "add chain ip nslnat post { type nat hook postrouting priority 100; }"'
+quiet lab 'nft add rule ip nslnat post ip saddr 10.201.0.0/24 oifname nslwan masquerade'
+run one 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
+expect '^hello 203\.0\.113\.1$'
+
+step 'Docker makes such rules, and one more: on its hosts the policy of FORWARD is drop. Whatever no
+rule allows is lost, without an error. Containers that are not of Docker hang, like this:'
+quiet lab 'nft add table ip nslfilter'
+quiet lab 'nft "add chain ip nslfilter nslfwd { type filter hook forward priority 0; policy drop; }"'
+run one 'timeout 1 busybox wget -q -O - http://203.0.113.2/cgi-bin/hello || echo no answer'
+expect '^no answer$'
+step 'Host and container still reach each other: that is not forwarding. A rule for what comes from
+our bridge, and one for the answers, mends it.'
+run one 'busybox ping -qc1 10.201.0.1'
+expect '1 packets received'
+quiet lab 'nft add rule ip nslfilter nslfwd iifname nslbr accept'
+quiet lab 'nft add rule ip nslfilter nslfwd ct state established accept'
+run one 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
+expect '^hello 203\.0\.113\.1$'
+
+step 'Nothing of that was on the host. Its end of the cable to the first container is gone, too: a
+network namespace takes its devices with it when it ends, and a cable has two ends or none.'
+run host "ip link show $cable"
+expect 'does not exist'
+
+finish

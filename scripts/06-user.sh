@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# 06-user.sh shows a user namespace, step by step: root inside, you outside, and
+# no sudo. Then it tries what that root still may not do. Started by root, it
+# goes on as an ordinary user.
+#
+# Usage: scripts/06-user.sh [--auto]
+#   --auto   does not wait for Enter
+# Exit status: 0 if the kernel showed all that is said here, 1 otherwise.
+
+# shellcheck disable=SC2016 # what stands in '' is for the shells inside
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=demo.sh
+source "$(dirname "$0")/demo.sh"
+begin user "$@"
+uid=$(id -u) gid=$(id -g)
+
+step 'No sudo: an ordinary user starts it, and is root inside. Only the cable to the host is
+missing, for the network of the host is not ours.'
+start one 'bin/06-user -hostname room-1 sh'
+start two 'bin/06-user -hostname room-2 sh'
+side 'id | tr " " "\n"'
+seen=${answer[host]}
+expect "^uid=$uid" "^gid=$gid"
+for place in one two; do
+  seen=${answer[$place]}
+  expect '^uid=0\(root\)$' '^gid=0\(root\)$'
+done
+
+step 'lsns: pid, mnt, uts, ipc, net and now user differ from the host, and nothing else.'
+run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one | sort)"
+expect '^> pid ' '^> mnt ' '^> uts ' '^> ipc ' '^> net ' '^> user '
+expect_not 'cgroup|time'
+
+step 'The same process, seen from the host, is yours. The maps tell how: the first ID inside, the
+first ID outside, how many. Each maps a single one, which is all that you are.'
+run host "ps -o uid,pid,args -p $one"
+expect "^ *$uid +$one "
+run host "cat /proc/$one/uid_map /proc/$one/gid_map"
+expect "^ +0 +$uid +1$" "^ +0 +$gid +1$"
+
+step 'What root makes inside, belongs to you outside: nothing needs to be given to you afterwards.'
+quiet one 'touch made-inside'
+side 'stat -c "%n: %u" made-inside'
+differ host one
+same one two
+seen=${answer[host]}
+expect "^made-inside: $uid$"
+seen=${answer[one]}
+expect '^made-inside: 0$'
+
+step 'Who is not in the map, has no number inside. The kernel shows 65534, nobody, in its place:
+the root of the host, for one. And nothing can be given to somebody who is not there.'
+side 'stat -c "%n: %u %U" /etc/passwd'
+seen=${answer[host]}
+expect '^/etc/passwd: 0 root$'
+seen=${answer[one]}
+expect '^/etc/passwd: 65534 '
+run one 'chown 1 made-inside'
+expect 'Invalid argument'
+
+step 'Root inside has all capabilities, each bit is one. You have none, and yet you started it.'
+side 'grep CapEff /proc/self/status'
+differ host one
+seen=${answer[host]}
+expect ':\s+0+$'
+seen=${answer[one]}
+expect ':\s+0*[1-9a-f][0-9a-f]*ff$'
+step 'They hold for what this user namespace owns: its own hostname, mounts, devices.'
+quiet one 'hostname room-9 && mkdir m && mount -t tmpfs tmpfs m && ip link set lo down'
+run one 'hostname'
+expect '^room-9$'
+
+step 'Each namespace is owned by a user namespace. As an ordinary user you see those of your own
+processes; with sudo, lsns would show all.'
+run host 'lsns -t user'
+user=$(readlink "/proc/$one/ns/user") user=${user//[^0-9]/}
+expect "^ *$user +user "
+if grep -q -e --tree <<<"$(lsns --help)"; then
+  step "lsns draws that tree. Those of one are below its user namespace, $user:"
+  run host "lsns --tree=owner -p $one -o NS,TYPE,PID,USER,COMMAND"
+  expect "$user +user "
+  for type in mnt uts ipc pid net; do
+    ns=$(readlink "/proc/$one/ns/$type")
+    expect " [^ ]*${ns//[^0-9]/} +$type "
+  done
+else
+  step 'lsns draws that tree from util-linux 2.38 on. This one is older, and cannot.'
+  run host 'lsns --version'
+fi
+
+step "What may root inside still not do? Change groups: a group may also be there to keep somebody
+out, and you could leave it. So a user's map of groups wants setgroups denied."
+side 'cat /proc/self/setgroups'
+seen=${answer[one]}
+expect '^deny$'
+run one 'setpriv --clear-groups true'
+expect 'setgroups failed: Operation not permitted'
+
+step "Set the clock: there is one for the whole machine."
+run one 'date -s "$(date)"'
+expect 'cannot set date: Operation not permitted'
+
+step 'Make a device: it would be a way to all disks.'
+run one 'mknod disk b 8 0'
+expect 'Operation not permitted'
+
+step "Read what only the root of the host may:"
+secret=/etc/shadow
+[[ -e $secret ]] || secret=/proc/kmsg
+run one "cat $secret"
+expect 'Permission denied'
+
+step "Touch namespaces of the host. We enter the user namespace of one, and no other: so we are
+root, but hostname, network and mounts are those of the host. Its root owns them, we do not."
+run host "nsenter -t $one -U --preserve-credentials id -u"
+expect '^0$'
+run host "nsenter -t $one -U --preserve-credentials hostname $(hostname)"
+expect 'must be root|not permitted'
+run host "nsenter -t $one -U --preserve-credentials ip link set lo up"
+expect 'Operation not permitted'
+run host "nsenter -t $one -U --preserve-credentials mount -t tmpfs tmpfs m"
+expect 'permission denied|not permitted'
+
+finish

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# 07-pivot-root.sh shows a root filesystem of its own, step by step: other files,
+# another PATH, and why it is pivot_root and not chroot. Started by root, it goes
+# on as an ordinary user.
+#
+# Usage: [NSL_ALPINE=FILE.tar.gz] scripts/07-pivot-root.sh [--auto]
+#   --auto       does not wait for Enter
+#   NSL_ALPINE   takes Alpine's root filesystem from FILE: nothing is downloaded
+# Exit status: 0 if the kernel showed all that is said here, 1 otherwise.
+
+# shellcheck disable=SC2016 # what stands in '' is for the shells inside
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=demo.sh
+source "$(dirname "$0")/demo.sh"
+begin user "$@"
+
+step 'A root filesystem is a directory with the files that a system needs. We make two, and mark them.'
+run host 'scripts/rootfs.sh one; scripts/rootfs.sh two'
+expect '/one: busybox' '/two: busybox'
+quiet host 'touch one/namespace1.txt two/namespace2.txt'
+
+step 'Each container has one of them as its /. Nothing of the host is left in sight.'
+start one 'bin/07-pivot-root -net=lo -hostname room-1 -rootfs one'
+start two 'bin/07-pivot-root -net=lo -hostname room-2 -rootfs two'
+side 'ls /'
+differ host one two
+seen=${answer[one]}
+expect '^namespace1.txt$'
+expect_not '^namespace2.txt$' '^var$'
+seen=${answer[two]}
+expect '^namespace2.txt$'
+expect_not '^namespace1.txt$' '^var$'
+seen=${answer[host]}
+expect '^var$'
+expect_not '^namespace'
+
+step 'lsns: nothing new since lesson 06. The root is not a namespace: it is what one mount
+namespace has at /.'
+run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one | sort)"
+expect '^> pid ' '^> mnt ' '^> uts ' '^> ipc ' '^> net ' '^> user '
+expect_not 'cgroup|time'
+
+step 'df shows mounts. Of those of the host, none is left but the one in which our directory lies, and
+the devices that the lesson has bound.'
+run one 'df'
+expect ' /tmp$' ' /dev/null$'
+expect_not ' /(home|boot|run|var|mnt|work|snap)'
+
+step 'The files are still in that directory, and still yours.'
+quiet one 'echo hello from one >/root/letter'
+run host 'cat one/root/letter; stat -c "owner: %u" one/root/letter'
+expect '^hello from one$' "^owner: $(id -u)$"
+
+step "The environment is new: PATH is for this root, and of yours only TERM has come along. A command
+is looked up after the root has changed, so ls is not the host's."
+run host 'echo $PATH'
+run one 'echo $PATH'
+expect '^/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin$'
+run one 'env | cut -d = -f 1 | sort'
+expect '^PATH$' '^HOME$'
+expect_not '^LC_ALL$' # this script has set it
+run one 'ls -l $(which ls)'
+expect 'ls -> .*busybox$'
+
+step "Why not chroot, which is older and simpler? It only changes what / means. At first sight
+that will do:"
+run host 'unshare --user --map-root-user chroot one ls /'
+expect '^namespace1.txt$'
+expect_not '^var$'
+
+step "But the host's mounts are all still there, out of sight. A working directory that was left
+outside is enough to walk out. / is that of one, and then we climb:"
+run host "unshare --user --map-root-user nsenter --root=one --wd=. sh -c '
+  ls /namespace1.txt; cd ../../../../../..; ls'"
+expect '^/namespace1.txt$' '^var$'
+
+step 'The same trick after pivot_root: a jail by chroot in one, and out of it. We climb as far as the
+root of one. There is nothing above: the mounts of the host are gone from this namespace.'
+quiet one 'mkdir -p /tmp/jail/bin; cp /bin/busybox /tmp/jail/bin/sh; touch /tmp/jail/in-jail.txt'
+run one "nsenter -r/tmp/jail -w. sh -c '
+  echo /*.txt; cd ../../../../../..; echo *'"
+expect '^/in-jail.txt$' '(^| )namespace1.txt( |$)'
+expect_not '(^| )var( |$)'
+
+step 'Any root filesystem will do. This is the one of Alpine Linux. The kernel stays that of the
+host.'
+stop two
+type_line host "scripts/rootfs.sh --alpine ${NSL_ALPINE:-} alpine"
+ask host "scripts/rootfs.sh --alpine ${NSL_ALPINE:-} alpine"
+show "$seen"
+if [[ $status -eq 0 ]]; then
+  start two 'bin/07-pivot-root -net=lo -hostname room-2 -rootfs alpine'
+  side 'uname -sr; grep -s ^PRETTY_NAME /etc/os-release || echo no os-release'
+  for place in one two; do
+    seen=${answer[$place]}
+    expect "^$(uname -sr)$"
+  done
+  seen=${answer[two]}
+  expect '^PRETTY_NAME="Alpine Linux'
+  run two 'cat /etc/alpine-release; apk --version'
+  expect '^3\.' '^apk-tools'
+else
+  step "That could not be had, for the reason above. With the archive in a file:
+NSL_ALPINE=FILE.tar.gz scripts/07-pivot-root.sh. All that was shown before, held."
+fi
+
+finish

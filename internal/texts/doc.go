@@ -25,7 +25,8 @@ PIDs, numbers of namespaces, keys, addresses, times and the like are not
 compared as such, see neutral.go: but where a block shows the same number
 twice the machine has to as well, and where it shows two, two. PIDs 0 and 1,
 and the numbers of the host's namespaces, which are constants of the kernel,
-stand for themselves.
+stand for themselves. That a background job has ended is told by a shell at one
+prompt or another, and left out.
 
 At the end of a file, exit must end each terminal: no inner shell is left.
 

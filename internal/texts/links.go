@@ -102,9 +102,9 @@ func slug(text string) string {
 }
 
 var (
-	htmlTag = regexp.MustCompile(`<[^>]*>`)
+	htmlTag = regexp.MustCompile(`<code>[^<]*</code>|<[^>]*>`)
 	manPage = regexp.MustCompile(`\b[\w.-]+\(\d\w*\)`)
-	target  = regexp.MustCompile(`\]\([^)]*\)|^ *\[[^\]]+\]: +\S+|https?://\S+`)
+	target  = regexp.MustCompile(`\]\([^)]*\)|\[[^\]]*\]\[[^\]]*\]|^ *\[[^\]]+\]: +\S+|https?://\S+`)
 	lesson  = regexp.MustCompile(`\b\d\d-[\w-]+|\b[\w.]*[\d_][\w.]*\b`)
 )
 

@@ -33,6 +33,13 @@ const (
 // reader finds as process 1 on a host of theirs.
 const machineName = "/sbin/init"
 
+// Where a user and root look for programs, as Debian has it. sudo does not
+// see the user's Go, for example.
+const (
+	userPath = "/usr/local/bin:/usr/bin:/bin"
+	rootPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+)
+
 // patience is how long a command may take.
 const patience = time.Minute
 
@@ -42,7 +49,7 @@ type order struct {
 	Repository string // to be copied to checkout
 	Modules    string // Go's caches, so that the lessons can be built
 	Builds     string
-	Path       string // of the programs
+	Go         string // directory with the command go
 	Steps      []step
 }
 
@@ -297,7 +304,7 @@ func makeUser(root string, o order) error {
 	add("/etc/shadow", user+":*:19000:0:99999:7:::", 0o640)
 	write("/etc/hostname", hostname+"\n", 0o644)
 	write("/etc/hosts", "127.0.0.1 localhost "+hostname+"\n", 0o644)
-	write("/etc/sudoers", "Defaults env_reset, secure_path=\""+o.Path+"\"\n"+
+	write("/etc/sudoers", "Defaults env_reset, secure_path=\""+rootPath+"\"\n"+
 		"root ALL=(ALL:ALL) ALL\n"+user+" ALL=(ALL:ALL) NOPASSWD: ALL\n", 0o440)
 	for _, service := range []string{"sudo", "sudo-i"} {
 		write("/etc/pam.d/"+service, "auth required pam_permit.so\n"+

@@ -21,7 +21,7 @@ func TestRunner(t *testing.T) {
 		"same.md":         "same.md:4: sudo bin/03-uts",
 		"host.md":         "host.md:4: sudo bin/03-uts",
 		"prompt.md":       `prompt.md:2: terminal 1 has the prompt "$", not "#"`,
-		"left-open.md":    "an inner shell is open at the end",
+		"left-open.md":    "an inner shell or another process is left at the end",
 		"no-block.md":     "no-block.md:1: no console block in this file",
 		"empty.md":        "empty.md:1: a console block without a command",
 		"output-first.md": "output-first.md:2: output before the first command",

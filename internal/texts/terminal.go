@@ -31,7 +31,7 @@ func play(o order) answer {
 		if terminals[s.Terminal] != nil {
 			continue
 		}
-		t, err := newTerminal(o.Path)
+		t, err := newTerminal(o.Go)
 		if err == nil {
 			_, err = t.output()
 		}
@@ -44,6 +44,9 @@ func play(o order) answer {
 	inodes := hostNamespaces()
 	for _, s := range o.Steps {
 		t := terminals[s.Terminal]
+		if t.prompt != s.Prompt {
+			t.changed()
+		}
 		if t.prompt != s.Prompt {
 			a.Problem = fmt.Sprintf("terminal %s has the prompt %q, not %q",
 				s.Terminal, t.prompt, s.Prompt)
@@ -112,6 +115,9 @@ func sortNamespaces(lines []string) []string {
 	return lines
 }
 
+// A shell tells at some prompt or other that a job has ended.
+var notice = regexp.MustCompile(`(?m)^\[\d+\][+-]?  +(?:Done|Terminated|Killed)\b.*\n?`)
+
 func split(output string) []string {
 	if output == "" {
 		return nil
@@ -124,7 +130,7 @@ func split(output string) []string {
 }
 
 // newTerminal opens a terminal, and starts a shell in it.
-func newTerminal(path string) (*terminal, error) {
+func newTerminal(goDir string) (*terminal, error) {
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -164,7 +170,7 @@ func newTerminal(path string) (*terminal, error) {
 	}
 	_, err = os.StartProcess("/bin/bash", []string{"bash"}, &os.ProcAttr{
 		Dir: checkout,
-		Env: []string{"PATH=" + path, "HOME=" + home, "USER=" + user,
+		Env: []string{"PATH=" + userPath + ":" + goDir, "HOME=" + home, "USER=" + user,
 			"LOGNAME=" + user, "SHELL=/bin/bash", "TERM=dumb", "LANG=C.UTF-8",
 			"TZ=UTC0"},
 		Files: []*os.File{keyboard, keyboard, keyboard},
@@ -184,11 +190,20 @@ func (t *terminal) command(typed []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	output = notice.ReplaceAllString(output, "")
 	// Other shells than ours ask for the next line by "> ".
 	for range typed[1:] {
 		output = strings.TrimPrefix(output, "> ")
 	}
 	return strings.TrimSuffix(output, "\n"), nil
+}
+
+// changed waits for another prompt than the last: the shell may have been
+// killed from another terminal, and the one below it goes on.
+func (t *terminal) changed() {
+	if t.read(time.Now().Add(5*time.Second)) == nil {
+		_, _ = t.output() // if there is none, the old one is the answer
+	}
 }
 
 var (
@@ -244,15 +259,21 @@ func (t *terminal) read(end time.Time) error {
 	return err
 }
 
-// close types exit, which has to be the end of it.
+// close types exit, which has to be the end of it: the screen gives an error
+// when the last process at the terminal is gone.
 func (t *terminal) close() error {
-	output, err := t.command([]string{"exit"})
-	if err == nil {
-		return fmt.Errorf("an inner shell is open at the end of the file: "+
-			"exit has answered %q", output)
+	if _, err := t.screen.WriteString("exit\n"); err != nil {
+		return fmt.Errorf("type: %w", err)
 	}
-	if !errors.Is(err, unix.EIO) { // the last process is gone
-		return err
+	end := time.Now().Add(5 * time.Second)
+	for {
+		err := t.read(end)
+		if errors.Is(err, unix.EIO) {
+			return t.screen.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("an inner shell or another process is left at "+
+				"the end of the file; exit has answered %q", t.unread)
+		}
 	}
-	return t.screen.Close()
 }

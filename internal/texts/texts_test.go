@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 var update = flag.Bool("update", false, "write what differs into the texts")
@@ -92,6 +93,30 @@ func TestLinks(t *testing.T) {
 		d.problems = nil
 		d.checkLinks(repo, all)
 		report(t, d.problems)
+	}
+}
+
+// TestLength keeps a lesson's text to a quarter of an hour: at 220 words in a
+// minute, and 60 lines of what is in blocks.
+func TestLength(t *testing.T) {
+	repo := repository(t)
+	lessons, err := filepath.Glob(repo + "/0*/README.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, lessons)
+	all := documents(t, repo)
+	for _, file := range lessons {
+		name, err := filepath.Rel(repo, file)
+		require.NoError(t, err)
+		words, lines := 0, 0
+		for _, l := range all[name].prose {
+			words += len(strings.Fields(l.text))
+		}
+		for _, b := range all[name].blocks {
+			lines += len(b.lines)
+		}
+		minutes := words/220 + lines/60
+		t.Logf("%s: %d words, %d lines in blocks, %d minutes", name, words, lines, minutes)
+		assert.LessOrEqual(t, minutes, 15, name)
 	}
 }
 
@@ -302,14 +327,9 @@ var scratch string
 // scripts/tour.sh: the lessons are built, and there is a root filesystem.
 func prepare(t *testing.T, repo string) order {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if os.Getenv("NS_STRICT") == "1" {
-			t.Fatal("needs root")
-		}
-		t.Skip("needs root")
-	}
+	nstest.NeedRoot(t)
 	o := order{Repository: filepath.Join(scratch, filepath.Base(checkout)),
-		Path:    os.Getenv("PATH"),
+		Go:      filepath.Dir(run(t, repo, "command -v go")),
 		Modules: os.Getenv("NSTEST_MODULES"), Builds: os.Getenv("NSTEST_BUILDS")}
 	if o.Modules == "" {
 		o.Modules = run(t, repo, "go env GOMODCACHE")

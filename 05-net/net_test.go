@@ -275,19 +275,25 @@ func TestBadNet(t *testing.T) {
 // Subnets that the host reaches elsewhere are left alone.
 func TestSubnetsInUse(t *testing.T) {
 	nstest.NeedRoot(t)
-	for name, test := range map[string]struct{ route, address, free string }{
-		"all routed":     {route: "10.0.0.0/8"},
-		"all addresses":  {address: "10.200.3.4/16"},
-		"half is routed": {route: "10.200.0.0/17", free: "10.200.128.0/17"},
-		"only one is free": {route: "10.200.0.0/17,10.200.128.0/18," +
-			"10.200.192.0/19,10.200.224.0/20,10.200.240.0/21,10.200.248.0/22," +
-			"10.200.252.0/23,10.200.254.0/24,10.200.255.0/25," +
-			"10.200.255.128/26,10.200.255.192/27,10.200.255.224/28," +
-			"10.200.255.240/29,10.200.255.252/30", free: "10.200.255.248/30"},
-		"a single address": {address: "10.200.77.2/32", free: "10.200.0.0/16"},
+	const allBut248 = "10.200.0.0/17,10.200.128.0/18,10.200.192.0/19," +
+		"10.200.224.0/20,10.200.240.0/21,10.200.248.0/22,10.200.252.0/23," +
+		"10.200.254.0/24,10.200.255.0/25,10.200.255.128/26," +
+		"10.200.255.192/27,10.200.255.224/28,10.200.255.240/29," +
+		"10.200.255.252/30"
+	for name, test := range map[string]struct {
+		device, route, address, free string
+	}{
+		"all routed":       {route: "10.0.0.0/8"},
+		"all addresses":    {address: "10.200.3.4/16"},
+		"half is routed":   {route: "10.200.0.0/17", free: "10.200.128.0/17"},
+		"only one is free": {route: allBut248, free: "10.200.255.248/30"},
+		// Another lesson has made its device, and not yet its address.
+		"the last is taken": {device: "nsl16382", route: allBut248},
+		"a single address":  {address: "10.200.77.2/32", free: "10.200.0.0/16"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			addDevice(t, test.route, test.address)
+			nstest.Settle(t)
+			addDevice(t, test.device, test.route, test.address)
 			if test.free == "" {
 				r := nstest.Run(t, "echo", "started")
 				nstest.RequireRefusal(t, r, "no /30 of 10.200.0.0/16 is free",
@@ -306,10 +312,13 @@ func TestSubnetsInUse(t *testing.T) {
 }
 
 // addDevice makes one with routes and an address, for one test.
-func addDevice(t *testing.T, routes, address string) {
+func addDevice(t *testing.T, name, routes, address string) {
 	t.Helper()
 	link := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs(), PeerName: "nstest1"}
-	link.Name = "nstest0" // a dummy device, but every kernel has veth
+	link.Name = name // a dummy device would do, but every kernel has veth
+	if name == "" {
+		link.Name = "nstest0"
+	}
 	require.NoError(t, netlink.LinkAdd(link))
 	t.Cleanup(func() { require.NoError(t, netlink.LinkDel(link)) })
 	peer, err := netlink.LinkByName("nstest1")
@@ -341,9 +350,12 @@ func TestKilledHalfWay(t *testing.T) {
 		events, done := make(chan netlink.LinkUpdate, 64), make(chan struct{})
 		require.NoError(t, netlink.LinkSubscribe(events, done))
 		c := nstest.Launch(t, nstest.Command(t, "cat"))
-		for event := range events {
-			if strings.HasPrefix(event.Link.Attrs().Name, "nsl") {
-				break
+		for seen := false; !seen; {
+			select {
+			case event := <-events:
+				seen = strings.HasPrefix(event.Link.Attrs().Name, "nsl")
+			case <-time.After(nstest.Patience):
+				require.Fail(t, "no device nsl…")
 			}
 		}
 		gone := nstest.Watch(t, nstest.Children(c.Parent)...)

@@ -108,7 +108,7 @@ expect '1 packets received'
 
 step 'And the internet? A third namespace plays it, with an address from those that are reserved
 for examples. It has a web server, which tells who asked. Nobody there knows of 10.201.0.0.'
-start internet 'unshare --net sh' net
+start internet 'bin/05-net -net=lo -hostname internet sh'
 # shellcheck disable=SC2154 # start sets it
 quiet lab "ip link add nslwan up type veth peer name eth0 netns $internet"
 quiet lab 'ip address add 203.0.113.1/24 dev nslwan'

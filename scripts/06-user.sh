@@ -74,7 +74,7 @@ step 'Each namespace is owned by a user namespace. As an ordinary user you see t
 processes; with sudo, lsns would show all.'
 run host 'lsns -t user'
 user=$(readlink "/proc/$one/ns/user") user=${user//[^0-9]/}
-expect "^ *$user +user "
+expect "^ *[0-9]+ user "
 if grep -q -e --tree <<<"$(lsns --help)"; then
   step "lsns draws that tree. Those of one are below its user namespace, $user:"
   run host "lsns --tree=owner -p $one -o NS,TYPE,PID,USER,COMMAND"

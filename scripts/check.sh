@@ -17,8 +17,11 @@
 #
 # COMMAND gets a shell as its last arguments, and has to run that inside. The
 # check talks to the shell, but believes what it sees from the outside: the
-# files in /proc of the process that the shell is. Where that one is root's,
-# the check looks at them with sudo.
+# files in /proc of the process that the shell is.
+#
+# A launcher that needs root (your own lessons 01 to 05, or a COMMAND that
+# starts with sudo) is checked as root from start to end: only root can work
+# on copies of the mounts, so that a launcher's fault can not cover yours.
 #
 # Exit status: 0 all points hold, 1 one does not, 2 the command line is wrong.
 # CHECK_TIMEOUT: seconds to wait for an answer of the launcher (20).
@@ -41,9 +44,8 @@ misused() {
 
 ## What is asked for
 
-given=("$@")
 types=(pid mnt uts ipc net user time cgroup)
-only='' twin='' quiet='' tap='' number='' command=()
+only='' twin='' quiet='' tap='' number='' command=() options=()
 while [[ $# -gt 0 ]]; do
   case $1 in
   -h | --help)
@@ -54,11 +56,12 @@ while [[ $# -gt 0 ]]; do
     only=${2:-}
     [[ " ${types[*]} root host " == *" ${only:-none} "* ]] ||
       misused "--only takes one of: ${types[*]} root host"
+    options+=(--only "$only")
     shift
     ;;
-  --twin) twin=yes ;;
-  --quiet) quiet=yes ;;
-  --tap) tap=yes ;;
+  --twin) twin=yes options+=("$1") ;;
+  --quiet) quiet=yes options+=("$1") ;;
+  --tap) tap=yes options+=("$1") ;;
   --)
     shift
     command=("$@")
@@ -88,42 +91,45 @@ is_own() {
   [[ ,$own, == *,$1,* ]] || { [[ $1 == root ]] && from_lesson 07; }
 }
 
-# Root's mounts would be the machine's. So root works in a mount namespace
-# with copies of them, and makes these peers of each other, as systemd does:
-# what a launcher leaks shows here, and goes no further.
-if [[ $EUID -eq 0 && -z ${CHECK_MOUNTS:-} ]] && unshare --mount true; then
-  # shellcheck disable=SC2016 # $0 and $@ are for that shell
-  CHECK_MOUNTS=own exec unshare --mount --propagation private \
-    sh -c 'mount --make-rshared / && exec "$0" "$@"' "$0" "${given[@]}"
-fi
-unset CHECK_MOUNTS
-
-## The launcher
+# check_as_root COMMAND... starts all over as root, for a launcher that needs root.
+check_as_root() {
+  say "sudo for the check: this launcher needs root" >&2
+  exec sudo env CHECK_TIMEOUT="$patience" "$repo/scripts/check.sh" "${options[@]}" "$number" -- "$@"
+}
 
 # Without COMMAND: your own lesson, built as you, or the twin.
 if [[ ${#command[@]} -eq 0 ]]; then
   cd "$repo"
+  ! from_lesson 07 || need_rootfs
   if [[ $twin ]]; then
     read -ra command <<<"$twin_command"
+    if [[ $EUID -ne 0 ]] && ! from_lesson 06; then check_as_root "${command[@]}"; fi
   else
     [[ -d work/$lesson ]] || die "there is no work/$lesson" \
       "scripts/start.sh $number" \
       "or another launcher: $0 $number -- COMMAND"
     need_go
+    make_work
     (cd work && as_user env CGO_ENABLED=0 go build -o bin/ "./$lesson") ||
       die "work/$lesson does not build"
-    command=("work/bin/$lesson")
+    launcher "$lesson" "work/bin/$lesson"
+    command=("${launch[@]}")
   fi
-  if [[ $EUID -ne 0 ]] && ! from_lesson 06; then
-    say "sudo for the launcher: without a user namespace, only root may"
-    command=(sudo "${command[@]}")
-  fi
+fi
+if [[ $EUID -ne 0 && ${command[0]} == sudo && ${command[1]:--} != -* ]]; then
+  check_as_root "${command[@]:1}"
 fi
 
-# The two runs must not ask for a password at the same time.
-if [[ $EUID -ne 0 && ${command[0]##*/} == sudo ]]; then
-  sudo -v || die "there is no sudo for you here" "sudo -v"
+# What root mounts, all would have, and the hostname, too. So root works on
+# copies of the mounts, which are peers of each other as systemd makes them,
+# and of the hostname: what a launcher leaks shows here, and goes no further.
+if [[ $EUID -eq 0 && -z ${CHECK_COPIES:-} ]] && unshare --mount --uts true; then
+  # shellcheck disable=SC2016 # $0 and $@ are for that shell
+  CHECK_COPIES=yes exec unshare --mount --propagation private --uts \
+    sh -c 'mount --make-rshared / && exec "$0" "$@"' \
+    "$repo/scripts/check.sh" "${options[@]}" "$number" -- "${command[@]}"
 fi
+unset CHECK_COPIES
 
 install_for tour
 read -r mark </proc/sys/kernel/random/uuid
@@ -137,7 +143,7 @@ echo "a file of the host" >"$dir/host"
 # And what check/points.sh finds out about them: their namespaces, cgroups and
 # processes.
 declare -A to=() from=() launcher=() shell=() ended=() id=()
-cgroups=() kin=() queue='' is_yours=yes
+cgroups=() kin=() queue='' covered=''
 
 # What the shell inside does: a line in, its output and a mark with its exit
 # status out. All that it needs is a shell.
@@ -170,6 +176,7 @@ listen() {
     if ! IFS= read -r -t "$patience" line <&"${from[$1]}" ||
       [[ $SECONDS -gt $deadline || ${#answer} -gt 100000 ]]; then
       ended[$1]="it does not end, and gives no answer in $patience seconds"
+      patience=1 # the other run has had its time as well
       break
     fi
     case $line in
@@ -197,6 +204,7 @@ finish() {
   exec {fd}>&-
   unset "to[$1]"
   listen "$1"
+  uncover_proc
   [[ ${ended[$1]} == *has\ ended* ]] || kill_all "$(family "${launcher[$1]}")"
   wait "${launcher[$1]}" 2>/dev/null || true
   unset "launcher[$1]"
@@ -206,35 +214,41 @@ finish() {
 kill_all() {
   local pid
   while read -r pid _; do
-    [[ -z $pid ]] || kill -KILL "$pid" 2>/dev/null ||
-      as_owner kill -KILL "$pid" 2>/dev/null || true
+    [[ -z $pid ]] || kill -KILL "$pid" 2>/dev/null || true
   done <<<"$1"
 }
 
-# find_shell RUN finds the process that the shell is, for this side. What
+# find_shells finds the process that each run's shell is, for this side. What
 # tells it from a fake: it has the mark as an argument, and the kernel shows
 # for it the umask that the shell was told to set just now.
-find_shell() {
-  local bits pid
-  shell[$1]=
+find_shells() {
+  local run bits pid
   bits=$(umask)
   while [[ $bits == "$(umask)" ]]; do
     printf -v bits %04o $((RANDOM % 0777))
   done
-  ask "$1" "umask $bits"
-  [[ $status == 0 ]] || return 0
-  for pid in $(grep -las -- "$mark-$1" /proc/[0-9]*/cmdline | tr -dc '0-9\n'); do
-    if grep -qs "^Umask:.$bits\$" "/proc/$pid/status"; then
-      shell[$1]=$pid
-    fi
+  for run in a b; do ask "$run" "umask $bits"; done
+  uncover_proc
+  for run in a b; do
+    shell[$run]=
+    for pid in $(grep -las "$mark-$run" /proc/[0-9]*/cmdline | tr -dc '0-9\n'); do
+      if [[ -z ${ended[$run]:-} ]] &&
+        grep -qs "^Umask:.$bits\$" "/proc/$pid/status"; then
+        shell[$run]=$pid
+      fi
+    done
+    ask "$run" "umask $(umask)"
   done
-  ask "$1" "umask $(umask)"
 }
 
-# as_owner runs a command that looks into the shell's part of /proc: as you,
-# or as root if the shell is root's.
-as_owner() {
-  if [[ $EUID -eq 0 || -n $is_yours ]]; then "$@"; else as_root "$@"; fi
+# uncover_proc unmounts a /proc in which we are not: it has come over the
+# host's from a launcher, at most once for each run.
+uncover_proc() {
+  for _ in a b; do
+    [[ ! -e /proc/self ]] || return 0
+    covered=yes
+    umount /proc
+  done
 }
 
 # enter NAMESPACE COMMAND... runs a command of the host in one namespace of
@@ -242,10 +256,8 @@ as_owner() {
 enter() {
   local flags=("$1")
   shift
-  if [[ $EUID -ne 0 && -n $is_yours ]]; then
-    flags+=(--user --preserve-credentials)
-  fi
-  as_owner nsenter --target "${shell[a]}" "${flags[@]}" -- "$@"
+  [[ $EUID -eq 0 ]] || flags+=(--user --preserve-credentials)
+  nsenter --target "${shell[a]}" "${flags[@]}" -- "$@"
 }
 
 # family PID... prints the descendants of processes: PID and time of birth.
@@ -280,7 +292,8 @@ clean_up() {
   kill_all "$(host_processes)"
   wait 2>/dev/null || true
   [[ -z $queue ]] || ipcrm -q "$queue"
-  unmount_ours
+  uncover_proc
+  umount "$dir/mnt" 2>/dev/null || true
   rm -rf --one-file-system -- "$dir"
 }
 
@@ -344,8 +357,7 @@ trap 'exit 129' HUP
 remember_host
 start a
 start b
-find_shell a
-find_shell b
+find_shells
 mapfile -t kin < <(family "${launcher[@]}")
 if runs_command; then
   read_namespaces a
@@ -356,8 +368,6 @@ if runs_command; then
     if is_own "$type"; then "check_$type"; fi
   done
 fi
-finish a
-finish b
 check_end
 check_host
 

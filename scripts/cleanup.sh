@@ -40,7 +40,10 @@ remove() {
     return 0
   fi
   say "remove $what $name"
-  "$@" || failed=yes
+  "$@" || {
+    echo "cannot remove $what $name" >&2
+    failed=yes
+  }
 }
 
 # keep WHAT NAME WHY shows what stays, and why.
@@ -107,6 +110,14 @@ remove_unless_used() {
 
 # === Processes ===
 
+# end_process PID: it may end by itself, as much does whose script is gone.
+end_process() { kill -KILL "$1" 2>/dev/null || ! alive "$1"; }
+
+remove_process() {
+  remove "process $1," "$(ps -o args= -p "$1")" end_process "$1"
+  unset "ours[$1]"
+}
+
 # What a script starts has NSL_SCRIPT=PID in its environment (lib.sh). When
 # process PID is gone, so should they be.
 while IFS=: read -r pid owner; do
@@ -114,12 +125,25 @@ while IFS=: read -r pid owner; do
   [[ $owner =~ ^[0-9]+$ ]] || continue
   # In another PID namespace, the number means another process.
   [[ /proc/$pid/ns/pid -ef /proc/$$/ns/pid ]] || continue
-  if alive "$pid" && ! alive "$owner"; then
-    remove "process $pid," "$(tr '\0' ' ' <"/proc/$pid/cmdline")" \
-      kill -KILL "$pid"
-    unset "ours[$pid]"
-  fi
+  if alive "$pid" && ! alive "$owner"; then remove_process "$pid"; fi
 done < <(grep -Hazs '^NSL_SCRIPT=' /proc/[0-9]*/environ | tr '\0' '\n')
+
+# A subshell is a copy of its script, older than that mark: it was forked but
+# has not executed anything, and its parent should be the script or another
+# subshell. See flags in proc_pid_stat(5), and PF_FORKNOEXEC of Linux.
+more=yes
+while [[ -n $more ]]; do
+  more=''
+  for pid in "${!ours[@]}"; do
+    stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue
+    read -r _ parent _ _ _ _ flags _ <<<"${stat##*) }"
+    if [[ ${ours[$pid]} == *.sh && -z ${ours[$parent]:-} ]] &&
+      ((flags & 0x40)) && alive "$pid"; then
+      remove_process "$pid"
+      more=yes
+    fi
+  done
+done
 
 # === Cgroups ===
 
@@ -134,8 +158,7 @@ user_of_cgroup() {
   while read -r member; do
     parent=$(sed -n 's/^PPid:\t//p' "/proc/$member/status" 2>/dev/null) ||
       continue
-    name_of "$member"
-    [[ -n $name ]] || name_of "$parent"
+    name_of "$parent"
     [[ -z $name ]] || {
       echo "process $member"
       return
@@ -151,10 +174,11 @@ remove_cgroup() {
     find "$1" -name cgroup.procs -exec cat {} + | while read -r member; do
       kill -KILL "$member" 2>/dev/null || true
     done
-    if find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; then return; fi
+    find "$1" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    [[ -e $1 ]] || return 0
     sleep 0.02 # until the killed are gone
   done
-  rmdir "$1" # says why not
+  [[ ! -e $1 ]] || rmdir "$1" # says why not
 }
 
 while read -r top; do
@@ -173,7 +197,7 @@ done < <(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo | sort -u)
 # === The network ===
 
 # delete_link NAME: it may go by itself, as a killed lesson's does.
-delete_link() { ip link delete "$1" 2>/dev/null || ! ip link show "$1"; }
+delete_link() { ip link delete "$1" 2>/dev/null || ! ip link show "$1" 2>/dev/null; }
 
 if command -v ip >/dev/null; then
   while read -r name; do
@@ -209,8 +233,7 @@ fi
 # === Files ===
 
 shopt -s nullglob
-for dir in /tmp/nsl.* /var/tmp/nsl.* "${TMPDIR:-/tmp}"/nsl.*; do
-  [[ -d $dir && ! -L $dir ]] || continue
+while read -r dir; do
   who=$(somebody)
   if [[ -n $who ]]; then
     keep 'scratch directory' "$dir" "$who"
@@ -222,7 +245,8 @@ for dir in /tmp/nsl.* /var/tmp/nsl.* "${TMPDIR:-/tmp}"/nsl.*; do
   done < <(awk -v dir="$dir/" 'index($5, dir) == 1 { print $5 }' \
     /proc/self/mountinfo | sort -r)
   remove 'scratch directory' "$dir" rm -rf --one-file-system "$dir"
-done
+done < <(find -H /tmp /var/tmp "${TMPDIR:-/tmp}" -maxdepth 1 -type d \
+  -name 'nsl.*' 2>/dev/null | sort -u)
 for file in /dev/mqueue/nsl* /dev/shm/nsl*; do
   remove_unless_used file "$file" rm "$file"
 done

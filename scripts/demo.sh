@@ -57,9 +57,10 @@ scratch() {
 
 become_root() {
   [[ $EUID -ne 0 ]] || return 0
-  command -v sudo >/dev/null ||
-    die "this lesson needs root, and there is no sudo" "su -c '$0'"
-  exec sudo env NSL_BIN="${NSL_BIN:-}" NO_COLOR="${NO_COLOR:-}" "$0" "$@"
+  if [[ -n ${NSL_SUDO:-} ]] || ! command -v sudo >/dev/null; then
+    die "this lesson needs root, and there is no sudo that gives it" "su -c '$0'"
+  fi
+  exec sudo env NSL_SUDO=yes NSL_BIN="${NSL_BIN:-}" NO_COLOR="${NO_COLOR:-}" "$0" "$@"
 }
 
 # step_down starts this script again as an ordinary user: the one who called
@@ -131,13 +132,26 @@ start() {
   done
 }
 
-# stop NAME ends what start has started.
+# stop NAME ends what start has started, and shows its last words.
 stop() {
   local in=${to[$1]:-} out=${from[$1]:-}
   kill "${launcher[$1]}" 2>/dev/null || true
-  [[ -z $in ]] || exec {in}>&- {out}<&-
   wait "${launcher[$1]}" 2>/dev/null || true
+  [[ -z $in ]] || {
+    show "$(timeout 1 cat <&"$out")"
+    exec {in}>&- {out}<&-
+  }
   unset "launcher[$1]" "to[$1]" "from[$1]"
+}
+
+# lsns of util-linux 2.38 gives up without a word, status 1, when a process ends
+# just while it reads /proc: so ask it again.
+lsns() {
+  local n rows
+  for ((n = 0; n < 20; n++)); do
+    rows=$(command lsns "$@") && break
+  done
+  printf '%s\n' "$rows"
 }
 
 # ask PLACE CMD has CMD run there: see $seen and $status.

@@ -143,10 +143,18 @@ need_mqueue() {
   as_root mkdir -p /dev/mqueue
 }
 
-# launcher NN-name sets the array launch to what starts that lesson here:
-# 01 to 05 need root, 08 the right to make a cgroup.
+# make_work makes work/, where a learner's own lessons are: a Go module of its
+# own, so that what does not build there is no fault of the repository.
+make_work() {
+  as_user mkdir -p "$repo/work"
+  as_user cp "$repo/go.mod" "$repo/go.sum" "$repo/work"
+}
+
+# launcher NN-name [PROGRAM] sets the array launch to what starts that lesson
+# here, bin/NN-name or PROGRAM: 01 to 05 need root, 08 the right to make a
+# cgroup.
 launcher() {
-  launch=("$repo/bin/$1")
+  launch=("${2:-$repo/bin/$1}")
   [[ $EUID -ne 0 ]] || return 0
   case $1 in
   0[1-5]-*) launch=(sudo "${launch[@]}") ;;

@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
 # tour.sh builds the eight lessons and runs them one after the other: the
 # namespaces of each that differ from the host's, and what that is good for.
-# Usage: scripts/tour.sh
+# Usage: scripts/tour.sh [--demos]
+#   --demos  run the eight demonstrations instead, scripts/01-pid.sh and so on:
+#            step by step on a terminal
 # Exit status: 0 if the kernel showed all that was expected, 1 otherwise.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
+demos=
 case ${1:-} in
 '') ;;
+--demos) demos=yes ;;
 -h | --help)
   sed -n '2,/^[^#]/s/^# //p' "$0"
   exit
@@ -73,6 +77,13 @@ build_lessons
 need_rootfs
 need_mqueue
 cd "$repo"
+if [[ -n $demos ]]; then
+  failed=0
+  while read -r name _; do
+    "scripts/$name.sh" <&3 || failed=1
+  done 3<&0 < <(rows lessons)
+  exit "$failed"
+fi
 host=$(hostname)
 
 lesson 01-pid "the command is process 1"

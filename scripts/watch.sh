@@ -12,7 +12,10 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-types="pid mnt uts ipc net user cgroup time"
+types=() # of namespaces, those that this kernel has
+for type in pid mnt uts ipc net user cgroup time; do
+  [[ ! -e /proc/self/ns/$type ]] || types+=("$type")
+done
 moment=3 # seconds that a container is marked as new or gone
 
 # What is known about a container, by its PID on the host.
@@ -53,8 +56,8 @@ see() {
   command[pid]=${line//[![:print:]]/?}
 
   own[pid]=''
-  for type in $types; do
-    if [[ ! -e /proc/$pid/ns/$type && -e /proc/self/ns/$type ]]; then
+  for type in "${types[@]}"; do
+    if [[ ! -e /proc/$pid/ns/$type ]]; then
       own[pid]='?' # not for us to see
       break
     elif [[ ! /proc/$pid/ns/$type -ef /proc/self/ns/$type ]]; then
@@ -211,7 +214,8 @@ branch() {
         limits="memory ${memory[pid]:-max}  processes ${processes[pid]:-max}"
       line "$colour" "$tee$mark ${lesson[pid]}  PID ${pids[pid]:-$pid}  ${command[pid]:-}"
       line "$colour" "$bar   own: ${own[pid]:-}"
-      line "$colour" "$bar   ${hostname[pid]:+${hostname[pid]}  }${address[pid]:+${address[pid]}  }$limits"
+      text=${hostname[pid]:+${hostname[pid]}  }${address[pid]:+${address[pid]}  }
+      line "$colour" "$bar   $text$limits"
     else
       printf -v text '%-13s %-11s %-10s %-14s %-12s %-8s' "${lesson[pid]}" \
         "${pids[pid]:-$pid}" "${hostname[pid]:--}" "${address[pid]:--}" \

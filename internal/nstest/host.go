@@ -34,18 +34,28 @@ type Host struct {
 // now. It cannot be used in tests that run in parallel.
 func UnchangedHost(t *testing.T) (check func()) {
 	t.Helper()
-	var before Host
-	require.NoError(t, untilLinks(func() (bool, error) {
-		var err error
-		before, err = readHost()
-		// Not what an earlier test has left to the kernel to remove.
-		return !slices.ContainsFunc(before.Network, ofLesson), err
-	}))
-	require.NotEmpty(t, before.Mounts)
+	before := settled(t)
 	return func() {
 		t.Helper()
 		require.NoError(t, before.unchanged())
 	}
+}
+
+// Settle waits until the kernel has removed the devices of earlier tests.
+func Settle(t *testing.T) {
+	t.Helper()
+	settled(t)
+}
+
+func settled(t *testing.T) (h Host) {
+	t.Helper()
+	require.NoError(t, untilLinks(func() (bool, error) {
+		var err error
+		h, err = readHost()
+		return !slices.ContainsFunc(h.Network, ofLesson), err
+	}))
+	require.NotEmpty(t, h.Mounts)
+	return h
 }
 
 func ofLesson(line string) bool { return strings.Contains(line, " nsl") }

@@ -10,6 +10,7 @@
 //	             build their own
 //	NSTEST_REPO  the repository; without it, the nearest directory above
 //	             that has a go.mod
+//	NSTEST_PATIENCE   how long to wait for an event, 20s without it
 //	NS_STRICT=1  a skipped test is a failure, see Skip
 package nstest
 

@@ -16,8 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Patience is how long a test waits for an event before it gives up.
-const Patience = 20 * time.Second
+// Patience is how long a test waits for an event before it gives up:
+// NSTEST_PATIENCE, or 20 seconds.
+var Patience = patience()
 
 // types of namespaces, all eight.
 var types = []string{
@@ -175,4 +176,11 @@ func Watch(t *testing.T, pids ...int) (gone func()) {
 func Until(t *testing.T, what string, reached func() bool) {
 	t.Helper()
 	require.Eventually(t, reached, Patience, time.Millisecond, what)
+}
+
+func patience() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("NSTEST_PATIENCE")); err == nil {
+		return d
+	}
+	return 20 * time.Second
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package scripttest
 
 import (
@@ -38,10 +40,10 @@ func compareRepo(t *testing.T) string {
 	return repo
 }
 
-// compareScript prepares a run of a script that must end within 20 seconds.
+// compareScript prepares a run of a script that must end within a minute.
 func compareScript(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	path := filepath.Join(compareRepo(t), "scripts", name)
 	cmd := exec.CommandContext(ctx, path, args...)
@@ -77,7 +79,7 @@ func compareLessons(t *testing.T) (names []string, sets map[string][]string) {
 	require.NoError(t, err)
 	sets = map[string][]string{}
 	for _, line := range strings.Split(string(table), "\n") {
-		if column := strings.Split(line, "\t"); len(column) == 3 && line[0] != '#' {
+		if column := strings.Split(line, "\t"); len(column) > 2 && line[0] != '#' {
 			names = append(names, column[0])
 			sets[column[0]] = strings.Split(column[1], ",")
 		}
@@ -144,7 +146,7 @@ func (p comparePicture) marked(t *testing.T, column int) (types []string) {
 type compareContainer struct {
 	pid      int // of its first process, as the host sees it
 	launcher *exec.Cmd
-	stdin    io.Closer
+	stdin    io.WriteCloser
 }
 
 // compareStart starts a command in a container: when this returns, the command
@@ -164,15 +166,9 @@ func compareStart(t *testing.T, lesson string, args ...string) *compareContainer
 	_, err = bufio.NewReader(stdout).ReadString('\n')
 	require.NoError(t, err, "%s has not started its command", lesson)
 
-	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", launcher.Process.Pid))
-	require.NoError(t, err)
-	for _, file := range tasks {
-		if text, _ := os.ReadFile(file); len(text) > 0 {
-			c.pid, err = strconv.Atoi(strings.Fields(string(text))[0])
-			require.NoError(t, err)
-		}
-	}
-	require.NotZero(t, c.pid, "the child of %s", lesson)
+	children := compareChildren(t, launcher.Process.Pid, "")
+	require.Len(t, children, 1, "children of %s", lesson)
+	c.pid = children[0]
 	return c
 }
 
@@ -273,10 +269,9 @@ func TestCompareNeutralIsTheSameTwice(t *testing.T) {
 // A process that is in the same namespace as another gets the same word.
 func TestCompareNeutralShowsWhatIsShared(t *testing.T) {
 	c := compareStart(t, "05-net", "-net=lo", "sh", "-c", "sleep 600 & echo ready; read -r _; kill $!")
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", c.pid))
-	require.NoError(t, err)
-	sleep := strings.TrimSpace(string(children))
-	cmd := compareScript(t, "compare.sh", "--neutral", strconv.Itoa(c.pid), sleep)
+	sleep := compareChildren(t, c.pid, "")
+	require.Len(t, sleep, 1)
+	cmd := compareScript(t, "compare.sh", "--neutral", strconv.Itoa(c.pid), strconv.Itoa(sleep[0]))
 	p := compareRead(t, compareOutput(t, cmd))
 	assert.Equal(t, []string{"host", "new-1", "*", "new-1", "*"}, p.rows["net"])
 	assert.Contains(t, p.last, "some of them shared")
@@ -329,8 +324,8 @@ func TestCompareCopesWithAnyLsns(t *testing.T) {
 }
 
 // compareAsNobody lets a run be an ordinary user's, in a copy of what the
-// script needs: the repository may be out of that user's reach.
-func compareAsNobody(t *testing.T, args ...string) *exec.Cmd {
+// scripts need: the repository may be out of that user's reach.
+func compareAsNobody(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	require.Zero(t, os.Geteuid(), "this test needs root, to become somebody else")
 	dir, err := os.MkdirTemp("/var/tmp", "nsl-compare.")
@@ -344,8 +339,8 @@ func compareAsNobody(t *testing.T, args ...string) *exec.Cmd {
 	}
 	out, err := exec.Command("chmod", "-R", "go+rX", dir).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	cmd := compareScript(t, "compare.sh", args...)
-	cmd.Path = filepath.Join(dir, "scripts/compare.sh")
+	cmd := compareScript(t, name, args...)
+	cmd.Path = filepath.Join(dir, "scripts", name)
 	cmd.Args[0], cmd.Dir = cmd.Path, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Credential: &syscall.Credential{Uid: compareNobody, Gid: compareNobody},
@@ -355,7 +350,7 @@ func compareAsNobody(t *testing.T, args ...string) *exec.Cmd {
 
 func TestCompareAsAnOrdinaryUser(t *testing.T) {
 	_, sets := compareLessons(t)
-	p := compareRead(t, compareOutput(t, compareAsNobody(t, "06")))
+	p := compareRead(t, compareOutput(t, compareAsNobody(t, "compare.sh", "06")))
 	assert.ElementsMatch(t, sets["06-user"], p.marked(t, 0), p.text)
 	assert.ElementsMatch(t, sets["06-user"], p.marked(t, 1), p.text)
 }
@@ -388,11 +383,11 @@ func TestCompareFails(t *testing.T) {
 	})
 	t.Run("not yours", func(t *testing.T) {
 		pid := strconv.Itoa(os.Getpid())
-		cmd := compareAsNobody(t, pid)
+		cmd := compareAsNobody(t, "compare.sh", pid)
 		fails(t, cmd, "process "+pid+" is not yours", "\n  sudo "+cmd.Path+" "+pid)
 	})
 	t.Run("the lesson fails", func(t *testing.T) {
-		cmd := compareAsNobody(t, "06")
+		cmd := compareAsNobody(t, "compare.sh", "06")
 		lesson := filepath.Join(filepath.Dir(cmd.Path), "../bin/06-user")
 		require.NoError(t, os.WriteFile(lesson, []byte("#!/bin/sh\necho no luck >&2; exit 125\n"), 0o755))
 		tmp := filepath.Join(filepath.Dir(cmd.Path), "../tmp")
@@ -454,17 +449,22 @@ func TestCompareLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// compareChildren returns those children of a process that have this name.
+// compareChildren returns those children of a process that have this name, or
+// all of them. Each of its threads has a list.
 func compareChildren(t *testing.T, pid int, name string) (found []int) {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	require.NoError(t, err)
-	for _, field := range strings.Fields(string(text)) {
-		comm, _ := os.ReadFile("/proc/" + field + "/comm")
-		if strings.TrimSpace(string(comm)) == name {
-			child, err := strconv.Atoi(field)
-			require.NoError(t, err)
-			found = append(found, child)
+	require.NotEmpty(t, lists, "threads of process %d", pid)
+	for _, list := range lists {
+		text, _ := os.ReadFile(list) // of a thread that has ended, it is gone
+		for _, field := range strings.Fields(string(text)) {
+			comm, _ := os.ReadFile("/proc/" + field + "/comm")
+			if name == "" || strings.TrimSpace(string(comm)) == name {
+				child, err := strconv.Atoi(field)
+				require.NoError(t, err)
+				found = append(found, child)
+			}
 		}
 	}
 	return found

@@ -208,17 +208,17 @@ func doctorCommand(line string) []string {
 // own sudo. Below /var/tmp: they give themselves another /tmp.
 var doctorDir string
 
-func TestDoctor(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("these situations are made by root")
-	}
+// doctorBuild makes that directory, to last for a test.
+func doctorBuild(t *testing.T) {
+	t.Helper()
 	dir, err := os.MkdirTemp("/var/tmp", "nsl.doctor-")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o755)) // for the ordinary user
 	doctorDir = dir
 	script := `umask 022; mkdir -p "$1"/{bin,sudo} "$1"/root/{bin,proc,sys,dev,tmp}
-		cp "$(type -p busybox)" "$1/root/bin/true"
+		cp "$(type -p busybox)" "$1/root/bin/busybox"
+		for name in sh sleep true; do ln -s busybox "$1/root/bin/$name"; done
 		if [[ -n ${NSTEST_BIN:-} ]]; then
 			cp "$NSTEST_BIN"/0* "$1/bin/"
 		else
@@ -226,7 +226,13 @@ func TestDoctor(t *testing.T) {
 		fi`
 	out, err := exec.Command("bash", "-euc", script, "bash", dir).CombinedOutput()
 	require.NoError(t, err, "build the lessons: %s", out)
+}
 
+func TestDoctor(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("these situations are made by root")
+	}
+	doctorBuild(t)
 	for name, test := range map[string]func(*testing.T){
 		"Root":              doctorTestRoot,
 		"Text":              doctorTestText,

@@ -72,11 +72,11 @@ host_processes() {
     for process in "${kin[@]}"; do
       [[ $(born "${process% *}") != "$process" ]] || echo "${process% *}"
     done
-    as_owner grep -las "NSL_CHECK=$mark" /proc/[0-9]*/environ | tr -dc '0-9\n'
+    grep -las "NSL_CHECK=$mark" /proc/[0-9]*/environ | tr -dc '0-9\n'
     for run in a b; do
       [[ -n ${id["$run pid"]:-} ]] &&
         [[ $(readlink /proc/self/ns/pid) != *"${id["$run pid"]}"* ]] || continue
-      as_owner find /proc/[0-9]*/ns/pid -lname "*${id["$run pid"]}*" 2>/dev/null |
+      find /proc/[0-9]*/ns/pid -lname "*${id["$run pid"]}*" 2>/dev/null |
         tr -dc '0-9\n'
     done
   } | sort -un | xargs -r ps -o pid=,args= -p
@@ -103,7 +103,8 @@ changes() {
 check_host() {
   local kind seen deadline=$((SECONDS + 3))
   wanted host || return 0
-  unmount_ours
+  # What ours has left there is no news any more.
+  ! grep -qs " tmpfs $mark " /proc/self/mountinfo || umount "$dir/mnt"
   for kind in "${kinds[@]}"; do
     seen=$(changes "$kind")
     while [[ -n $seen && $SECONDS -lt $deadline ]]; do

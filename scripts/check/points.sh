@@ -24,10 +24,9 @@ runs_command() {
       'What does your launcher do with its arguments? Try: COMMAND sh -c "echo hello"'
   done
   [[ -n ${shell[a]} && -n ${shell[b]} ]] || return 1
-  is_yours=''
-  readlink "/proc/${shell[a]}/ns/pid" >/dev/null && is_yours=yes
-  [[ $EUID -eq 0 || -n $is_yours || $tap ]] ||
-    say "sudo to look at it: the command inside is a process of root's" >&2
+  readlink "/proc/${shell[a]}/ns/pid" >/dev/null ||
+    die "the command inside is root's: you may not see its namespaces" \
+      "sudo $0 $number -- ${command[*]}"
 }
 
 # count TEXT prints how many lines have it in them.
@@ -42,9 +41,17 @@ read_namespaces() {
   local line
   while IFS= read -r line; do
     id["$1 ${line%%:*}"]=${line//[!0-9]/}
-  done < <(as_owner readlink "${types[@]/#//proc/${shell[$1]}/ns/}")
-  while IFS=: read -r _ line _; do
-    cgroups+=("$(cgroup_dir "$1" "${line%%,*}")")
+  done < <(readlink "${types[@]/#//proc/${shell[$1]}/ns/}")
+  # Held open, it keeps its number: nobody else's namespace gets the same.
+  exec {line}<"/proc/${shell[$1]}/ns/pid"
+  mapfile -t -O "${#cgroups[@]}" cgroups < <(cgroups_of "$1")
+}
+
+# cgroups_of RUN prints the directories of all cgroups that its shell is in.
+cgroups_of() {
+  local controllers
+  while IFS=: read -r _ controllers _; do
+    cgroup_dir "$1" "${controllers%%,*}"
   done <"/proc/${shell[$1]}/cgroup"
 }
 
@@ -83,7 +90,7 @@ check_pid() {
 
 # mount_at PLACE [PID] prints type and device of what is mounted there last.
 mount_at() {
-  as_owner cat "/proc/${2:-${shell[a]}}/mountinfo" | awk -v place="$1" '
+  cat "/proc/${2:-${shell[a]}}/mountinfo" | awk -v place="$1" '
     $5 == place { for (i = 6; $i != "-"; i++); last = $(i + 1) " " $3 }
     END { print (last ? last : "nothing") }'
 }
@@ -103,23 +110,13 @@ check_mnt() {
 
   if ! differs mnt; then here=$untried; else
     ask a "d=${dir@Q}/mnt; [ -d \"\$d\" ] || d=/tmp; mount -t tmpfs $mark \"\$d\""
-    here=$(as_owner cat "/proc/${shell[a]}/mountinfo" | count " tmpfs $mark ")
+    here=$(cat "/proc/${shell[a]}/mountinfo" | count " tmpfs $mark ")
     there=$(count " tmpfs $mark " </proc/self/mountinfo)
     here="inside $here, on the host $there"
   fi
+  [[ -z $covered ]] || here="its /proc has covered the host's"
   point mnt 'a mount made inside stays inside' "$here" 'inside 1, on the host 0' \
     'findmnt -o TARGET,PROPAGATION / -- and who else is in that peer group?'
-}
-
-# unmount_ours undoes what a mount of ours has left on the host. A /proc in
-# which we are not is not the host's: as many launchers, as many of these.
-unmount_ours() {
-  local i
-  for i in 1 2; do
-    [[ -e /proc/self ]] || as_root umount /proc || true
-    ! grep -qs " tmpfs $mark " /proc/self/mountinfo ||
-      as_root umount "$dir/mnt" || true
-  done
 }
 
 check_uts() {
@@ -173,6 +170,8 @@ check_ipc() {
   seen=$(mount_at /dev/mqueue)
   if [[ $seen == "$(mount_at /dev/mqueue self)" ]]; then
     seen="the host's"
+  elif ! differs ipc; then
+    seen=$untried
   elif [[ $seen == mqueue* ]]; then
     ask a ": >/dev/mqueue/$mark; ls /dev/mqueue"
     seen="${seen% *} with ${answer//"$mark"/the queue made inside}"
@@ -254,7 +253,7 @@ check_user() {
 check_root() {
   local seen pid=${shell[a]}
   seen=another
-  ! as_owner test "/proc/$pid/root" -ef / || seen="the host's"
+  ! test "/proc/$pid/root" -ef / || seen="the host's"
   point root 'the root directory' "$seen" another \
     'ls / inside. Which call changes what / means, and for whom?'
 
@@ -272,7 +271,7 @@ check_root() {
     'After pivot_root(2) there are two roots. What becomes of the old one?' pivot
 
   seen=/
-  as_owner test "/proc/$pid/cwd" -ef "/proc/$pid/root" || seen=elsewhere
+  test "/proc/$pid/cwd" -ef "/proc/$pid/root" || seen=elsewhere
   point root 'the working directory' "$seen" / \
     'pwd inside. Does a new root move a process that is somewhere else?'
 
@@ -280,17 +279,17 @@ check_root() {
   point root 'bytes from /dev/zero' "$answer" 3 \
     'ls -l /dev inside. May root of a user namespace make a device?' dev
 
-  seen=$(as_owner cat "/proc/$pid/mountinfo" | awk '
+  seen=$(cat "/proc/$pid/mountinfo" | awk '
     $5 == "/sys" || $5 == "/proc/sys" { sub(",.*", "", $6); how[$5] = $6 }
     END { print "/sys " how["/sys"] ", /proc/sys " how["/proc/sys"] }')
   point root 'settings of the machine' "$seen" '/sys ro, /proc/sys ro' \
     'Which files below /proc and /sys are the whole machine'\''s, and who may write to them?' readonly
 
-  seen=$(as_owner cat "/proc/$pid/environ" | tr '\0' '\n' | count "$mark")
+  seen=$(cat "/proc/$pid/environ" | tr '\0' '\n' | count "$mark")
   point root 'variables of yours inside' "$seen" 0 \
     'export SECRET=1, then env inside. Who should give a container its variables?' environment
 
-  seen=$(as_owner ls "/proc/$pid/fd" | sort -n | xargs)
+  seen=$(ls "/proc/$pid/fd" | sort -n | xargs)
   point root 'open files' "$seen" '0 1 2' \
     'ls -l /proc/self/fd inside, with 9</ on the command line. What does execve(2) leave open?' descriptors
 }
@@ -411,14 +410,31 @@ check_cpu() {
     'Is the process in the cgroup whose limit you wrote? grep cpu /proc/PID/cgroup outside.' limits
 }
 
-# check_end: has each launcher ended when its command did?
+# check_end ends run a as it should end, and run b as it should not.
 check_end() {
-  local run seen
-  for run in a b; do
-    seen=${ended[$run]}
-    [[ $seen != *ended* || -z ${shell[$run]} ]] || seen='it has ended'
-    [[ -n ${shell[$run]} ]] || continue
-    point run "it ends with its command, run $run" "$seen" 'it has ended' \
-      'For which process does your launcher wait?'
+  local seen dirs=() dir
+  finish a
+  if [[ -z ${shell[a]} || -z ${shell[b]} ]]; then
+    finish b
+    return
+  fi
+  seen=${ended[a]}
+  [[ $seen != *has\ ended* ]] || seen='it has ended'
+  point run 'when its command ends' "$seen" 'it has ended' \
+    'For which process does your launcher wait?'
+
+  # Who is killed can not remove its cgroup: that is done here.
+  mapfile -t dirs < <(cgroups_of b)
+  pkill -KILL -P "${launcher[b]}" || true
+  seen='its command is still there'
+  for _ in {1..50}; do
+    [[ -z $(born "${shell[b]}") ]] && seen='its command is gone' && break
+    sleep 0.02
+  done
+  point run 'when it is killed' "$seen" 'its command is gone' \
+    'Who tells the command? prctl(2), PR_SET_PDEATHSIG; and which signals does process 1 get?' killed
+  finish b
+  for dir in "${dirs[@]}"; do
+    [[ $'\n'${before[cgroups]}$'\n' == *$'\n'"$dir"$'\n'* ]] || rmdir "$dir"
   done
 }

@@ -1,0 +1,489 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+	"namespaces/internal/nstest"
+)
+
+// demos are the demonstrations, and what each must show: answers of the
+// kernel that it cannot have without having done the thing.
+var demos = map[string][]string{
+	"01-pid": {
+		`^        NS TYPE +NPROCS +PID USER`, `PID 1, parent 0 +PID 1, parent 0`,
+		`^ *[0-9]+ unshare --fork`, `^> pid `, `^NSpid: +[0-9]+ +1$`,
+		`kill: .*No such process`, `^still here: process 1$`,
+		`^NSpid:( +[0-9]+){3} +1$`, `^neither is there$`,
+		`Cannot allocate memory`,
+	},
+	"02-mount": {
+		`^ +1 +0 sh$`, `^> mnt `, `^total 0 +total 0 +total 0$`,
+		`^ +0 only-in-one$`, `(hello from one +){2}hello from one`,
+		`^shared:[0-9]+ +shared:[0-9]+ +master:[0-9]+ +-$`,
+		`^1 +1 +1 +0$`, `^from-shared$`, `^Error, do this: mount -t proc`,
+	},
+	"03-uts": {
+		`^\S+ +room-1 +room-2$`, `^\S+ +room-9 +room-2$`, `^> uts `,
+		`^\(none\) +lesson +\(none\)$`, `^prompt \[room-2\]#  hostname new$`,
+		`^prompt \[new\]#  hostname new$`, `hostnamectl`,
+	},
+	"04-ipc": {
+		`^0x[0-9a-f]+ [0-9]+ +0x[0-9a-f]+ 0 +0x[0-9a-f]+ 0$`, `^> ipc `,
+		`Shared Memory Segments`, `Semaphore Arrays`, `^QSIZE:0`,
+		`/dev/mqueue/nsl-letters.*No such file`,
+		`(a page of one +){2}a page of one`,
+		`I am room-1, it is \S+ +I am room-2, it is`, `ABSTRACT-CONNECT`,
+	},
+	"05-net": {
+		`^lo +DOWN`, `Network is unreachable`, `^eth0@if[0-9]+ `,
+		`^nsl[0-9]+@if2 `, `^> net `, `^default via 10\.200\.`,
+		`^hello from room-1$`, `^hello from room-2$`, `Connection refused`,
+		`^nsl1@`, `^nsl2@`, `^no answer$`, `^hello 203\.0\.113\.1$`,
+		`policy drop`, `^I am room-1, it is `, `does not exist`,
+	},
+	"06-user": {
+		`^uid=[1-9][^ ]* +uid=0\(root\) +uid=0\(root\)$`, `^> user `,
+		`^ +0 +[1-9][0-9]* +1$`, `^made-inside: [1-9][0-9]* +made-inside: 0 `,
+		`/etc/passwd: 65534`, `^allow +deny +deny$`, `setgroups failed`,
+		"^(\\|-|`-)?[0-9]{10} +user ", `cannot set date`,
+		`mknod: disk: Operation not permitted`, `RTNETLINK.*not permitted`,
+		`must be root to change the host name|hostname.*not permitted`,
+	},
+	"07-pivot-root": {
+		`^> user `, ` /tmp$`, `namespace1.txt +namespace2.txt`,
+		`^/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin$`,
+		`^/namespace1.txt$`, `^/in-jail.txt$`, `namespace1.txt proc`,
+	},
+	"08-cgroups": {
+		`^33554432$`, `^20$`, `^10000`, `^> cgroup `, `^status 137$`,
+		`^oom_kill [1-9]`, `can't fork: Resource temporarily`, `^max [1-9]`,
+		`^nr_throttled [1-9]`, `/nsl-[0-9]+-`, `:/$`, `^pong from room-1$`,
+		`docker run`, `^room-1$`, `:/\.\.`,
+	},
+}
+
+// demoHost is a host for one demonstration: namespaces in which it can
+// harm nobody, and where what it leaves behind can be seen. Its mounts are
+// shared, as on every machine with systemd.
+type demoHost struct {
+	t    *testing.T
+	pid  int
+	mark string // in the environment of all that runs on this host
+}
+
+// newDemoHost makes one that has the scripts and the lessons in /mnt.
+func newDemoHost(t *testing.T, bin string) *demoHost {
+	t.Helper()
+	nstest.NeedRoot(t)
+	for _, tool := range []string{"socat", "nft"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			nstest.Skip(t, "needs "+tool+": scripts/test.sh installs it")
+		}
+	}
+	repo, err := nstest.Repo()
+	require.NoError(t, err)
+	// Only 08-cgroups makes cgroups, which have the PID of the lesson in
+	// their names: so note it.
+	cmd := exec.Command("unshare", "--mount", "--uts", "--ipc", "--net",
+		"--propagation", "private", "sh", "-ec", `
+		for dir in /mnt /var/tmp /dev/shm; do
+		  mount -t tmpfs -o mode=1777 tmpfs $dir
+		done
+		mkdir -p /dev/mqueue
+		mount -t mqueue mqueue /dev/mqueue
+		cp -r "$1/scripts" "$2" /mnt
+		if [ -e /mnt/bin/08-cgroups ]; then
+		  mv /mnt/bin/08-cgroups /mnt
+		  printf '#!/bin/sh\necho $$ >>/mnt/launched\nexec /mnt/08-cgroups "$@"' \
+		    >/mnt/bin/08-cgroups
+		  chmod +x /mnt/bin/08-cgroups
+		fi
+		touch /mnt/launched
+		chmod -R go+rX /mnt
+		mount --make-rshared /
+		ip link set lo up
+		hostname demo-host
+		echo ready
+		read -r end`, "sh", repo, bin)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		stdin.Close()
+		cmd.Wait()
+	})
+	ready := make([]byte, len("ready\n"))
+	_, err = io.ReadFull(stdout, ready)
+	require.NoError(t, err, &stderr)
+	host := &demoHost{t, cmd.Process.Pid,
+		fmt.Sprintf("NSL_TEST=%d-%d", os.Getpid(), cmd.Process.Pid)}
+	before := host.state()
+	require.Contains(t, before, "demo-host")
+	require.Contains(t, before, "lo")
+	t.Cleanup(func() {
+		// The kernel removes the devices of a namespace in its own time.
+		for end := time.Now().Add(nstest.Patience); before != host.state() &&
+			time.Now().Before(end); {
+			time.Sleep(10 * time.Millisecond)
+		}
+		require.Equal(t, before, host.state(), "the host is not as before")
+	})
+	return host
+}
+
+// builtBin is the directory of the built lessons, which is named bin.
+var builtBin = sync.OnceValues(func() (string, error) {
+	if bin := os.Getenv("NSTEST_BIN"); bin != "" {
+		return bin, nil
+	}
+	repo, err := nstest.Repo()
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("sh", "-c", "go build -o bin/ ./0*")
+	build.Dir = repo
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build ./0*: %w\n%s", err, out)
+	}
+	return filepath.Join(repo, "bin"), nil
+})
+
+func lessonsBin(t *testing.T) string {
+	t.Helper()
+	bin, err := builtBin()
+	require.NoError(t, err)
+	return bin
+}
+
+// command is a command on the host, with the rights of the user uid.
+func (h *demoHost) command(uid int, args ...string) *exec.Cmd {
+	all := []string{"-t", strconv.Itoa(h.pid), "-m", "-u", "-i", "-n"}
+	if uid != 0 {
+		id := strconv.Itoa(uid)
+		all = append(all, "setpriv", "--reuid", id, "--regid", id, "--clear-groups")
+	}
+	cmd := exec.Command("nsenter", append(all, args...)...)
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "SUDO_") && !strings.HasPrefix(v, "NSL_") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, h.mark, "NSL_ALPINE="+alpineOrNone())
+	return cmd
+}
+
+func alpineOrNone() string {
+	repo, _ := nstest.Repo()
+	found, _ := filepath.Glob(filepath.Join(repo, "../shared/alpine-minirootfs-*.tar.gz"))
+	if len(found) == 0 {
+		return "/nowhere.tar.gz" // fails at once, without a download
+	}
+	return found[0]
+}
+
+// demo is the command line of a demonstration, in a process group of its
+// own, as on a terminal.
+func (h *demoHost) demo(uid int, name string, args ...string) *exec.Cmd {
+	cmd := h.command(uid, append([]string{"/mnt/scripts/" + name + ".sh"}, args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+// state is all that a demonstration could leave behind.
+func (h *demoHost) state() string {
+	h.t.Helper()
+	cmd := h.command(0, "sh", "-c", `
+		hostname; cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/domainname
+		cat /proc/sysvipc/msg /proc/sysvipc/sem /proc/sysvipc/shm
+		ip -o link; ip -o address; ip route; nft list ruleset; ip netns
+		cat /proc/self/mountinfo
+		find /var/tmp /dev/shm /dev/mqueue /mnt -mindepth 1 | sort`)
+	cmd.Env = os.Environ() // without the mark
+	out, err := cmd.CombinedOutput()
+	require.NoError(h.t, err, "%s", out)
+	return string(out) + h.processes() + h.cgroups()
+}
+
+// processes that came from this host's demonstrations and still run.
+func (h *demoHost) processes() string {
+	environs, err := filepath.Glob("/proc/[0-9]*/environ")
+	require.NoError(h.t, err)
+	require.NotEmpty(h.t, environs)
+	var found strings.Builder
+	for _, file := range environs {
+		text, err := os.ReadFile(file)
+		if err == nil && bytes.Contains(text, []byte(h.mark)) {
+			line, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
+			fmt.Fprintf(&found, "%s %q\n", file, line)
+		}
+	}
+	return found.String()
+}
+
+// cgroups of lessons that this host's demonstrations have started.
+func (h *demoHost) cgroups() string {
+	list, err := os.ReadFile(fmt.Sprintf("/proc/%d/root/mnt/launched", h.pid))
+	require.NoError(h.t, err)
+	var found strings.Builder
+	for _, pid := range strings.Fields(string(list)) {
+		out, _ := exec.Command("find", "/sys/fs/cgroup", "-name", "nsl-"+pid+"-*").Output()
+		found.Write(out) // its status is about those that go meanwhile
+	}
+	return found.String()
+}
+
+// output runs a command to its end. WaitDelay fails the test if a process
+// that it started holds the output open.
+func output(t *testing.T, cmd *exec.Cmd) (string, int) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = 5 * time.Second
+	require.NoError(t, cmd.Start())
+	late := time.AfterFunc(2*time.Minute, func() { unix.Kill(-cmd.Process.Pid, unix.SIGKILL) })
+	err := cmd.Wait()
+	require.True(t, late.Stop(), "it hangs:\n%s", &out)
+	require.NotErrorIs(t, err, exec.ErrWaitDelay, &out)
+	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+func TestDemoShowsWhatItShould(t *testing.T) {
+	for name, points := range demos {
+		t.Run(name+" as root", func(t *testing.T) {
+			t.Parallel()
+			requireDemo(t, name, 0, points)
+		})
+	}
+	for _, name := range []string{"06-user", "07-pivot-root"} {
+		t.Run(name+" as an ordinary user", func(t *testing.T) {
+			t.Parallel()
+			requireDemo(t, name, 12345, demos[name])
+		})
+	}
+}
+
+func requireDemo(t *testing.T, name string, uid int, points []string) {
+	t.Helper()
+	h := newDemoHost(t, lessonsBin(t))
+	out, status := output(t, h.demo(uid, name, "--auto"))
+	require.Zero(t, status, out)
+	for _, point := range points {
+		assert.Regexp(t, "(?m)"+point, out)
+	}
+	for _, line := range strings.Split(out, "\n") {
+		assert.LessOrEqual(t, utf8.RuneCountInString(line), 100, line)
+		assert.NotContains(t, line, "\x1b")
+		assert.NotContains(t, line, "\t")
+	}
+	assert.Contains(t, out, "All of this held on this machine.")
+	// The prompt tells who types.
+	if uid != 0 {
+		assert.Contains(t, out, "\nhost$ ")
+		assert.NotContains(t, out, "\nhost# ")
+	}
+}
+
+// A launcher that does not do what its lesson says, must not pass, nor may
+// the demonstration do to the host what is meant for a container.
+func TestDemoFailsOnABrokenLauncher(t *testing.T) {
+	for name := range demos {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			t.Run("that only runs the command", func(t *testing.T) {
+				requireBroken(t, name, `
+					while :; do
+					  case $1 in
+					  -net=*) shift ;;
+					  -*) shift 2 ;;
+					  *) break ;;
+					  esac
+					done
+					exec "${@:-sh}"`, "expected", "seen")
+			})
+			t.Run("that cannot", func(t *testing.T) {
+				requireBroken(t, name, "echo no way today >&2; exit 125",
+					"expected", "no way today")
+			})
+			t.Run("that says nothing", func(t *testing.T) {
+				requireBroken(t, name, "exit 0", "expected", "nothing")
+			})
+		})
+	}
+}
+
+func requireBroken(t *testing.T, name, launcher string, messages ...string) {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "bin")
+	require.NoError(t, os.Mkdir(bin, 0o755))
+	writeFile(t, "#!/bin/bash\n"+launcher, bin, name)
+	require.NoError(t, os.Chmod(filepath.Join(bin, name), 0o755))
+	h := newDemoHost(t, bin)
+	out, status := output(t, h.demo(0, name))
+	assert.Equal(t, 1, status, out)
+	for _, message := range messages {
+		assert.Contains(t, out, message)
+	}
+	assert.NotContains(t, out, "All of this held")
+}
+
+// The lesson before has all namespaces but one.
+func TestDemoMissesTheOneNamespace(t *testing.T) {
+	before := map[string]string{"02-mount": "01-pid", "04-ipc": "03-uts"}
+	for name, launcher := range before {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			requireBroken(t, name, fmt.Sprintf("exec %s/%s \"$@\"",
+				lessonsBin(t), launcher), "expected", "namespace")
+		})
+	}
+}
+
+// Whenever it is interrupted, it undoes what it has done.
+func TestDemoInterrupted(t *testing.T) {
+	signals := map[string]unix.Signal{"Ctrl-C": unix.SIGINT, "SIGTERM": unix.SIGTERM}
+	for name := range demos {
+		for how, sig := range signals {
+			for _, steps := range []int{3, 6} {
+				t.Run(fmt.Sprintf("%s %s after %d steps", name, how, steps), func(t *testing.T) {
+					t.Parallel()
+					requireInterruptible(t, name, sig, steps)
+				})
+			}
+		}
+	}
+}
+
+// requireInterruptible sends a signal once so many steps have begun: for
+// SIGINT to the whole group, as a terminal does.
+func requireInterruptible(t *testing.T, name string, sig unix.Signal, steps int) {
+	t.Helper()
+	h := newDemoHost(t, lessonsBin(t))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := h.demo(0, name)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	cmd.Stderr = cmd.Stdout
+	require.NoError(t, cmd.Start())
+	stop := context.AfterFunc(ctx, func() { unix.Kill(-cmd.Process.Pid, unix.SIGKILL) })
+	defer stop()
+
+	var text strings.Builder
+	buf := make([]byte, 512)
+	for sent := false; ; {
+		n, err := out.Read(buf)
+		text.Write(buf[:n])
+		if !sent && strings.Count(text.String(), "\n\n") >= steps {
+			sent = true
+			target := cmd.Process.Pid
+			if sig == unix.SIGINT {
+				target = -target
+			}
+			require.NoError(t, unix.Kill(target, sig))
+		}
+		if err != nil {
+			break
+		}
+	}
+	cmd.Wait()
+	// bash 5.2 may say 2: a signal that comes while it parses confuses it.
+	require.Contains(t, []int{128 + int(sig), 2}, cmd.ProcessState.ExitCode(), text.String())
+	require.NotContains(t, text.String(), "All of this held")
+}
+
+// On a terminal each command waits for Enter, and there are colours.
+func TestDemoOnATerminal(t *testing.T) {
+	const prompt = "host#\x1b[0m lsns"
+	h := newDemoHost(t, lessonsBin(t))
+	begin := func(env ...string) *nstest.Terminal {
+		cmd := h.demo(0, "01-pid")
+		cmd.Env = append(cmd.Env, "TERM=xterm")
+		cmd.Env = append(cmd.Env, env...)
+		return nstest.StartTerminal(t, cmd)
+	}
+	t.Run("Enter", func(t *testing.T) {
+		x := begin("NO_COLOR=")
+		x.Expect(prompt)
+		require.NotContains(t, x.Screen(), "kthreadd")
+		x.Type("\n")
+		x.Expect(" pid ")
+		for range 40 { // more than it has commands
+			x.Type("\n")
+		}
+		require.Zero(t, x.Wait(), x.Screen())
+		require.Contains(t, x.Screen(), "\x1b[1m")
+	})
+	t.Run("Ctrl-C", func(t *testing.T) {
+		x := begin("NO_COLOR=")
+		x.Expect(prompt)
+		x.Type("\n")
+		x.Expect("bin/01-pid sh")
+		x.Type("\n")
+		x.Expect("bin/01-pid sh") // the first container runs
+		x.Type("\x03")
+		require.Equal(t, 130, x.Wait(), x.Screen())
+	})
+	t.Run("NO_COLOR", func(t *testing.T) {
+		x := begin("NO_COLOR=1")
+		x.Expect("host# lsns")
+		x.Type("\x03")
+		require.Equal(t, 130, x.Wait(), x.Screen())
+		require.NotContains(t, x.Screen(), "\x1b[")
+	})
+}
+
+func TestDemoUsage(t *testing.T) {
+	h := newDemoHost(t, lessonsBin(t))
+	for name := range demos {
+		out, status := output(t, h.demo(12345, name, "-h"))
+		assert.Zero(t, status, out)
+		assert.Contains(t, out, "Usage: ")
+		assert.Contains(t, out, "scripts/"+name+".sh [--auto]")
+		assert.NotContains(t, out, "#")
+		out, status = output(t, h.demo(12345, name, "--fast"))
+		assert.Equal(t, 1, status, out)
+		assert.Contains(t, out, "unknown argument: --fast")
+	}
+}
+
+// Without root and with a sudo that does not give it, it says what to type.
+func TestDemoNeedsRoot(t *testing.T) {
+	h := newDemoHost(t, lessonsBin(t))
+	out, status := output(t, h.command(0, "sh", "-ec", `mkdir /mnt/scripts/fake
+		printf '#!/bin/sh\nexec "$@"\n' >/mnt/scripts/fake/sudo
+		chmod +x /mnt/scripts/fake/sudo`))
+	require.Zero(t, status, out)
+	for _, name := range []string{"01-pid", "02-mount", "03-uts", "04-ipc", "05-net"} {
+		cmd := h.demo(12345, name)
+		cmd.Env = append(cmd.Env, "PATH=/mnt/scripts/fake:"+os.Getenv("PATH"))
+		out, status := output(t, cmd)
+		assert.Equal(t, 1, status, out)
+		assert.Contains(t, out, "needs root")
+		assert.Contains(t, out, "su -c")
+	}
+	out, status = output(t, h.command(0, "rm", "-r", "/mnt/scripts/fake"))
+	require.Zero(t, status, out)
+}

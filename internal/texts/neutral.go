@@ -49,6 +49,7 @@ var forms = []form{
 	{"key", `\b0x[0-9a-f]{8}\b`, true},
 	{"scratch directory", `\bnsl\.\w{6}\b`, false},
 	{"cgroup", `\bnsl-\d+-\d+\b`, false},
+	{"name of check.sh", `\bcheck-\d+\b`, false},
 	{"veth", `\bnsl\d+\b`, true},
 	{"peer", `@if\d+\b`, false},
 	{"PID", `\b2\d{4}\b`, true},

@@ -9,6 +9,7 @@
 
 # shellcheck disable=SC2154 # set by check.sh
 # shellcheck disable=SC2002 # with cat, a process that has gone ends no script
+# shellcheck disable=SC2012,SC2017 # numbers in /proc; memory in whole pages
 untried="not tried: the namespace is the host's"
 
 # runs_command: is the shell inside there, and is it the one that answers?

@@ -33,6 +33,7 @@ const cleanupRoom = `
 	[[ ! -d /dev/mqueue ]] || mount -t mqueue none /dev/mqueue
 	mkdir /run/etc /run/etc/upper /run/etc/work
 	mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work none /etc
+	sed -i /^nsl-/d /etc/passwd /etc/group /etc/shadow /etc/gshadow
 
 	# The cgroups go when the room does.
 	cgroups=()

@@ -40,9 +40,7 @@ func supervise(child *os.Process, signals <-chan os.Signal) {
 		switch {
 		case sig == unix.SIGTSTP:
 			child.Signal(unix.SIGSTOP)
-			// What is typed next is for the shell: let nobody read it.
-			unix.Waitid(unix.P_PID, child.Pid, nil, unix.WSTOPPED, nil)
-			unix.Kill(os.Getpid(), unix.SIGSTOP)
+			go stopAfter(child)
 		case sig == unix.SIGCONT:
 			child.Signal(sig)
 		case !handles(child.Pid, sig.(syscall.Signal)):
@@ -52,6 +50,14 @@ func supervise(child *os.Process, signals <-chan os.Signal) {
 			time.AfterFunc(grace, func() { child.Kill() })
 		}
 		// SIGINT and SIGQUIT: the terminal has sent them to both.
+	}
+}
+
+// stopAfter stops this process once the child has stopped: then the shell
+// goes on, and the child must not read what is typed for that.
+func stopAfter(child *os.Process) {
+	if unix.Waitid(unix.P_PID, child.Pid, nil, unix.WSTOPPED, nil) == nil {
+		unix.Kill(os.Getpid(), unix.SIGSTOP)
 	}
 }
 

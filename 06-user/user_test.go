@@ -37,10 +37,7 @@ func TestMap(t *testing.T) {
 
 // A user whose ID is neither 0 nor 1000, whoever runs the tests.
 func TestAnyUser(t *testing.T) {
-	if !nstest.Root() {
-		require.NotContains(t, []int{0, 1000}, os.Geteuid())
-		return // TestMap has been run as one
-	}
+	nstest.OnlyRoot(t) // for a user, TestMap is that
 	cmd := nstest.Command(t, "cat")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Credential: &syscall.Credential{Uid: 12345, Gid: 23456},
@@ -58,7 +55,7 @@ func TestAnyUser(t *testing.T) {
 // Through sudo, root inside is the user who called sudo, and has none of
 // root's groups.
 func TestSudo(t *testing.T) {
-	nstest.NeedRoot(t)
+	nstest.OnlyRoot(t)
 	cmd := nstest.Command(t, "cat")
 	cmd.Env = append(os.Environ(), "SUDO_UID=12345", "SUDO_GID=23456")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -82,9 +79,7 @@ func TestSudo(t *testing.T) {
 
 // An ordinary user's SUDO_UID means nothing.
 func TestSudoOfNobody(t *testing.T) {
-	if nstest.Root() {
-		return // TestSudo is for root
-	}
+	nstest.OnlyUser(t)
 	cmd := nstest.Command(t, "cat")
 	cmd.Env = append(os.Environ(), "SUDO_UID=0", "SUDO_GID=0")
 	c := nstest.CatCmd(t, cmd)
@@ -172,12 +167,10 @@ func TestNetwork(t *testing.T) {
 // setting does. Here they are forbidden by seccomp or a chroot's rule; the
 // settings themselves belong to the whole machine, so a file stands for them.
 func TestForbidden(t *testing.T) {
+	nstest.OnlyRoot(t) // chroot(2) takes root
 	root := t.TempDir()
 	require.NoError(t, os.Chmod(root, 0o755))
 	require.NoError(t, exec.Command("cp", nstest.Path(t), root+"/lesson").Run())
-	if !nstest.Root() {
-		return // chroot(2) takes root
-	}
 	// In a chroot, user namespaces are refused with EPERM. Its /proc is
 	// that of the host, or else the program could not start itself.
 	require.NoError(t, os.Mkdir(root+"/proc", 0o755))

@@ -33,6 +33,11 @@ func checkRootfs(dir string) error {
 // See pivot_root(2) and "Restrictions on mount namespaces" in
 // mount_namespaces(7).
 func enterRoot(dir string) error {
+	// Not ".": that is the directory below the mount, even afterwards.
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("find %s: %w", dir, err)
+	}
 	// pivot_root takes only a mount point: so let dir be one.
 	if err := mount(dir, dir, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 		return err

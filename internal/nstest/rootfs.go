@@ -30,6 +30,11 @@ func Rootfs(t *testing.T) string {
 	return rootfs.dir
 }
 
+// applets of busybox that the tests use.
+var applets = strings.Fields("cat chown dd df echo env false grep head " +
+	"hostname id ip kill ls mkdir mount ps pwd readlink rm rmdir sh sleep " +
+	"stat stty tail timeout touch true wc")
+
 // MakeRootfs makes a root filesystem of the static busybox in a directory.
 func MakeRootfs(dir string) error {
 	busybox, err := exec.LookPath("busybox")
@@ -49,15 +54,8 @@ func MakeRootfs(dir string) error {
 	if err != nil {
 		return err
 	}
-	applets, err := exec.Command(busybox, "--list").Output()
-	if err != nil {
-		return err
-	}
-	for _, applet := range strings.Fields(string(applets)) {
+	for _, applet := range applets {
 		link := filepath.Join(dir, "bin", applet)
-		if applet == "busybox" {
-			continue
-		}
 		if err := os.Symlink("busybox", link); err != nil {
 			return err
 		}

@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,11 +26,23 @@ func Sh(script string) []string { return []string{"sh", "-c", script} }
 // flags that it needs in order to run here at all: see Flags.
 func Command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	return exec.Command(binary, append(Flags(t), args...)...)
+	return Bare(append(Flags(t), args...)...)
 }
 
 // Bare is the built lesson with arguments and nothing else.
-func Bare(args ...string) *exec.Cmd { return exec.Command(binary, args...) }
+func Bare(args ...string) *exec.Cmd {
+	readSources()
+	return exec.Command(binary, args...)
+}
+
+// readSources tells go test that its cached result depends on the lesson's
+// sources: they are in the program that the tests run, not in their own.
+var readSources = sync.OnceFunc(func() {
+	files, _ := filepath.Glob("*.go")
+	for _, file := range files {
+		os.ReadFile(file)
+	}
+})
 
 // Flags are those without which the lesson would not run here.
 func Flags(t *testing.T) []string {

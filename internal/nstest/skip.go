@@ -22,9 +22,15 @@ const (
 	// OtherCgroups: a host has one version of cgroups. The tests run on
 	// both: here, and in the virtual machine.
 	OtherCgroups = "this host has the other version of cgroups"
+
+	// The tests of lessons 06 to 08 run as root and as an ordinary user.
+	rootsPart = "root's part: this runs when root runs the tests"
+	usersPart = "a user's part: this runs when a user runs the tests"
 )
 
-var allowed = []string{NoAlpine, NoCgroup, OtherCgroups}
+var allowed = []string{
+	NoAlpine, NoCgroup, OtherCgroups, rootsPart, usersPart,
+}
 
 // Skip leaves a test out, and says why. It is the only way to do so.
 func Skip(t *testing.T, reason string) {
@@ -35,7 +41,23 @@ func Skip(t *testing.T, reason string) {
 	t.Skip(reason)
 }
 
-// NeedRoot is for tests of what only root can do.
+// OnlyRoot is for what a lesson that everybody can run does for root.
+func OnlyRoot(t *testing.T) {
+	t.Helper()
+	if !Root() {
+		Skip(t, rootsPart)
+	}
+}
+
+// OnlyUser is for what it does for ordinary users.
+func OnlyUser(t *testing.T) {
+	t.Helper()
+	if Root() {
+		Skip(t, usersPart)
+	}
+}
+
+// NeedRoot is for the lessons that only root can run.
 func NeedRoot(t *testing.T) {
 	t.Helper()
 	if !Root() {

@@ -1,0 +1,413 @@
+//go:build linux
+
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+	"namespaces/internal/nstest"
+)
+
+func TestMain(m *testing.M) { nstest.Main(m, "07-pivot-root", nil) }
+
+func TestAllLessons(t *testing.T) {
+	nstest.AllLessons(t, map[string]string{
+		"hostname": "lesson-07", "net": "veth", "rootfs": "rootfs",
+	})
+}
+
+// in is the path of a file inside, as the host reaches it.
+func in(c *nstest.Container, path string) string {
+	return fmt.Sprintf("/proc/%d/root%s", c.Init, path)
+}
+
+func sameFile(t *testing.T, a, b string) {
+	t.Helper()
+	infoA, err := os.Stat(a)
+	require.NoError(t, err)
+	infoB, err := os.Stat(b)
+	require.NoError(t, err)
+	require.True(t, os.SameFile(infoA, infoB), "%s is not %s", a, b)
+}
+
+// The directory is the root, and there is no way up from it.
+func TestRoot(t *testing.T) {
+	c := nstest.Cat(t)
+	sameFile(t, in(c, "/"), nstest.Rootfs(t))
+	sameFile(t, fmt.Sprintf("/proc/%d/cwd", c.Init), nstest.Rootfs(t))
+	nstest.RequireMap(t, c.Init, os.Geteuid(), os.Getegid())
+	require.Equal(t, "1", nstest.Status(t, c.Init, "NoNewPrivs"))
+	require.Zero(t, c.Finish().Status)
+
+	marker := filepath.Join(nstest.Rootfs(t), "..", "marker")
+	require.NoError(t, os.WriteFile(marker, nil, 0o644))
+	defer os.Remove(marker)
+	out := nstest.Output(t, nstest.Sh("cd ..; pwd; ls -a / | wc -l; "+
+		"ls -a ../.. | wc -l; ls -a /proc/1/cwd/.. | wc -l; "+
+		"ls -a /proc/1/root/.. | wc -l; ls /../marker ../marker "+
+		"/proc/1/cwd/../marker "+marker+" 2>&1 | grep -vc 'No such file'; :")...)
+	lines := strings.Fields(out)
+	require.Len(t, lines, 6, out)
+	require.Equal(t, "/", lines[0])
+	for _, n := range lines[2:5] {
+		require.Equal(t, lines[1], n, out)
+	}
+	require.Equal(t, "0", lines[5])
+}
+
+// Wherever the lesson is started, and however the directory is named.
+func TestRootfsPath(t *testing.T) {
+	dir := nstest.Rootfs(t)
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(dir, link))
+	for name, test := range map[string]struct{ cwd, rootfs string }{
+		"default":  {filepath.Dir(dir), "rootfs"},
+		"slash":    {"/", dir + "/"},
+		"dots":     {filepath.Join(dir, "bin"), "../../rootfs"},
+		"here":     {dir, "."},
+		"symbolic": {"/", link},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := nstest.Bare("-rootfs", test.rootfs, "cat")
+			if name == "default" {
+				cmd = nstest.Bare("cat")
+			}
+			cmd.Dir = test.cwd
+			c := nstest.CatCmd(t, cmd)
+			sameFile(t, in(c, "/"), dir)
+			sameFile(t, fmt.Sprintf("/proc/%d/cwd", c.Init), dir)
+			require.Zero(t, c.Finish().Status)
+		})
+	}
+}
+
+func TestBadRootfs(t *testing.T) {
+	empty, file := t.TempDir(), filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o755))
+	for dir, why := range map[string]string{
+		"/no/such/directory": "no such file or directory",
+		"":                   "no such file or directory",
+		empty:                "is empty",
+		file:                 "not a directory",
+		"/":                  "the root that you have already",
+		"/tmp/..":            "the root that you have already",
+	} {
+		check := nstest.UnchangedHost(t)
+		r := nstest.RunCmd(t, nstest.Bare("-rootfs", dir, "echo", "started"))
+		nstest.RequireRefusal(t, r, why, "scripts/rootfs.sh")
+		check()
+	}
+	entries, err := os.ReadDir(empty)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+// Nothing is mounted inside but what the lesson has mounted.
+func TestMounts(t *testing.T) {
+	c := nstest.Cat(t)
+	nstest.RequireNoPropagation(t, c.Init)
+	want := map[string]string{ // options that each must have
+		"/":           "",
+		"/proc":       "nosuid,nodev,noexec",
+		"/sys":        "ro,nosuid,nodev,noexec",
+		"/dev":        "nosuid",
+		"/dev/pts":    "nosuid,noexec",
+		"/dev/shm":    "nosuid,nodev,noexec",
+		"/dev/mqueue": "nosuid,nodev,noexec",
+		"/tmp":        "nosuid,nodev",
+	}
+	for _, device := range devices {
+		want["/dev/"+device] = ""
+	}
+	for _, path := range []string{
+		"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs",
+	} {
+		if _, err := os.Stat(path); err == nil { // this kernel has it
+			want[path] = "ro"
+		}
+	}
+	require.Contains(t, want, "/proc/sys")
+	var points []string
+	for _, m := range nstest.Mounts(t, c.Init) {
+		points = append(points, m.Point)
+		require.Contains(t, want, m.Point, "mounted inside: %v", m)
+		has := strings.Split(m.Options, ",")
+		for _, option := range strings.Split(want[m.Point], ",") {
+			require.True(t, option == "" || strings.Contains(
+				","+strings.Join(has, ",")+",", ","+option+","),
+				"%s has %v, not %s", m.Point, has, option)
+		}
+	}
+	require.Len(t, points, len(want)) // each of them once
+	require.Equal(t, "proc", nstest.MountAt(t, c.Init, "/proc").Type)
+	require.Equal(t, "sysfs", nstest.MountAt(t, c.Init, "/sys").Type)
+	require.Equal(t, "devpts", nstest.MountAt(t, c.Init, "/dev/pts").Type)
+	require.Equal(t, "mqueue", nstest.MountAt(t, c.Init, "/dev/mqueue").Type)
+	for _, point := range []string{"/dev", "/dev/shm", "/tmp"} {
+		require.Equal(t, "tmpfs", nstest.MountAt(t, c.Init, point).Type)
+	}
+	require.Zero(t, c.Finish().Status)
+	require.Equal(t, "/proc/1\n",
+		nstest.Output(t, nstest.Sh("echo /proc/[0-9]*")...))
+}
+
+var devices = []string{"null", "zero", "full", "random", "urandom", "tty"}
+
+func TestDev(t *testing.T) {
+	c := nstest.Cat(t)
+	names := append([]string{"ptmx", "fd", "stdin", "stdout", "stderr", "pts",
+		"shm", "mqueue"}, devices...)
+	entries, err := os.ReadDir(in(c, "/dev"))
+	require.NoError(t, err)
+	var found []string
+	for _, entry := range entries {
+		found = append(found, entry.Name())
+	}
+	require.ElementsMatch(t, names, found)
+
+	for _, device := range devices {
+		var inside, outside unix.Stat_t
+		require.NoError(t, unix.Lstat(in(c, "/dev/"+device), &inside))
+		require.NoError(t, unix.Lstat("/dev/"+device, &outside))
+		require.EqualValues(t, unix.S_IFCHR, inside.Mode&unix.S_IFMT, device)
+		require.Equal(t, outside.Rdev, inside.Rdev, device)
+	}
+	for link, target := range map[string]string{
+		"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0",
+		"stdout": "fd/1", "stderr": "fd/2",
+	} {
+		found, err := os.Readlink(in(c, "/dev/"+link))
+		require.NoError(t, err)
+		require.Equal(t, target, found, link)
+	}
+	for path, mode := range map[string]fs.FileMode{
+		"/dev":          0o755 | fs.ModeDir,
+		"/dev/shm":      0o777 | fs.ModeDir | fs.ModeSticky,
+		"/tmp":          0o777 | fs.ModeDir | fs.ModeSticky,
+		"/dev/pts/ptmx": 0o666 | fs.ModeDevice | fs.ModeCharDevice,
+	} {
+		info, err := os.Stat(in(c, path))
+		require.NoError(t, err)
+		require.Equal(t, mode, info.Mode(), path)
+	}
+	require.Zero(t, c.Finish().Status)
+
+	// They work: what is read and written is the device's.
+	require.Equal(t, "4\n", nstest.Output(t, nstest.Sh("echo x >/dev/null && "+
+		"cat /dev/null && head -c 4 /dev/zero | wc -c && "+
+		"head -c 4 /dev/urandom >/tmp/x && echo y >/dev/shm/y && "+
+		"! echo x 2>/dev/null >/dev/full")...))
+	require.Equal(t, "out\n",
+		nstest.Output(t, nstest.Sh("echo out >/dev/stdout")...))
+}
+
+// What is the whole machine's cannot be changed.
+func TestReadOnly(t *testing.T) {
+	for _, file := range []string{
+		"/proc/sys/kernel/hostname", "/proc/sysrq-trigger",
+		"/proc/irq/default_smp_affinity", "/sys/kernel/mm/ksm/run",
+	} {
+		if _, err := os.Stat(file); err != nil {
+			continue // not in this kernel; TestMounts asks for those that are
+		}
+		r := nstest.Run(t, nstest.Sh(": >>"+file)...) // writes nothing
+		require.NotZero(t, r.Status, file)
+		if nstest.Root() { // who has the permission
+			require.Contains(t, r.Stderr, "Read-only file system", file)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	cmd := nstest.Command(t, "cat")
+	cmd.Env = append(os.Environ(), "SECRET=hunter2", "TERM=vt100",
+		"PATH="+os.Getenv("PATH"), "HOME=/home/somebody", "LD_PRELOAD=")
+	c := nstest.CatCmd(t, cmd)
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", c.Init))
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOME=/root", "TERM=vt100",
+	}, strings.Split(strings.TrimSuffix(string(environ), "\x00"), "\x00"))
+	require.Zero(t, c.Finish().Status)
+}
+
+// contents of a directory: for each file its type, mode, and what it holds.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		text := ""
+		if d.Type().IsRegular() {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			text = fmt.Sprintf("%x %s", sha256.Sum256(data), info.ModTime())
+		}
+		if d.Type() == fs.ModeSymlink {
+			text, err = os.Readlink(path)
+		}
+		found[strings.TrimPrefix(path, dir)] = info.Mode().String() + " " + text
+		return err
+	})
+	require.NoError(t, err)
+	return found
+}
+
+// ownRootfs is one that a test may damage.
+func ownRootfs(t *testing.T) string {
+	t.Helper()
+	temp := t.TempDir()
+	require.NoError(t, os.Chmod(filepath.Dir(temp), 0o755)) // for TestSudo
+	dir := filepath.Join(temp, "rootfs")
+	require.NoError(t, nstest.MakeRootfs(dir))
+	return dir
+}
+
+// The lesson leaves the files of the root filesystem as they are: it adds
+// nothing but mount points. So do its cleaning up and its failures.
+func TestRootfsStays(t *testing.T) {
+	dir := ownRootfs(t)
+	for _, file := range []string{"dev/null", "tmp/x", "proc/x", "sys/x"} {
+		path := filepath.Join(dir, file)
+		require.NoError(t, os.Mkdir(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte("precious"), 0o644))
+	}
+	before := contents(t, dir)
+	for _, command := range [][]string{
+		nstest.Sh("echo x >/dev/null; echo x >/tmp/x; rm -rf /tmp/* " +
+			"/dev/shm/* /dev/[a-l]* 2>/dev/null; exit 0"),
+		{"no-such-command"},
+	} {
+		nstest.RunCmd(t, nstest.Bare(
+			append([]string{"-rootfs", dir}, command...)...))
+		require.Equal(t, before, contents(t, dir))
+	}
+	c := nstest.CatCmd(t, nstest.Bare("-rootfs", dir, "cat"))
+	c.Signal(unix.SIGKILL)
+	c.Wait()
+	require.Equal(t, before, contents(t, dir))
+}
+
+// A root filesystem made by an enemy: its links lead to nothing outside.
+func TestHostileRootfs(t *testing.T) {
+	check := nstest.UnchangedHost(t)
+	target := t.TempDir()
+	require.NoError(t, os.WriteFile(target+"/marker", nil, 0o644))
+	before := contents(t, target)
+	t.Run("all", func(t *testing.T) {
+		for _, name := range []string{"proc", "sys", "dev", "tmp"} {
+			for kind, link := range map[string]string{
+				"absolute":  target,
+				"relative":  "../../../../../../../../../.." + target,
+				"of /proc":  "/proc/self/cwd",
+				"to itself": "/" + name,
+				"dangling":  "/no/such/directory",
+			} {
+				t.Run(name+" "+kind, func(t *testing.T) {
+					t.Parallel()
+					dir := ownRootfs(t)
+					path := filepath.Join(dir, name)
+					require.NoError(t, os.Symlink(link, path))
+					hostile(t, dir, name == "dev")
+				})
+			}
+			t.Run(name+" a file", func(t *testing.T) {
+				t.Parallel()
+				dir := ownRootfs(t)
+				path := filepath.Join(dir, name)
+				require.NoError(t, os.WriteFile(path, nil, 0o644))
+				hostile(t, dir, true)
+			})
+		}
+	})
+	require.Equal(t, before, contents(t, target))
+	check()
+}
+
+// hostile runs the lesson in a root filesystem that it may have to refuse,
+// and in any case must not change.
+func hostile(t *testing.T, dir string, refuse bool) {
+	t.Helper()
+	before := contents(t, dir)
+	r := nstest.RunCmd(t, nstest.Bare("-rootfs", dir, "echo", "up"))
+	require.Contains(t, []int{0, 125}, r.Status, r.Stderr)
+	if refuse {
+		require.Equal(t, 125, r.Status, r.Stderr)
+		require.Empty(t, r.Stdout)
+	}
+	after := contents(t, dir)
+	for path, was := range before {
+		require.Equal(t, was, after[path], path)
+	}
+}
+
+// Through sudo, in a root filesystem that belongs to the user.
+func TestSudo(t *testing.T) {
+	nstest.OnlyRoot(t)
+	dir := ownRootfs(t)
+	require.NoError(t, filepath.WalkDir(dir,
+		func(path string, _ fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			return os.Lchown(path, 12345, 23456)
+		}))
+	cmd := nstest.Bare("-rootfs", dir, "cat")
+	cmd.Env = append(os.Environ(), "SUDO_UID=12345", "SUDO_GID=23456")
+	c := nstest.CatCmd(t, cmd)
+	nstest.RequireMap(t, c.Init, 12345, 23456)
+	nstest.RequireOwnNamespaces(t, c.Init)
+	sameFile(t, in(c, "/"), dir)
+	require.Zero(t, c.Finish().Status)
+	info, err := os.Stat(filepath.Join(dir, "proc"))
+	require.NoError(t, err)
+	require.EqualValues(t, 12345, info.Sys().(*syscall.Stat_t).Uid)
+}
+
+// The official minimal root filesystem of Alpine Linux.
+func TestAlpine(t *testing.T) {
+	repo, err := nstest.Repo()
+	require.NoError(t, err)
+	archives, err := filepath.Glob(filepath.Join(repo, "..", "shared",
+		"alpine-minirootfs-*.tar.gz"))
+	require.NoError(t, err)
+	if len(archives) == 0 {
+		nstest.Skip(t, nstest.NoAlpine)
+	}
+	dir := t.TempDir()
+	out, err := exec.Command("tar", "-xzf", archives[0], "-C", dir,
+		"--no-same-owner").CombinedOutput()
+	require.NoError(t, err, string(out))
+	before := contents(t, dir)
+
+	c := nstest.CatCmd(t, nstest.Bare("-rootfs", dir, "cat"))
+	nstest.RequireOwnNamespaces(t, c.Init)
+	sameFile(t, in(c, "/"), dir)
+	require.Zero(t, c.Finish().Status)
+	r := nstest.RunCmd(t, nstest.Bare("-rootfs", dir, "sh", "-c",
+		". /etc/os-release; echo $ID $$ $(id -un) $(hostname) $(ps | wc -l)"))
+	require.Zero(t, r.Status, r.Stderr)
+	// ps, wc and the shell that they are in, and a heading
+	require.Regexp(t, `^alpine 1 root lesson-07 [45]\n$`, r.Stdout)
+	require.Equal(t, before, contents(t, dir))
+}

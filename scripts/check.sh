@@ -218,27 +218,25 @@ kill_all() {
   done <<<"$1"
 }
 
-# find_shells finds the process that each run's shell is, for this side. What
+# find_shell RUN finds the process that the shell is, for this side. What
 # tells it from a fake: it has the mark as an argument, and the kernel shows
 # for it the umask that the shell was told to set just now.
-find_shells() {
-  local run bits pid
+find_shell() {
+  local bits pid
+  shell[$1]=
   bits=$(umask)
   while [[ $bits == "$(umask)" ]]; do
     printf -v bits %04o $((RANDOM % 0777))
   done
-  for run in a b; do ask "$run" "umask $bits"; done
+  ask "$1" "umask $bits"
   uncover_proc
-  for run in a b; do
-    shell[$run]=
-    for pid in $(grep -las "$mark-$run" /proc/[0-9]*/cmdline | tr -dc '0-9\n'); do
-      if [[ -z ${ended[$run]:-} ]] &&
-        grep -qs "^Umask:.$bits\$" "/proc/$pid/status"; then
-        shell[$run]=$pid
-      fi
-    done
-    ask "$run" "umask $(umask)"
+  [[ $status == 0 ]] || return 0
+  for pid in $(grep -las "$mark-$1" /proc/[0-9]*/cmdline | tr -dc '0-9\n'); do
+    if grep -qs "^Umask:.$bits\$" "/proc/$pid/status"; then
+      shell[$1]=$pid
+    fi
   done
+  ask "$1" "umask $(umask)"
 }
 
 # uncover_proc unmounts a /proc in which we are not: it has come over the
@@ -355,9 +353,10 @@ trap 'exit 129' HUP
 
 [[ -z $tap ]] || echo 'TAP version 13'
 remember_host
-start a
-start b
-find_shells
+for run in a b; do
+  start "$run"
+  find_shell "$run"
+done
 mapfile -t kin < <(family "${launcher[@]}")
 if runs_command; then
   read_namespaces a

@@ -26,9 +26,9 @@ umask 022
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # What the machine gets of this one: programs, and modules for its kernel.
-from_packages="bash bsdutils coreutils dash diffutils findutils grep hostname
-  iproute2 iptables iputils-ping less libc-bin libcap2-bin mawk mount
-  ncurses-bin procps sed socat strace tar util-linux util-linux-extra"
+from_packages="bash bsdextrautils bsdutils coreutils dash diffutils findutils
+  grep hostname iproute2 iptables iputils-ping less libc-bin libcap2-bin mawk
+  mount ncurses-bin procps sed socat strace tar util-linux util-linux-extra"
 modules="bridge dummy iptable_filter iptable_nat ipv6 overlay tun veth
   xt_MASQUERADE xt_comment xt_conntrack xt_tcpudp"
 
@@ -151,7 +151,10 @@ scratch=$cache/run.$$
 vm='' feeder='' terminal=''
 # shellcheck disable=SC2317 # trap calls it
 cleanup() {
-  [[ -z $vm ]] || kill "$vm" 2>/dev/null || true
+  if [[ -n $vm ]]; then
+    kill "$vm" 2>/dev/null || true
+    wait "$vm" || true
+  fi
   [[ -z $feeder ]] || kill "$feeder" 2>/dev/null || true
   [[ -z $terminal ]] || stty "$terminal" || true
   rm -rf "$scratch"
@@ -162,7 +165,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 mkdir -p "$scratch"
 for old in "$cache"/run.*; do
-  [[ -e /proc/${old##*.} ]] || rm -rf "$old"
+  [[ -e /proc/${old##*.} ]] || rm -rf "$old" || true
 done
 
 # The files of the machine itself are made once, and again when one changes.
@@ -194,22 +197,27 @@ done
 tar -cf "$scratch/disk" --owner=$uid --group=$uid -C "$scratch" job \
   -C / "${bring[@]#/}" --no-recursion "${repo#/}"
 
-wall=(bwrap --unshare-all --die-with-parent --ro-bind /usr /usr
+wall=(bwrap --unshare-all --die-with-parent --cap-drop ALL --ro-bind /usr /usr
   --ro-bind /lib /lib --ro-bind-try /lib64 /lib64 --dev /dev --tmpfs /tmp
-  --ro-bind "$cache" "$cache")
+  --ro-bind "$cache" /cache --chdir /cache)
 uml_dir=/tmp/
 if ! "${wall[@]}" true 2>"$scratch/log"; then
   say "no namespaces for the sandbox itself ($(cat "$scratch/log")):" \
     "it holds mistakes, not malice" >&2
-  wall=(setpriv --pdeathsig TERM)
-  uml_dir=$scratch/
+  # Its kernel is several processes here too: they end as a group.
+  # shellcheck disable=SC2016 # the inner shell expands it
+  wall=(setpriv --pdeathsig TERM bash -c 'setsid "$@" <&0 &
+    trap "kill -KILL -- -$! $!" TERM
+    until wait; do :; done' bash)
+  uml_dir=run.$$/
 fi
 
 # hostfs gives root inside the host's files, as the user who runs this: it must
 # not start. The other two take a second, for what nobody needs here.
 # fd 0 and 3 are the line to the init script, 4 to 6 the command's streams.
-kernel=("${wall[@]}" linux.uml quiet "mem=$mem" "initrd=$tree" "root="
-  "ubd0r=$scratch/disk" "uml_dir=$uml_dir" noreboot "pty.legacy_count=0"
+# Paths are relative: $cache may have blanks and commas.
+kernel=("${wall[@]}" linux.uml quiet "mem=$mem" "initrd=$version.cpio" "root="
+  "ubd0r=run.$$/disk" "uml_dir=$uml_dir" noreboot "pty.legacy_count=0"
   "initcall_blacklist=init_hostfs,raid6_select_algo,init_zswap"
   "con=null" "con1=null,fd:1" "console=tty1" "ssl=null" "ssl0=fd:0,fd:3")
 if [[ -n $terminal ]]; then
@@ -226,6 +234,7 @@ else
 fi
 exec {log}<>"$scratch/log"
 coproc machine {
+  cd "$cache"
   exec "${kernel[@]}" 3>&1 1>&"$log" 2>&1 4<&"$in" 5>&"$out" 6>&"$err"
 }
 vm=$!
@@ -233,7 +242,7 @@ exec {from_vm}<&"${machine[0]}" {to_vm}>&"${machine[1]}" {out}>&- {err}>&-
 
 # A trap runs during wait, not during read.
 # shellcheck disable=SC2016 # sh expands it
-timeout 30 sh -c 'read -r word && [ "$word" = started ]' <&"$from_vm" &
+timeout 30 sh -c 'read -r word && [ "$word" = started ]' <&"$from_vm" {to_vm}>&- &
 wait $! || broken "the machine did not start"
 # It has opened all: nothing stays here, even if this script is killed.
 rm -r "$scratch"
@@ -241,7 +250,7 @@ if [[ -n $terminal ]]; then
   trap 'stty size >&"$to_vm"' WINCH
 else
   setpriv --pdeathsig KILL bash -c \
-    'setpriv --pdeathsig KILL base64; echo .' <&0 >&"$feed" 2>/dev/null &
+    'setpriv --pdeathsig KILL base64; echo .' <&0 >&"$feed" 2>/dev/null {to_vm}>&- &
   feeder=$!
   disown
 fi

@@ -6,6 +6,7 @@
 # left out.
 
 # shellcheck disable=SC2154 # set by check.sh
+# shellcheck disable=SC2030,SC2031 # a dir in a pipe is that pipe's own
 kinds=(mounts hostname links addresses routes queues cgroups processes)
 declare -A before=()
 
@@ -13,45 +14,45 @@ host_mounts() { cat /proc/self/mountinfo; }
 
 host_hostname() { uname -n; }
 
-# foreign prints the devices whose peer is in another network namespace. They
-# live as long as that one, which a process or a mount would keep.
-foreign() { ip -o link | awk '/link-netnsid/ { print $2 }'; }
-
-# without_foreign FIELD COMMAND... runs the command and drops the lines about
-# such a device, the name of which is in FIELD. They come and go: so it looks
-# for them before and after.
-without_foreign() {
-  local field=$1 devices lines
-  devices=$(foreign)
-  lines=$("${@:2}")
-  devices+=" $(foreign)"
-  awk -v field="$field" -v devices="$devices" '
-    function bare(name) { sub("[@:].*", "", name); return name }
-    BEGIN { split(devices, list); for (i in list) drop[bare(list[i])] }
-    !(bare($field) in drop)' <<<"$lines"
+# addresses prints the host's devices and their addresses, a device in each
+# line. It leaves out those like NAME@if7, whose peer is in another network
+# namespace: they live as long as that, which a process or a mount keeps. If
+# the answer changes while it is read, the kernel says so: then again.
+addresses() {
+  local answer
+  answer=$(ip address 2>&1)
+  while [[ $answer == *'Dump was interrupted'* ]]; do
+    answer=$(ip address 2>&1)
+  done
+  awk '
+    /^[0-9]/ { name = $2; sub("[:@].*", "", name); own = $2 !~ "@if[0-9]" }
+    own && /^[0-9]/ { print name }
+    own && $1 ~ "^inet" { print name, $1, $2 }' <<<"$answer"
 }
 
-host_links() { without_foreign 2 ip -o link | awk '{ print $1, $2 }'; }
+host_links() { addresses | grep -v ' '; }
 
-host_addresses() {
-  without_foreign 2 ip -o address | awk '{ print $2, $3, $4 }'
+host_addresses() { addresses | grep ' '; }
+
+# Only of the devices that were there before: those that are new are news
+# themselves.
+host_routes() {
+  local device
+  for device in ${before[links]}; do
+    ip -4 route show dev "$device" 2>/dev/null | sed "s/^/$device: /"
+  done
 }
-
-host_routes() { without_foreign 1 device_routes; }
-
-# device_routes prints the host's routes, each with its device first.
-device_routes() { ip -4 route | sed 's/.* dev \([^ ]*\).*/\1: &/'; }
 
 # Those of mode 0 are of a check, this one or another that runs now.
 host_queues() {
   awk 'FNR > 1 && $3 != 0 { print FILENAME, $1, $2 }' /proc/sysvipc/*
 }
 
-# All cgroups; once there is a run, those that it was in and the ones above.
+# All cgroups before, and after those that a run was in and the ones above.
 # systemd and others make and remove cgroups when they want to.
 host_cgroups() {
   local dir
-  if [[ ${#cgroups[@]} -eq 0 ]]; then
+  if [[ ! -v before[cgroups] ]]; then
     find /sys/fs/cgroup -type d 2>/dev/null || true
     return
   fi
@@ -74,8 +75,8 @@ host_processes() {
     done
     grep -las "NSL_CHECK=$mark" /proc/[0-9]*/environ | tr -dc '0-9\n'
     for run in a b; do
-      [[ -n ${id["$run pid"]:-} ]] &&
-        [[ $(readlink /proc/self/ns/pid) != *"${id["$run pid"]}"* ]] || continue
+      [[ -n ${id["$run pid"]:-} ]] || continue
+      [[ $(readlink /proc/self/ns/pid) != *"${id["$run pid"]}"* ]] || continue
       find /proc/[0-9]*/ns/pid -lname "*${id["$run pid"]}*" 2>/dev/null |
         tr -dc '0-9\n'
     done
@@ -101,7 +102,7 @@ changes() {
 # check_host waits a moment for each kind: the kernel removes a network
 # namespace, with the devices in it, only some time after its last process.
 check_host() {
-  local kind seen deadline=$((SECONDS + 3))
+  local kind seen deadline=$((SECONDS + 5))
   wanted host || return 0
   # What ours has left there is no news any more.
   ! grep -qs " tmpfs $mark " /proc/self/mountinfo || umount "$dir/mnt"

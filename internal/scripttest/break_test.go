@@ -1,0 +1,100 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// runBreak runs place's break.sh, and returns its output and exit status.
+func runBreak(t *testing.T, place string, args ...string) (string, int) {
+	t.Helper()
+	cmd := exec.Command("scripts/break.sh", args...)
+	cmd.Dir, cmd.Env = place, checkEnv()
+	if len(args) == 2 && args[0] == "06" && args[1] == "1" { // it hangs
+		cmd.Env = append(cmd.Env, "CHECK_TIMEOUT=3")
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		require.ErrorAs(t, err, new(*exec.ExitError), "%s", out)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// Each breakage applies, builds, and makes the check fail with the symptom
+// that it predicts and with no other.
+func TestBreak(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("lessons 01 to 05 need root")
+	}
+	place := checkPlace(t)
+	for _, lesson := range checkLessons {
+		patches, err := filepath.Glob(filepath.Join("../..", lesson, "breaks", "*.patch"))
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, len(patches), 2, lesson)
+		assert.LessOrEqual(t, len(patches), 4, lesson)
+
+		list, status := runBreak(t, place, lesson[:2])
+		assert.Equal(t, 0, status, list)
+		assert.Len(t, strings.Split(strings.TrimSpace(list), "\n"), len(patches), list)
+
+		for _, patch := range patches {
+			name := filepath.Base(patch)
+			number, _, _ := strings.Cut(name, "-")
+			t.Run(lesson+" "+name, func(t *testing.T) {
+				t.Parallel()
+				out, status := runBreak(t, place, lesson[:2], number)
+				assert.Equal(t, 0, status, out)
+				assert.NotContains(t, out, "can not show it")
+			})
+		}
+	}
+}
+
+// A prediction that does not come true is a failure, as is a patch that does
+// not apply or a lesson that is not broken at all.
+func TestBreakNotAsPredicted(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("lesson 03 needs root")
+	}
+	const file = "03-uts/breaks/2-no-sethostname.patch"
+	for name, c := range map[string]struct{ old, new, message string }{
+		"another symptom": {"Fails: uts: the hostname", "Fails: ipc: /dev/mqueue",
+			"predicted, but not seen: ipc: /dev/mqueue"},
+		"no prediction":  {"Fails:", "Fell:", "predicts nothing"},
+		"does not apply": {" func child(opt options) {", " func son(opt options) {", "does not apply"},
+		"breaks nothing": {"-\tmust(setHostname", "-\tmust(setHostname(opt.hostname))\n+\tmust(setHostname",
+			"predicted, but not seen: uts: the hostname"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			place := checkPlace(t)
+			patch, err := os.ReadFile(filepath.Join(place, file))
+			require.NoError(t, err)
+			require.Contains(t, string(patch), c.old)
+			text := strings.Replace(string(patch), c.old, c.new, 1)
+			if name == "breaks nothing" {
+				text = strings.Replace(text, ",6 @@", ",7 @@", 1)
+			}
+			writeFile(t, text, place, file)
+			out, status := runBreak(t, place, "03", "2")
+			assert.Equal(t, 1, status, out)
+			assert.Contains(t, out, c.message)
+		})
+	}
+}
+
+func TestBreakUsage(t *testing.T) {
+	for _, args := range [][]string{{}, {"09"}, {"03", "9"}, {"03", "1", "2"}, {"-x"}} {
+		out, err := exec.Command("../../scripts/break.sh", args...).CombinedOutput()
+		exit := new(exec.ExitError)
+		require.ErrorAs(t, err, &exit, "%q: %s", args, out)
+		assert.Equal(t, 2, exit.ExitCode(), "%q: %s", args, out)
+	}
+}

@@ -204,7 +204,17 @@ func unfinished(typed []string) bool {
 		end := strings.Trim(strings.Fields(word)[0], `-'"`)
 		return !strings.HasSuffix("\n"+body, "\n"+end)
 	}
-	return strings.HasSuffix(all, `\`) || strings.Count(all, "'")%2 == 1
+	words := strings.Fields(strings.ReplaceAll(all, ";", " "))
+	loops := 0
+	for _, word := range words {
+		switch word {
+		case "for", "while":
+			loops++
+		case "done":
+			loops--
+		}
+	}
+	return loops > 0 || strings.HasSuffix(all, `\`) || strings.Count(all, "'")%2 == 1
 }
 
 // show is a step as it stands in the file, with an output.

@@ -363,16 +363,15 @@ func TestDemoMissesTheOneNamespace(t *testing.T) {
 
 // Whenever it is interrupted, it undoes what it has done.
 func TestDemoInterrupted(t *testing.T) {
-	signals := map[string]unix.Signal{"Ctrl-C": unix.SIGINT, "SIGTERM": unix.SIGTERM}
 	for name := range demos {
-		for how, sig := range signals {
-			for _, steps := range []int{3, 6} {
-				t.Run(fmt.Sprintf("%s %s after %d steps", name, how, steps), func(t *testing.T) {
-					t.Parallel()
-					requireInterruptible(t, name, sig, steps)
-				})
-			}
-		}
+		t.Run(name+" SIGTERM", func(t *testing.T) {
+			t.Parallel()
+			requireInterruptible(t, name, unix.SIGTERM, 3)
+		})
+		t.Run(name+" Ctrl-C", func(t *testing.T) {
+			t.Parallel()
+			requireInterruptible(t, name, unix.SIGINT, 7)
+		})
 	}
 }
 

@@ -40,6 +40,8 @@ func supervise(child *os.Process, signals <-chan os.Signal) {
 		switch {
 		case sig == unix.SIGTSTP:
 			child.Signal(unix.SIGSTOP)
+			// What is typed next is for the shell: let nobody read it.
+			unix.Waitid(unix.P_PID, child.Pid, nil, unix.WSTOPPED, nil)
 			unix.Kill(os.Getpid(), unix.SIGSTOP)
 		case sig == unix.SIGCONT:
 			child.Signal(sig)

@@ -37,6 +37,11 @@ const example = "sudo bin/05-net ip -brief address"
 // childOf marks the second half of this program in its argument 0.
 const childOf = "child of "
 
+// init keeps main on one thread. Pdeathsig, below, is about threads: it is
+// sent when the one that started the child ends, and lost when another one
+// of the child's than the first calls execve. See prctl(2).
+func init() { runtime.LockOSThread() }
+
 // main is one of two halves: the parent, on the host, or the child, which
 // the parent starts as the first process of the new namespaces.
 func main() {
@@ -92,7 +97,8 @@ func usage(flags *flag.FlagSet, err error) {
 		log.Print(err)
 		out, status = os.Stderr, 2
 	}
-	fmt.Fprintf(out, "Usage: %s [flags] [command [argument ...]]\n", flags.Name())
+	fmt.Fprintf(out, "Usage: %s [flags] [command [argument ...]]\n",
+		flags.Name())
 	flags.SetOutput(out)
 	flags.PrintDefaults()
 	fmt.Fprintf(out, "Example: %s\n", example)
@@ -103,10 +109,6 @@ func usage(flags *flag.FlagSet, err error) {
 // the exit status of the command that the child has become.
 func parent(opt options) (int, error) {
 	signals := catch()
-
-	// The kernel sends Pdeathsig when the thread that started the child
-	// ends. Stay on one thread, or the child dies at a random moment.
-	runtime.LockOSThread()
 
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = append([]string{childOf + os.Args[0]}, os.Args[1:]...)
@@ -139,7 +141,10 @@ func parent(opt options) (int, error) {
 	}
 	ready.Close() // the child goes on, or ends if it has read nothing
 	if err != nil {
-		wait(cmd)
+		status, _ := wait(cmd)
+		if errors.Is(err, unix.ESRCH) {
+			return status, nil // there is no child: it has said why
+		}
 		return failed, err
 	}
 

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // network is the value of the flag -net.
@@ -52,7 +53,15 @@ func joinNetwork() error {
 	if len(message) == 0 {
 		os.Exit(failed) // the parent is dead, or says why it gave up
 	}
-	if err := setUp("lo", netip.Prefix{}); err != nil {
+	// One socket for all requests. See rtnetlink(7).
+	rt, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("netlink socket: %w", err)
+	}
+	defer rt.Close()
+	// In every network namespace, lo is device 1.
+	lo := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: 1, Name: "lo"}}
+	if err := setUp(rt, lo, netip.Prefix{}); err != nil {
 		return err
 	}
 	if network(message) == loopback {
@@ -62,11 +71,15 @@ func joinNetwork() error {
 	if err != nil {
 		return fmt.Errorf("address from the parent: %w", err)
 	}
-	if err := setUp("eth0", address); err != nil {
+	eth0, err := rt.LinkByName("eth0")
+	if err != nil {
+		return fmt.Errorf("look up device eth0: %w", err)
+	}
+	if err := setUp(rt, eth0, address); err != nil {
 		return err
 	}
 	gateway := address.Masked().Addr().Next()
-	err = netlink.RouteAdd(&netlink.Route{Gw: gateway.AsSlice()})
+	err = rt.RouteAdd(&netlink.Route{Gw: gateway.AsSlice()})
 	if err != nil {
 		return fmt.Errorf("add default route via %s: %w", gateway, err)
 	}
@@ -74,21 +87,18 @@ func joinNetwork() error {
 }
 
 // setUp gives a device an address, if there is one for it, and sets it up.
-func setUp(name string, address netip.Prefix) error {
-	link, err := netlink.LinkByName(name)
-	if err != nil {
-		return fmt.Errorf("look up device %s: %w", name, err)
-	}
+func setUp(rt *netlink.Handle, link netlink.Link, address netip.Prefix) error {
+	name := link.Attrs().Name
 	if address.IsValid() {
 		addr, err := netlink.ParseAddr(address.String())
 		if err == nil {
-			err = netlink.AddrAdd(link, addr)
+			err = rt.AddrAdd(link, addr)
 		}
 		if err != nil {
 			return fmt.Errorf("add address %s to %s: %w", address, name, err)
 		}
 	}
-	if err := netlink.LinkSetUp(link); err != nil {
+	if err := rt.LinkSetUp(link); err != nil {
 		return fmt.Errorf("set %s up: %w", name, err)
 	}
 	return nil

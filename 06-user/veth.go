@@ -5,9 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -20,20 +18,22 @@ func connect(pid int, mode network) (string, error) {
 	if mode == loopback {
 		return string(loopback), nil
 	}
-	taken, err := takenSubnets()
+	rt, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("netlink socket: %w", err)
 	}
+	defer rt.Close()
 	const subnets = 1 << 14 // of 4 addresses each in 10.200.0.0/16
 	for i := range subnets {
 		n := (pid + i) % subnets
 		host := netip.AddrFrom4([4]byte{10, 200, byte(n >> 6), byte(n<<2) + 1})
-		if overlaps(taken, netip.PrefixFrom(host, 30)) {
+		if taken(rt, netip.PrefixFrom(host, 30).Masked()) {
 			continue
 		}
 		// The device's name stands for the subnet. The kernel refuses
 		// one that exists: so no two lessons ever get the same subnet.
-		err := addVeth(fmt.Sprintf("nsl%d", n), host, pid)
+		name := fmt.Sprintf("nsl%d", n)
+		err := addVeth(rt, name, host, pid)
 		if errors.Is(err, unix.EEXIST) {
 			continue
 		}
@@ -45,46 +45,35 @@ func connect(pid int, mode network) (string, error) {
 
 // addVeth makes the two devices: one here, the other, eth0, in the network
 // namespace of process pid. Both are gone when that namespace is.
-func addVeth(name string, address netip.Addr, pid int) error {
+func addVeth(
+	rt *netlink.Handle, name string, address netip.Addr, pid int,
+) error {
 	pair := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs()}
 	pair.Name = name
 	pair.PeerName, pair.PeerNamespace = "eth0", netlink.NsPid(pid)
-	if err := netlink.LinkAdd(pair); err != nil {
+	if err := rt.LinkAdd(pair); err != nil {
 		return fmt.Errorf("add veth %s and its peer eth0 in the network "+
 			"namespace of process %d: %w", name, pid, err)
 	}
-	return setUp(name, netip.PrefixFrom(address, 30))
+	return setUp(rt, pair, netip.PrefixFrom(address, 30))
 }
 
-// takenSubnets are those of the host's addresses and routes: a route to a
-// subnet that is also elsewhere would send traffic the wrong way.
-func takenSubnets() ([]netip.Prefix, error) {
-	addrs, err := netlink.AddrList(nil, netlink.FAMILY_V4)
-	if err != nil {
-		return nil, fmt.Errorf("list the host's addresses: %w", err)
-	}
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
-	if err != nil {
-		return nil, fmt.Errorf("list the host's routes: %w", err)
-	}
-	var nets []*net.IPNet
-	for _, addr := range addrs {
-		nets = append(nets, addr.IPNet)
-	}
-	for _, route := range routes {
-		nets = append(nets, route.Dst)
-	}
-	var taken []netip.Prefix
-	for _, n := range nets {
-		prefix, err := netip.ParsePrefix(n.String())
-		if err == nil && prefix.Bits() > 0 { // the default route is no subnet
-			taken = append(taken, prefix)
+// taken tells whether the host has a route to an address of a subnet, other
+// than its default route: what is also elsewhere would be out of reach. It is
+// `ip route get fibmatch`, which does not list the routes but looks one up.
+func taken(rt *netlink.Handle, subnet netip.Prefix) bool {
+	match := &netlink.RouteGetOptions{FIBMatch: true}
+	for a := subnet.Addr(); subnet.Contains(a); a = a.Next() {
+		routes, err := rt.RouteGetWithOptions(a.AsSlice(), match)
+		if errors.Is(err, unix.ENETUNREACH) {
+			continue // not even a default route
+		}
+		if err != nil { // a route that refuses, such as "unreachable"
+			return true
+		}
+		if bits, _ := routes[0].Dst.Mask.Size(); bits > 0 {
+			return true
 		}
 	}
-	return taken, nil
-}
-
-// overlaps tells whether a subnet has addresses in common with one of others.
-func overlaps(others []netip.Prefix, subnet netip.Prefix) bool {
-	return slices.ContainsFunc(others, subnet.Overlaps)
+	return false
 }

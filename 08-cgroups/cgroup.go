@@ -8,7 +8,6 @@ import (
 	"log"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 
@@ -89,12 +88,26 @@ func (cg *cgroup) directory(tree hierarchy) (string, error) {
 	if !tree.v1 && parent != tree.top {
 		parent = filepath.Dir(parent)
 	}
+	sweep(parent)
 	dir, err := os.MkdirTemp(parent, fmt.Sprintf("nsl-%d-*", os.Getpid()))
 	if err != nil {
 		return "", fmt.Errorf("make a cgroup: %w%s", err, wayOut())
 	}
 	cg.parts = append(cg.parts, part{tree, dir})
 	return dir, os.Chmod(dir, 0o755)
+}
+
+// sweep removes what a parent has left that was killed with SIGKILL. The
+// kernel refuses to remove a cgroup with something in it.
+func sweep(parent string) {
+	left, _ := filepath.Glob(filepath.Join(parent, "nsl-*-*"))
+	for _, dir := range left {
+		var pid int
+		fmt.Sscanf(filepath.Base(dir), "nsl-%d-", &pid)
+		if unix.Kill(pid, 0) == unix.ESRCH {
+			os.Remove(dir)
+		}
+	}
 }
 
 // wayOut says how to get a cgroup that may be divided.
@@ -175,9 +188,8 @@ func write(file, value string) error {
 // hideCgroups makes the cgroup that this process is in the root of all that
 // it sees. Not by CLONE_NEWCGROUP in the parent: clone(2) would take the
 // parent's cgroup. See cgroup_namespaces(7).
+// unshare(2) is for one thread: init has bound us to the one that execs.
 func hideCgroups() error {
-	// unshare(2) is for one thread: stay on it up to execve.
-	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
 		return fmt.Errorf("unshare CLONE_NEWCGROUP: %w%s", err, hint(err))
 	}
@@ -194,5 +206,6 @@ func showCgroup() error {
 	if !strings.HasPrefix(string(all), "0::") {
 		return nil // a v1 host, with a tree for each controller
 	}
-	return mount("cgroup2", "/sys/fs/cgroup", "cgroup2", safe|unix.MS_RDONLY, "")
+	const flags = safe | unix.MS_RDONLY
+	return mount("cgroup2", "/sys/fs/cgroup", "cgroup2", flags, "")
 }

@@ -41,6 +41,11 @@ const example = "sudo bin/08-cgroups -memory 32M -pids 20 sh"
 // childOf marks the second half of this program in its argument 0.
 const childOf = "child of "
 
+// init keeps main on one thread. Pdeathsig, below, is about threads: it is
+// sent when the one that started the child ends, and lost when another one
+// of the child's than the first calls execve. See prctl(2).
+func init() { runtime.LockOSThread() }
+
 // main is one of two halves: the parent, on the host, or the child, which
 // the parent starts as the first process of the new namespaces.
 func main() {
@@ -86,7 +91,8 @@ func parse(name string) options {
 	flags.Var(&opt.hostname, "hostname", "`name` of the host inside")
 	opt.net = cable
 	flags.Var(&opt.net, "net", "`veth` to the host, or lo for loopback only")
-	flags.StringVar(&opt.rootfs, "rootfs", "rootfs", "`directory` that becomes /")
+	flags.StringVar(&opt.rootfs, "rootfs", "rootfs",
+		"`directory` that becomes /")
 	opt.limits = limits{memory: "67108864", pids: "64", cpus: "50000"}
 	flags.Func("memory", "most memory, in `bytes` or with K, M, G; max for "+
 		"no limit (default 64M)", opt.limits.setMemory)
@@ -110,7 +116,8 @@ func usage(flags *flag.FlagSet, err error) {
 		log.Print(err)
 		out, status = os.Stderr, 2
 	}
-	fmt.Fprintf(out, "Usage: %s [flags] [command [argument ...]]\n", flags.Name())
+	fmt.Fprintf(out, "Usage: %s [flags] [command [argument ...]]\n",
+		flags.Name())
 	flags.SetOutput(out)
 	flags.PrintDefaults()
 	fmt.Fprintf(out, "Example: %s\n", example)
@@ -121,10 +128,6 @@ func usage(flags *flag.FlagSet, err error) {
 // the exit status of the command that the child has become.
 func parent(opt options) (int, error) {
 	signals := catch()
-
-	// The kernel sends Pdeathsig when the thread that started the child
-	// ends. Stay on one thread, or the child dies at a random moment.
-	runtime.LockOSThread()
 
 	if err := checkRootfs(opt.rootfs); err != nil {
 		return failed, err
@@ -177,7 +180,10 @@ func parent(opt options) (int, error) {
 	}
 	ready.Close() // the child goes on, or ends if it has read nothing
 	if err != nil {
-		wait(cmd)
+		status, _ := wait(cmd)
+		if errors.Is(err, unix.ESRCH) {
+			return status, nil // there is no child: it has said why
+		}
 		return failed, err
 	}
 

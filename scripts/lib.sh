@@ -7,6 +7,11 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # sudo's lacks the one of go.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
 
+# All processes that a script starts bear its PID, that of the outermost one:
+# cleanup.sh knows by it what outlives a script that was killed.
+[[ -e /proc/${NSL_SCRIPT:-none} ]] || NSL_SCRIPT=$$
+export NSL_SCRIPT
+
 # shellcheck disable=SC2034 # used by the scripts that source this file
 bold='' red='' green='' dim='' plain=''
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
@@ -138,10 +143,18 @@ need_mqueue() {
   as_root mkdir -p /dev/mqueue
 }
 
-# launcher NN-name sets the array launch to what starts that lesson here:
-# 01 to 05 need root, 08 the right to make a cgroup.
+# make_work makes work/, where a learner's own lessons are: a Go module of its
+# own, so that what does not build there is no fault of the repository.
+make_work() {
+  as_user mkdir -p "$repo/work"
+  as_user cp "$repo/go.mod" "$repo/go.sum" "$repo/work"
+}
+
+# launcher NN-name [PROGRAM] sets the array launch to what starts that lesson
+# here, bin/NN-name or PROGRAM: 01 to 05 need root, 08 the right to make a
+# cgroup.
 launcher() {
-  launch=("$repo/bin/$1")
+  launch=("${2:-$repo/bin/$1}")
   [[ $EUID -ne 0 ]] || return 0
   case $1 in
   0[1-5]-*) launch=(sudo "${launch[@]}") ;;
@@ -154,4 +167,44 @@ launcher() {
     fi
     ;;
   esac
+}
+
+# find_containers looks for the lessons' containers that run on this machine.
+# It sets containers to the host's PIDs of their first processes, in order,
+# and for each lesson_of[PID], launcher_of[PID], and if it was started in
+# another one, inside_of[PID]. It starts no process once it has read the
+# table: so it can be called every second.
+find_containers() {
+  local stat line pid parent name state argument parents=() launchers=()
+  declare -gA lesson_of=() launcher_of=() inside_of=()
+  declare -ga containers=()
+  [[ -n ${lesson_names:-} ]] || lesson_names=$(rows lessons | cut -f 1 | xargs)
+
+  # Each file is one line: PID (name) state parent ... The first three are
+  # short, and bash is slow to search a long text.
+  for stat in /proc/[0-9]*/stat; do
+    { read -r line <"$stat"; } 2>/dev/null || continue # it has just ended
+    line=${line:0:48}
+    pid=${line%% *} name=${line#*(} line=${line##*) }
+    name=${name%)*} state=${line%% *} line=${line#* }
+    [[ $state != [ZX] ]] || continue
+    parents[pid]=${line%% *}
+    [[ " $lesson_names " != *" $name "* ]] || launchers[pid]=$name
+  done
+  for pid in "${!parents[@]}"; do
+    parent=${parents[pid]}
+    [[ -n ${launchers[parent]:-} ]] || continue
+    { read -r -d '' argument <"/proc/$pid/cmdline"; } 2>/dev/null || continue
+    [[ $argument != 'child of '* ]] || continue # not yet the command
+    containers+=("$pid")
+    lesson_of[$pid]=${launchers[parent]} launcher_of[$pid]=$parent
+  done
+  for pid in "${containers[@]}"; do
+    parent=${launcher_of[$pid]}
+    while [[ -n $parent && ! -v lesson_of[$parent] ]]; do
+      parent=${parents[parent]:-}
+    done
+    # shellcheck disable=SC2034 # for the script
+    [[ -z $parent ]] || inside_of[$pid]=$parent
+  done
 }

@@ -111,7 +111,8 @@ cp -r bin scripts go.mod "$out/repo"
 [[ ! -d ../shared ]] || cp -r ../shared "$out/shared"
 chmod -R go+rX "$out"
 settings=(PATH="$PATH" NSTEST_BIN="$out/repo/bin" NSTEST_REPO="$out/repo"
-  NS_STRICT="${NS_STRICT:-}")
+  NSTEST_MODULES="$(as_user go env GOMODCACHE)"
+  NSTEST_BUILDS="$(as_user go env GOCACHE)" NS_STRICT="${NS_STRICT:-}")
 
 say "as root"
 for test in "$out"/*.test; do

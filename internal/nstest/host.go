@@ -34,36 +34,58 @@ type Host struct {
 // now. It cannot be used in tests that run in parallel.
 func UnchangedHost(t *testing.T) (check func()) {
 	t.Helper()
-	before, err := readHost()
-	require.NoError(t, err)
-	require.NotEmpty(t, before.Mounts)
+	before := settled(t)
 	return func() {
 		t.Helper()
 		require.NoError(t, before.unchanged())
 	}
 }
 
-// unchanged waits for what the kernel removes in its own time: the devices
-// of a network namespace that has ended.
+// Settle waits until the kernel has removed the devices of earlier tests.
+func Settle(t *testing.T) {
+	t.Helper()
+	settled(t)
+}
+
+func settled(t *testing.T) (h Host) {
+	t.Helper()
+	require.NoError(t, untilLinks(func() (bool, error) {
+		var err error
+		h, err = readHost()
+		return !slices.ContainsFunc(h.Network, ofLesson), err
+	}))
+	require.NotEmpty(t, h.Mounts)
+	return h
+}
+
+func ofLesson(line string) bool { return strings.Contains(line, " nsl") }
+
 func (h Host) unchanged() error {
-	events, done := make(chan netlink.LinkUpdate), make(chan struct{})
+	var now Host
+	err := untilLinks(func() (bool, error) {
+		var err error
+		now, err = readHost()
+		return slices.Equal(h.Network, now.Network), err
+	})
+	return errors.Join(err, equal(h, now))
+}
+
+// untilLinks waits for what the kernel does in its own time: it removes the
+// devices of a network namespace that has ended.
+func untilLinks(reached func() (bool, error)) error {
+	events, done := make(chan netlink.LinkUpdate, 1024), make(chan struct{})
 	defer close(done)
 	if err := netlink.LinkSubscribe(events, done); err != nil {
 		return fmt.Errorf("subscribe to the changes of links: %w", err)
 	}
-	deadline := time.After(Patience)
-	for {
-		now, err := readHost()
-		if err != nil {
+	for deadline := time.After(Patience); ; {
+		if ok, err := reached(); ok || err != nil {
 			return err
-		}
-		if slices.Equal(h.Network, now.Network) {
-			return equal(h, now)
 		}
 		select {
 		case <-events:
 		case <-deadline:
-			return equal(h, now)
+			return nil // the caller says what differs
 		}
 	}
 }

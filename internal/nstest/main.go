@@ -10,6 +10,7 @@
 //	             build their own
 //	NSTEST_REPO  the repository; without it, the nearest directory above
 //	             that has a go.mod
+//	NSTEST_PATIENCE   how long to wait for an event, 20s without it
 //	NS_STRICT=1  a skipped test is a failure, see Skip
 package nstest
 
@@ -207,8 +208,8 @@ func readTable(file string) ([]Lesson, error) {
 			continue
 		}
 		fields := strings.Split(line, "\t")
-		if len(fields) != 3 {
-			return nil, fmt.Errorf("%s: want 3 fields: %q", file, line)
+		if len(fields) != 4 {
+			return nil, fmt.Errorf("%s: want 4 fields: %q", file, line)
 		}
 		lessons = append(lessons, Lesson{fields[0],
 			strings.Split(fields[1], ",")})

@@ -13,6 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// The main thread cannot end: on it, InNetwork would hold on to a namespace.
+// So no goroutine but the main one may run there.
+func init() { runtime.LockOSThread() }
+
 // InNetwork calls a function in the network namespace of a process. It takes
 // root. The function must not end the test.
 func InNetwork(t *testing.T, pid int, do func() error) {

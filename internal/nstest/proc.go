@@ -16,8 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Patience is how long a test waits for an event before it gives up.
-const Patience = 20 * time.Second
+// Patience is how long a test waits for an event before it gives up:
+// NSTEST_PATIENCE, or 20 seconds.
+var Patience = patience()
 
 // types of namespaces, all eight.
 var types = []string{
@@ -104,8 +105,8 @@ func readProcess(pid int) (process, bool) {
 		err == nil
 }
 
-// children of a process, without zombies.
-func children(parent int) []int {
+// Children of a process, without zombies.
+func Children(parent int) []int {
 	var found []int
 	for _, p := range processes() {
 		if p.parent == parent && p.state != "Z" {
@@ -175,4 +176,11 @@ func Watch(t *testing.T, pids ...int) (gone func()) {
 func Until(t *testing.T, what string, reached func() bool) {
 	t.Helper()
 	require.Eventually(t, reached, Patience, time.Millisecond, what)
+}
+
+func patience() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("NSTEST_PATIENCE")); err == nil {
+		return d
+	}
+	return 20 * time.Second
 }

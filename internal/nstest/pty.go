@@ -4,7 +4,6 @@ package nstest
 
 import (
 	"bytes"
-	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -18,11 +17,12 @@ import (
 
 // Terminal is the keyboard and the screen of a terminal, pty(7).
 type Terminal struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	master *os.File
-	screen bytes.Buffer // what Expect has not consumed yet
-	all    bytes.Buffer
+	t        *testing.T
+	cmd      *exec.Cmd
+	master   *os.File
+	deadline time.Time
+	screen   bytes.Buffer // what Expect has not consumed yet
+	all      bytes.Buffer
 }
 
 // StartTerminal runs a command as the first process of a new session that
@@ -36,13 +36,10 @@ func StartTerminal(t *testing.T, cmd *exec.Cmd) *Terminal {
 	require.NoError(t, err)
 	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()),
 		unix.TIOCSPTLCK, 0))
-	// Fd has made it blocking: deadlines need it not to be.
-	require.NoError(t, unix.SetNonblock(int(master.Fd()), true))
 	slave, err := os.OpenFile("/dev/pts/"+strconv.Itoa(n),
 		os.O_RDWR|unix.O_NOCTTY, 0)
 	require.NoError(t, err)
 	defer slave.Close()
-	require.NoError(t, master.SetReadDeadline(time.Now().Add(Patience)))
 
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -56,7 +53,8 @@ func StartTerminal(t *testing.T, cmd *exec.Cmd) *Terminal {
 			cmd.Wait()
 		}
 	})
-	return &Terminal{t: t, cmd: cmd, master: master}
+	return &Terminal{t: t, cmd: cmd, master: master,
+		deadline: time.Now().Add(Patience)}
 }
 
 // Type types.
@@ -75,7 +73,7 @@ func (x *Terminal) Expect(text string) {
 			return
 		}
 		buf := make([]byte, 4096)
-		n, err := x.master.Read(buf)
+		n, err := x.read(buf)
 		x.screen.Write(buf[:n])
 		x.all.Write(buf[:n])
 		if err != nil {
@@ -83,6 +81,24 @@ func (x *Terminal) Expect(text string) {
 				text, x.Screen())
 		}
 	}
+}
+
+// read waits for what comes to the screen. With poll(2), not with Go's own
+// poller: that is told once of what has come (EPOLLET), and on a terminal
+// which a signal flushes at that moment it would then wait for ever.
+func (x *Terminal) read(buf []byte) (int, error) {
+	fds := []unix.PollFd{{Fd: int32(x.master.Fd()), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, int(time.Until(x.deadline).Milliseconds()))
+	for err == unix.EINTR {
+		n, err = unix.Poll(fds, int(time.Until(x.deadline).Milliseconds()))
+	}
+	if err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return x.master.Read(buf)
 }
 
 // Prompt waits for a prompt, and then types.
@@ -96,7 +112,12 @@ func (x *Terminal) Prompt(prompt, keys string) {
 func (x *Terminal) Wait() int {
 	x.t.Helper()
 	// The kernel answers EIO once nobody has the terminal open any more.
-	_, err := io.Copy(&x.all, x.master)
+	var err error
+	for buf := make([]byte, 4096); err == nil; {
+		var n int
+		n, err = x.read(buf)
+		x.all.Write(buf[:n])
+	}
 	require.ErrorIs(x.t, err, unix.EIO, x.Screen())
 	x.cmd.Wait()
 	return x.cmd.ProcessState.ExitCode()
@@ -110,5 +131,4 @@ func (x *Terminal) Resize(rows, columns uint16) {
 	x.t.Helper()
 	require.NoError(x.t, unix.IoctlSetWinsize(int(x.master.Fd()),
 		unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns}))
-	require.NoError(x.t, unix.SetNonblock(int(x.master.Fd()), true))
 }

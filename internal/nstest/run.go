@@ -97,7 +97,7 @@ func (c *Container) Ready() {
 	t := c.t
 	t.Helper()
 	require.Equal(t, "ready", c.Line(), "stderr: %s", c.stderr())
-	found := children(c.Parent)
+	found := Children(c.Parent)
 	require.Len(t, found, 1, "children of the lesson")
 	c.Init = found[0]
 }
@@ -156,7 +156,7 @@ func (c *Container) Line() string {
 func (c *Container) Say(line string) {
 	c.t.Helper()
 	_, err := io.WriteString(c.In, line+"\n")
-	require.NoError(c.t, err)
+	require.NoError(c.t, err, "stderr: %s", c.stderr())
 }
 
 // Signal sends one to the lesson, not to the command.

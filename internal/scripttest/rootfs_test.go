@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package scripttest holds the tests of the scripts in scripts/.
 package scripttest
 

@@ -1,0 +1,368 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+	"namespaces/internal/nstest"
+)
+
+func TestMain(m *testing.M) {
+	nstest.Main(m, "05-net", nstest.Helpers{"listen": listen, "dial": dial})
+}
+
+func TestAllLessons(t *testing.T) {
+	nstest.AllLessons(t, map[string]string{
+		"hostname": "lesson-05", "net": "veth",
+	})
+}
+
+// cableTo is what the kernel has about the cable to a container.
+type cableTo struct {
+	outside, inside netip.Prefix
+	name            string // of the device outside
+}
+
+// findCable looks at both ends, each in its own namespace.
+func findCable(t *testing.T, pid int) cableTo {
+	t.Helper()
+	var found cableTo
+	var peer int
+	nstest.InNetwork(t, pid, func() error {
+		eth0, err := netlink.LinkByName("eth0")
+		if err != nil {
+			return err
+		}
+		peer = eth0.Attrs().ParentIndex
+		found.inside, err = addressOf(eth0)
+		return err
+	})
+	link, err := netlink.LinkByIndex(peer)
+	require.NoError(t, err)
+	require.Equal(t, "veth", link.Type())
+	found.name = link.Attrs().Name
+	found.outside, err = addressOf(link)
+	require.NoError(t, err)
+	return found
+}
+
+// addressOf is the one IPv4 address of a device, which is up.
+func addressOf(link netlink.Link) (netip.Prefix, error) {
+	if link.Attrs().Flags&net.FlagUp == 0 {
+		return netip.Prefix{}, fmt.Errorf("%s is down", link.Attrs().Name)
+	}
+	addrs, err := netlink.AddrList(link, netlink.FAMILY_V4)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	if len(addrs) != 1 {
+		return netip.Prefix{}, fmt.Errorf("%s has addresses %v",
+			link.Attrs().Name, addrs)
+	}
+	return netip.ParsePrefix(addrs[0].IPNet.String())
+}
+
+func TestCable(t *testing.T) {
+	nstest.NeedRoot(t)
+	c := nstest.Cat(t)
+	require.ElementsMatch(t, []string{"lo", "eth0"}, nstest.Devices(t, c.Init))
+
+	found := findCable(t, c.Init)
+	require.Regexp(t, `^nsl[0-9]+$`, found.name)
+	require.LessOrEqual(t, len(found.name), 15)
+	require.Equal(t, 30, found.inside.Bits())
+	require.Equal(t, found.outside.Masked(), found.inside.Masked())
+	require.NotEqual(t, found.outside, found.inside)
+	lab := netip.MustParsePrefix("10.200.0.0/16")
+	require.True(t, lab.Contains(found.inside.Addr()), found.inside)
+	for _, address := range []netip.Prefix{found.inside, found.outside} {
+		subnet := address.Masked().Addr() // neither this nor the broadcast
+		require.Contains(t, []netip.Addr{subnet.Next(), subnet.Next().Next()},
+			address.Addr())
+	}
+
+	nstest.InNetwork(t, c.Init, func() error {
+		lo, err1 := netlink.LinkByName("lo")
+		routes, err2 := netlink.RouteList(nil, netlink.FAMILY_V4)
+		if err := errors.Join(err1, err2); err != nil {
+			return err
+		}
+		address, err := addressOf(lo)
+		if err != nil || address.String() != "127.0.0.1/8" {
+			return fmt.Errorf("lo has %s: %w", address, err)
+		}
+		for _, route := range routes {
+			if route.Gw.String() == found.outside.Addr().String() &&
+				(route.Dst == nil || route.Dst.String() == "0.0.0.0/0") {
+				return nil
+			}
+		}
+		return fmt.Errorf("no default route via %s: %v", found.outside, routes)
+	})
+	require.Zero(t, c.Finish().Status)
+}
+
+// listen accepts one connection, and says who it is from.
+func listen(args []string) error {
+	l, err := net.Listen("tcp", args[0])
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	fmt.Println(l.Addr())
+	conn, err := l.Accept()
+	if err != nil {
+		return err
+	}
+	fmt.Println(conn.RemoteAddr())
+	_, err = io.Copy(conn, conn)
+	return errors.Join(err, conn.Close())
+}
+
+// dial connects to the address that it reads.
+func dial([]string) error {
+	var address string
+	fmt.Println("ready")
+	if _, err := fmt.Scan(&address); err != nil {
+		return err
+	}
+	conn, err := net.DialTimeout("tcp", address, nstest.Patience)
+	if err != nil {
+		return err
+	}
+	return errors.Join(talk(conn), conn.Close())
+}
+
+// talk says something, and wants to hear the same.
+func talk(conn net.Conn) error {
+	const said = "hello"
+	heard := make([]byte, len(said))
+	conn.SetDeadline(time.Now().Add(nstest.Patience))
+	if _, err := io.WriteString(conn, said); err != nil {
+		return err
+	}
+	if _, err := io.ReadFull(conn, heard); err != nil {
+		return err
+	}
+	if string(heard) != said {
+		return fmt.Errorf("heard %q", heard)
+	}
+	return nil
+}
+
+// The host reaches the container under its address.
+func TestHostReachesContainer(t *testing.T) {
+	nstest.NeedRoot(t)
+	c := nstest.Start(t, nstest.Helper("listen", "0.0.0.0:0")...)
+	found := findCable(t, c.Init)
+	_, port, err := net.SplitHostPort(c.Line())
+	require.NoError(t, err)
+
+	// Ports are the namespace's own: on lo, there is nobody.
+	_, err = net.Dial("tcp", "127.0.0.1:"+port)
+	require.ErrorIs(t, err, unix.ECONNREFUSED)
+
+	conn, err := net.DialTimeout("tcp",
+		net.JoinHostPort(found.inside.Addr().String(), port), nstest.Patience)
+	require.NoError(t, err)
+	require.NoError(t, talk(conn))
+	require.NoError(t, conn.Close())
+	require.True(t, strings.HasPrefix(c.Line(), found.outside.Addr().String()))
+	r := c.Finish()
+	require.Zero(t, r.Status, r.Stderr)
+}
+
+// The container reaches the host, under the address of the cable and, by its
+// default route, under any other.
+func TestContainerReachesHost(t *testing.T) {
+	nstest.NeedRoot(t)
+	lo, err := netlink.LinkByName("lo")
+	require.NoError(t, err)
+	other, err := netlink.ParseAddr("192.0.2.1/32") // for documentation
+	require.NoError(t, err)
+	require.NoError(t, netlink.AddrAdd(lo, other))
+	defer netlink.AddrDel(lo, other)
+	for name, address := range map[string]func(cableTo) string{
+		"cable":         func(c cableTo) string { return c.outside.Addr().String() },
+		"default route": func(cableTo) string { return other.IP.String() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := nstest.Start(t, nstest.Helper("dial")...)
+			found := findCable(t, c.Init)
+			l, err := net.Listen("tcp", net.JoinHostPort(address(found), "0"))
+			require.NoError(t, err)
+			defer l.Close()
+			require.NoError(t, l.(*net.TCPListener).SetDeadline(
+				time.Now().Add(nstest.Patience)))
+			c.Say(l.Addr().String())
+			conn, err := l.Accept()
+			require.NoError(t, err)
+			from, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+			require.NoError(t, err)
+			require.Equal(t, found.inside.Addr(), from.Addr())
+			_, err = io.Copy(conn, conn)
+			require.NoError(t, err)
+			require.NoError(t, conn.Close())
+			r := c.Finish()
+			require.Zero(t, r.Status, r.Stderr)
+		})
+	}
+}
+
+// Many at once never get the same device or subnet.
+func TestManyAtOnce(t *testing.T) {
+	nstest.NeedRoot(t)
+	check := nstest.UnchangedHost(t)
+	many := 50
+	if testing.Short() {
+		many = 10
+	}
+	containers := make([]*nstest.Container, many)
+	for i := range containers { // all of them start, and then all are ready
+		containers[i] = nstest.Launch(t, nstest.Command(t, "cat"))
+	}
+	names, subnets := map[string]bool{}, map[netip.Prefix]bool{}
+	for _, c := range containers {
+		c.Say("ready")
+		c.Ready()
+		found := findCable(t, c.Init)
+		require.Equal(t, found.outside.Masked(), found.inside.Masked())
+		names[found.name] = true
+		subnets[found.inside.Masked()] = true
+	}
+	require.Len(t, names, many)
+	require.Len(t, subnets, many)
+	for _, c := range containers {
+		c.Close()
+	}
+	for _, c := range containers {
+		require.Zero(t, c.Wait().Status)
+	}
+	check()
+}
+
+func TestLoopbackOnly(t *testing.T) {
+	nstest.NeedRoot(t)
+	check := nstest.UnchangedHost(t)
+	c := nstest.Cat(t, "-net=lo", "cat")
+	nstest.RequireLoopbackOnly(t, c.Init)
+	links, err := netlink.LinkList()
+	require.NoError(t, err)
+	for _, link := range links {
+		require.NotContains(t, link.Attrs().Name, "nsl")
+	}
+	require.Zero(t, c.Finish().Status)
+	check()
+}
+
+func TestBadNet(t *testing.T) {
+	for _, value := range []string{"", "eth0", "none", "VETH", "lo,veth"} {
+		nstest.RequireUsageError(t, "-net="+value)
+	}
+}
+
+// Subnets that the host reaches elsewhere are left alone.
+func TestSubnetsInUse(t *testing.T) {
+	nstest.NeedRoot(t)
+	const allBut248 = "10.200.0.0/17,10.200.128.0/18,10.200.192.0/19," +
+		"10.200.224.0/20,10.200.240.0/21,10.200.248.0/22,10.200.252.0/23," +
+		"10.200.254.0/24,10.200.255.0/25,10.200.255.128/26," +
+		"10.200.255.192/27,10.200.255.224/28,10.200.255.240/29," +
+		"10.200.255.252/30"
+	for name, test := range map[string]struct {
+		device, route, address, free string
+	}{
+		"all routed":       {route: "10.0.0.0/8"},
+		"all addresses":    {address: "10.200.3.4/16"},
+		"half is routed":   {route: "10.200.0.0/17", free: "10.200.128.0/17"},
+		"only one is free": {route: allBut248, free: "10.200.255.248/30"},
+		// Another lesson has made its device, and not yet its address.
+		"the last is taken": {device: "nsl16382", route: allBut248},
+		"a single address":  {address: "10.200.77.2/32", free: "10.200.0.0/16"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nstest.Settle(t)
+			addDevice(t, test.device, test.route, test.address)
+			if test.free == "" {
+				r := nstest.Run(t, "echo", "started")
+				nstest.RequireRefusal(t, r, "no /30 of 10.200.0.0/16 is free",
+					"-net=lo")
+				r = nstest.Run(t, "-net=lo", "echo", "started")
+				require.Equal(t, "started\n", r.Stdout)
+				return
+			}
+			c := nstest.Cat(t)
+			found := findCable(t, c.Init)
+			require.True(t, netip.MustParsePrefix(test.free).
+				Contains(found.inside.Addr()), found.inside)
+			require.Zero(t, c.Finish().Status)
+		})
+	}
+}
+
+// addDevice makes one with routes and an address, for one test.
+func addDevice(t *testing.T, name, routes, address string) {
+	t.Helper()
+	link := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs(), PeerName: "nstest1"}
+	link.Name = name // a dummy device would do, but every kernel has veth
+	if name == "" {
+		link.Name = "nstest0"
+	}
+	require.NoError(t, netlink.LinkAdd(link))
+	t.Cleanup(func() { require.NoError(t, netlink.LinkDel(link)) })
+	peer, err := netlink.LinkByName("nstest1")
+	require.NoError(t, err)
+	require.NoError(t, netlink.LinkSetUp(link))
+	require.NoError(t, netlink.LinkSetUp(peer))
+	if address != "" {
+		addr, err := netlink.ParseAddr(address)
+		require.NoError(t, err)
+		require.NoError(t, netlink.AddrAdd(link, addr))
+	}
+	for _, route := range strings.Split(routes, ",") {
+		if route == "" {
+			continue
+		}
+		_, dst, err := net.ParseCIDR(route)
+		require.NoError(t, err)
+		require.NoError(t, netlink.RouteAdd(&netlink.Route{
+			LinkIndex: link.Index, Dst: dst}))
+	}
+}
+
+// The lesson is killed in the middle of its work, as soon as its cable is
+// there: neither that nor a process stays.
+func TestKilledHalfWay(t *testing.T) {
+	nstest.NeedRoot(t)
+	for range 5 {
+		check := nstest.UnchangedHost(t)
+		events, done := make(chan netlink.LinkUpdate, 64), make(chan struct{})
+		require.NoError(t, netlink.LinkSubscribe(events, done))
+		c := nstest.Launch(t, nstest.Command(t, "cat"))
+		for seen := false; !seen; {
+			select {
+			case event := <-events:
+				seen = strings.HasPrefix(event.Link.Attrs().Name, "nsl")
+			case <-time.After(nstest.Patience):
+				require.Fail(t, "no device nsl…")
+			}
+		}
+		gone := nstest.Watch(t, nstest.Children(c.Parent)...)
+		c.Signal(unix.SIGKILL)
+		require.Equal(t, 128+9, c.Wait().Status)
+		gone()
+		close(done)
+		check()
+	}
+}

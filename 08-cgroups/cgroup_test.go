@@ -1,0 +1,358 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+	"namespaces/internal/nstest"
+)
+
+func TestMain(m *testing.M) {
+	nstest.Main(m, "08-cgroups", nstest.Helpers{"divide": divide})
+}
+
+func TestAllLessons(t *testing.T) {
+	nstest.AllLessons(t, map[string]string{
+		"hostname": "lesson-08", "net": "veth", "rootfs": "rootfs",
+		"memory": "64M", "pids": "64", "cpus": "0.5",
+	})
+}
+
+// What is in force, in the kernel's own files, read from the host.
+func TestLimitsInForce(t *testing.T) {
+	nstest.NeedCgroup(t)
+	for name, test := range map[string]struct {
+		flags              []string
+		memory, pids, cpus string
+	}{
+		"default": {nil, "67108864", "64", "50000"},
+		"units":   {[]string{"-memory", "64M", "-cpus", "1.5"}, "67108864", "64", "150000"},
+		"K":       {[]string{"-memory", "65536K"}, "67108864", "64", "50000"},
+		"G":       {[]string{"-memory", "1G", "-pids", "100"}, "1073741824", "100", "50000"},
+		"bytes":   {[]string{"-memory", "33554432", "-cpus", "0.25"}, "33554432", "64", "25000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := nstest.Cat(t, append(test.flags, "cat")...)
+			file := func(controller, v1, v2 string) string {
+				return nstest.CgroupFile(t, c.Init, controller, v1, v2)
+			}
+			require.Equal(t, test.memory,
+				file("memory", "memory.limit_in_bytes", "memory.max"))
+			require.Contains(t, []string{"0", test.memory},
+				file("memory", "memory.memsw.limit_in_bytes", "memory.swap.max"))
+			require.Equal(t, test.pids, file("pids", "pids.max", "pids.max"))
+			quota, period, _ := strings.Cut(
+				file("cpu", "cpu.cfs_quota_us", "cpu.max"), " ")
+			require.Equal(t, test.cpus, quota)
+			if period == "" {
+				period = file("cpu", "cpu.cfs_period_us", "")
+			}
+			require.Equal(t, "100000", period)
+			require.Zero(t, c.Finish().Status)
+		})
+	}
+}
+
+// max means none: with no limit at all there is no cgroup, and the right to
+// make one is not needed.
+func TestNoLimits(t *testing.T) {
+	c := nstest.Cat(t, append(nstest.NoLimits, "cat")...)
+	made, err := nstest.Cgroups(c.Parent)
+	require.NoError(t, err)
+	require.Empty(t, made)
+	require.Zero(t, c.Finish().Status)
+}
+
+func TestBadLimits(t *testing.T) {
+	for flag, values := range map[string][]string{
+		"-memory": {"64MB", "-1", "50%", "0", "", "1.5G", "M", "64m", "9999999999G",
+			"18446744073709551615", "Max"},
+		"-pids": {"15", "0", "-1", "4194305", "1e3", "", "64K"},
+		"-cpus": {"0", "0.001", "-0.5", "NaN", "Inf", "abc", "", "50%", "8193"},
+	} {
+		for _, value := range values {
+			nstest.RequireUsageError(t, flag+"="+value)
+		}
+	}
+}
+
+func TestMemoryHog(t *testing.T) {
+	nstest.NeedCgroup(t)
+	hog := func(limit string) nstest.Result { // a buffer of 64 MiB
+		return nstest.Run(t, "-memory", limit, "dd", "if=/dev/zero",
+			"of=/dev/null", "bs=64M", "count=1")
+	}
+	r := hog("32M")
+	require.Equal(t, 128+9, r.Status)
+	require.Regexp(t, `(?m)^08-cgroups: out of memory: .*oom_kill [1-9]`, r.Stderr)
+
+	r = hog("128M")
+	require.Zero(t, r.Status, r.Stderr)
+	require.Contains(t, r.Stderr, "1+0 records out")
+	require.NotContains(t, r.Stderr, "out of memory")
+}
+
+func TestForkBomb(t *testing.T) {
+	nstest.NeedCgroup(t)
+	r := nstest.Run(t, append([]string{"-pids", "20"}, nstest.Sh(
+		`i=0; while [ $i -lt 100 ]; do sleep 1000 & i=$((i+1)); done`)...)...)
+	require.Contains(t, r.Stderr, "Resource temporarily unavailable")
+
+	r = nstest.Run(t, append([]string{"-pids", "200"}, nstest.Sh(
+		`i=0; while [ $i -lt 100 ]; do sleep 1000 & i=$((i+1)); done`)...)...)
+	require.Zero(t, r.Status)
+	require.NotContains(t, r.Stderr, "unavailable")
+}
+
+// A loop that never sleeps gets its share of each period, and no more: its
+// CPU time, by the kernel's count, against the time that has gone by.
+func TestBusyLoop(t *testing.T) {
+	nstest.NeedCgroup(t)
+	c := nstest.Launch(t, nstest.Command(t, append([]string{"-cpus", "0.2"},
+		nstest.Sh("read start; echo ready; exec sh -c 'while :; do :; done'")...)...))
+	begin := time.Now()
+	c.Say("start")
+	c.Ready()
+	const ticks = 20 // of 10 ms: see sysconf(_SC_CLK_TCK)
+	nstest.Until(t, "the loop has had 200 ms of CPU time", func() bool {
+		return cpuTicks(t, c.Init) >= ticks
+	})
+	// 200 ms at a fifth of a CPU: one second, and less only by what is
+	// left of the first period.
+	require.Greater(t, time.Since(begin), 600*time.Millisecond)
+	throttled := nstest.CgroupFile(t, c.Init, "cpu", "cpu.stat", "cpu.stat")
+	require.Regexp(t, `(?m)^nr_throttled [1-9]`, throttled)
+	require.NoError(t, unix.Kill(c.Parent, unix.SIGTERM))
+	require.Equal(t, 128+9, c.Wait().Status)
+}
+
+// cpuTicks is the time that a process has had: utime and stime of
+// proc_pid_stat(5), in clock ticks.
+func cpuTicks(t *testing.T, pid int) int {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	require.NoError(t, err)
+	_, after, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(after)
+	user, err := strconv.Atoi(fields[11])
+	require.NoError(t, err)
+	system, err := strconv.Atoi(fields[12])
+	require.NoError(t, err)
+	return user + system
+}
+
+// Inside, the container's cgroup is the root of all that there is.
+func TestCgroupNamespace(t *testing.T) {
+	nstest.NeedCgroup(t)
+	out := nstest.Output(t, "cat", "/proc/self/cgroup")
+	seen := 0
+	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		part := strings.SplitN(line, ":", 3)
+		require.Len(t, part, 3, out)
+		for _, controller := range strings.Split(part[1], ",") {
+			switch controller {
+			case "memory", "pids", "cpu", "":
+				require.Equal(t, "/", part[2], line)
+				seen++
+			}
+		}
+	}
+	require.NotZero(t, seen, out)
+}
+
+// On v2 the container sees its own limits, and may not change them.
+func TestOwnCgroupFiles(t *testing.T) {
+	nstest.NeedCgroup(t)
+	if _, v1, err := nstest.CgroupOf(os.Getpid(), "memory"); err != nil || v1 {
+		require.NoError(t, err)
+		nstest.Skip(t, nstest.OtherCgroups)
+	}
+	r := nstest.Run(t, append([]string{"-memory", "32M"}, nstest.Sh(
+		`cd /sys/fs/cgroup; cat memory.max pids.max cpu.max
+		echo max >memory.max`)...)...)
+	require.Equal(t, "33554432\n64\n50000 100000\n", r.Stdout)
+	require.Contains(t, r.Stderr, "Read-only file system")
+}
+
+// The container is in its cgroup from its first moment: with so little
+// memory even the part of the lesson that sets it up gets killed there, as
+// it could not be if it were put in afterwards.
+func TestBornInside(t *testing.T) {
+	nstest.NeedCgroup(t)
+	r := nstest.Run(t, "-memory", "1M", "true")
+	require.Equal(t, 128+9, r.Status, r.Stderr)
+	require.Contains(t, r.Stderr, "oom_kill")
+}
+
+// The lesson itself stays where it was, with all its threads.
+func TestParentStaysOutside(t *testing.T) {
+	nstest.NeedCgroup(t)
+	c := nstest.Cat(t)
+	own, err := os.ReadFile("/proc/self/cgroup")
+	require.NoError(t, err)
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/cgroup", c.Parent))
+	require.NoError(t, err)
+	require.NotEmpty(t, threads)
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
+		require.NoError(t, err)
+		require.Equal(t, string(own), string(text))
+	}
+	inside, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", c.Init))
+	require.NoError(t, err)
+	require.NotEqual(t, string(own), string(inside))
+	require.Zero(t, c.Finish().Status)
+}
+
+// However it ends, its cgroup goes with it.
+func TestCgroupIsRemoved(t *testing.T) {
+	nstest.NeedCgroup(t)
+	removed := func(t *testing.T, c *nstest.Container) {
+		t.Helper()
+		left, err := nstest.Cgroups(c.Parent)
+		require.NoError(t, err)
+		require.Empty(t, left)
+	}
+	made := func(t *testing.T, c *nstest.Container) {
+		t.Helper()
+		there, err := nstest.Cgroups(c.Parent)
+		require.NoError(t, err)
+		require.NotEmpty(t, there)
+	}
+	for name, signal := range map[string]func(c *nstest.Container) error{
+		"end of input": func(c *nstest.Container) error { c.Close(); return nil },
+		"SIGKILL to the command": func(c *nstest.Container) error {
+			return unix.Kill(c.Init, unix.SIGKILL)
+		},
+		"SIGTERM to the lesson": func(c *nstest.Container) error {
+			return unix.Kill(c.Parent, unix.SIGTERM)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := nstest.Cat(t, nstest.Sh("sleep 1000 & sleep 1000 & exec cat")...)
+			made(t, c)
+			require.NoError(t, signal(c))
+			c.Wait()
+			removed(t, c)
+		})
+	}
+	t.Run("command not found", func(t *testing.T) {
+		c := nstest.Launch(t, nstest.Command(t, "/no/such/command"))
+		require.Equal(t, 127, c.Finish().Status)
+		removed(t, c)
+	})
+	t.Run("refused by the kernel", func(t *testing.T) {
+		// The limit on namespaces of a user namespace in between.
+		script := `echo 0 >/proc/sys/user/max_uts_namespaces && exec "$@"`
+		cmd := exec.Command("sh", append([]string{"-c", script, "sh"},
+			nstest.Command(t, "true").Args...)...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags:  unix.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
+		}
+		c := nstest.Launch(t, cmd)
+		r := c.Finish()
+		require.Equal(t, 125, r.Status)
+		require.Contains(t, r.Stderr, "no space left on device")
+		removed(t, c)
+	})
+}
+
+// Without the right to make a cgroup nothing starts, and the way out is
+// named.
+func TestNoRight(t *testing.T) {
+	cmd := nstest.Bare("-rootfs", nstest.Rootfs(t), "touch", "/started")
+	if nstest.Root() {
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Credential: &syscall.Credential{Uid: 12345, Gid: 12345},
+		}
+	} else if nstest.CgroupWritable() {
+		nstest.Skip(t, nstest.OtherCgroups)
+	}
+	nstest.RequireRefusal(t, nstest.RunCmd(t, cmd), "permission denied",
+		"systemd-run --user --scope -p Delegate=yes")
+	require.NoFileExists(t, filepath.Join(nstest.Rootfs(t), "started"))
+}
+
+// A controller that is missing is named, with the file that says so.
+func TestControllerMissing(t *testing.T) {
+	nstest.NeedRoot(t)
+	nstest.NeedCgroup(t)
+	run := func(flags ...string) nstest.Result {
+		command := nstest.Helper("divide")
+		command = append(command, nstest.Command(t, flags...).Args...)
+		return nstest.RunCmd(t, exec.Command(command[0], command[1:]...))
+	}
+	r := run("true")
+	require.Contains(t, r.Stderr, "exit status 125")
+	require.Contains(t, r.Stderr, "no controller cpu here")
+	if _, v1, err := nstest.CgroupOf(os.Getpid(), "cpu"); err == nil && !v1 {
+		require.Regexp(t, `cgroup\.subtree_control has "memory pids"`, r.Stderr)
+	}
+	r = run("-cpus", "max", "echo", "started")
+	require.Zero(t, r.Status, r.Stderr)
+	require.Equal(t, "started\n", r.Stdout)
+}
+
+// divide becomes a command in a place without the controller cpu. On v2 that
+// is a cgroup with a parent that does not hand it on; on v1, a mount
+// namespace in which its tree is not mounted.
+func divide(args []string) error {
+	own, v1, err := nstest.CgroupOf(os.Getpid(), "cpu")
+	if err != nil {
+		return err
+	}
+	if v1 {
+		top := "/sys/fs/cgroup/cpu"
+		for ; own != "/" && !isMount(own); own = filepath.Dir(own) {
+			top = filepath.Dir(own)
+		}
+		return run("unshare", append([]string{"--mount", "sh", "-c",
+			`umount "$0" && exec "$@"`, top}, args...)...)
+	}
+	parent, err := os.MkdirTemp(filepath.Dir(own), "nstest-")
+	if err != nil {
+		return err
+	}
+	child := filepath.Join(parent, "child")
+	if err := os.Mkdir(child, 0o755); err != nil {
+		return err
+	}
+	for file, value := range map[string]string{
+		filepath.Join(parent, "cgroup.subtree_control"): "+memory +pids",
+		filepath.Join(child, "cgroup.procs"):            "0",
+	} {
+		if err := os.WriteFile(file, []byte(value), 0); err != nil {
+			return err
+		}
+	}
+	err = run(args[0], args[1:]...)
+	return errors.Join(err,
+		os.WriteFile(filepath.Join(own, "cgroup.procs"), []byte("0"), 0),
+		os.Remove(child), os.Remove(parent))
+}
+
+func isMount(dir string) bool {
+	return exec.Command("mountpoint", "-q", dir).Run() == nil
+}
+
+// run runs a command on the helper's streams.
+func run(name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return cmd.Run()
+}

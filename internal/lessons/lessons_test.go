@@ -1,0 +1,166 @@
+// Package lessons tests what makes the eight programs a course: the step from
+// each one to the next.
+package lessons
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// repo is the repository: the tests run in the directory of their package.
+var repo = filepath.Join("..", "..")
+
+// programs are the lessons' directories, in order.
+func programs(t *testing.T) []string {
+	t.Helper()
+	table, err := os.ReadFile(filepath.Join(repo, "scripts", "lessons.tsv"))
+	require.NoError(t, err)
+	var names []string
+	for _, line := range strings.Split(string(table), "\n") {
+		if name, _, ok := strings.Cut(line, "\t"); ok && name[0] != '#' {
+			names = append(names, name)
+		}
+	}
+	require.Len(t, names, 8)
+	return names
+}
+
+// sources are the files of a lesson's program, without its tests.
+func sources(t *testing.T, lesson string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(repo, lesson, "*.go"))
+	require.NoError(t, err)
+	found := map[string]string{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		found[filepath.Base(file)] = string(text)
+	}
+	require.NotEmpty(t, found, lesson)
+	return found
+}
+
+// What may change from one lesson to the next, and why.
+var mayChange = []*regexp.Regexp{
+	// The manual page of the program.
+	regexp.MustCompile(`(?s)\n/\*.*?\*/\n`),
+	// The example in that, which shows what is new.
+	regexp.MustCompile(`\nconst example = .*`),
+	// The host's name inside tells which lesson this is.
+	regexp.MustCompile(`\n\topt\.hostname = "lesson-0.".*`),
+}
+
+// removed are the lines of a text that are not in a later one, in order.
+func removed(before, after string) []string {
+	for _, change := range mayChange {
+		before = change.ReplaceAllString(before, "\n")
+		after = change.ReplaceAllString(after, "\n")
+	}
+	later := strings.Split(after, "\n")
+	var missing []string
+	for _, line := range strings.Split(before, "\n") {
+		i := 0
+		for i < len(later) && later[i] != line {
+			i++
+		}
+		if i == len(later) {
+			missing = append(missing, line)
+			continue
+		}
+		later = later[i+1:]
+	}
+	return missing
+}
+
+func TestEachLessonOnlyAdds(t *testing.T) {
+	names := programs(t)
+	for i, name := range names[1:] {
+		t.Run(name, func(t *testing.T) {
+			before, after := sources(t, names[i]), sources(t, name)
+			for file, text := range before {
+				require.Contains(t, after, file)
+				assert.Empty(t, removed(text, after[file]), file)
+			}
+			assert.NotEqual(t, before["main.go"], after["main.go"])
+			assert.Greater(t, len(after), len(before), "no new file")
+		})
+	}
+}
+
+// The comparison above must see a line that is gone, changed or moved.
+func TestRemoved(t *testing.T) {
+	text := "a\nb\n/* page */\nc\n"
+	assert.Empty(t, removed(text, "a\nnew\nb\n/* another */\nc\nnew\n"))
+	assert.Equal(t, []string{"b"}, removed(text, "a\n/* page */\nc\n"))
+	assert.Equal(t, []string{"b"}, removed(text, "a\nB\n/* page */\nc\n"))
+	assert.NotEmpty(t, removed(text, "b\na\n/* page */\nc\n"))
+}
+
+// A line that is longer than this does not fit a projector.
+func TestColumns(t *testing.T) {
+	const most = 80
+	for _, name := range programs(t) {
+		for file, text := range sources(t, name) {
+			for i, line := range strings.Split(text, "\n") {
+				width := len([]rune(strings.ReplaceAll(line, "\t", "    ")))
+				assert.LessOrEqual(t, width, most, "%s/%s:%d", name, file, i+1)
+			}
+		}
+	}
+}
+
+// A lesson is a program of its own: its directory builds anywhere.
+func TestLessonStandsAlone(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		require.NoError(t, err) // there is nothing to build with
+	}
+	for _, name := range programs(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for file, text := range sources(t, name) {
+				put(t, filepath.Join(dir, file), text)
+			}
+			for _, file := range []string{"go.mod", "go.sum"} {
+				text, err := os.ReadFile(filepath.Join(repo, file))
+				require.NoError(t, err)
+				put(t, filepath.Join(dir, file), string(text))
+			}
+			cmd := exec.Command("go", "build", "-o", "lesson", ".")
+			cmd.Dir = dir
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			require.FileExists(t, filepath.Join(dir, "lesson"))
+		})
+	}
+}
+
+// Elsewhere than on Linux the program says in one sentence what it needs.
+func TestOtherSystems(t *testing.T) {
+	for _, name := range programs(t) {
+		text := sources(t, name)["main_other.go"]
+		assert.Contains(t, text, "//go:build !linux", name)
+		for file, source := range sources(t, name) {
+			if file != "main_other.go" {
+				assert.True(t, strings.HasPrefix(source, "//go:build linux\n"),
+					fmt.Sprintf("%s/%s has no build constraint", name, file))
+			}
+		}
+	}
+}
+
+func put(t *testing.T, file, text string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+}

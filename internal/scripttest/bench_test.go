@@ -1,0 +1,144 @@
+package scripttest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// benchReport is what these tests read of the output of bench.sh --json.
+type benchReport struct {
+	Rows []struct {
+		Series string
+		Name   string
+		Runs   int
+		Failed int
+		Wall   struct{ Q1, Median, Q3 float64 } `json:"wall_ms"`
+		CPU    struct{ Median float64 }         `json:"cpu_ms"`
+	}
+	Ratios []struct {
+		Row, To   string
+		Wall, CPU float64
+		Line      float64
+	}
+}
+
+// bench runs scripts/bench.sh --quick --json on the lessons of a directory,
+// and returns what it has printed, what it has complained of, and its error.
+func bench(t *testing.T, bin string, args ...string) (benchReport, string, error) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("bench.sh starts lessons 01 to 05, which need root")
+	}
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skipf("bench.sh compiles the floor: %v", err)
+	}
+	script, err := filepath.Abs("../../scripts/bench.sh")
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, script, append([]string{
+		"--quick", "--json", "--runs", "5",
+	}, args...)...)
+	cmd.Env = append(os.Environ(), "NSL_BIN="+bin)
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	runErr := cmd.Run()
+	var report benchReport
+	require.NoError(t, json.Unmarshal(out.Bytes(), &report), "%s%s", &out, &stderr)
+	return report, stderr.String(), runErr
+}
+
+// benchLessons returns a directory with the lessons, built.
+func benchLessons(t *testing.T) string {
+	t.Helper()
+	if bin := os.Getenv("NSTEST_BIN"); bin != "" {
+		return bin
+	}
+	bin := t.TempDir()
+	require.NoError(t, os.Chmod(bin, 0o755))
+	build := exec.Command("sh", "-c", `go build -o "$0/" ./0*`, bin)
+	build.Dir = "../.."
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return bin
+}
+
+// TestBenchMeasures: each lesson and its floor has times that make sense, and
+// a ratio is that of the medians beside it.
+func TestBenchMeasures(t *testing.T) {
+	// Its verdict depends on the machine: only what it measures is checked.
+	report, complaints, _ := bench(t, benchLessons(t), "--only", "^(exec|go|floor|lesson)")
+
+	median := map[string]float64{}
+	for _, row := range report.Rows {
+		median[row.Name] = row.Wall.Median
+		assert.Equal(t, "isolated", row.Series)
+		assert.Zero(t, row.Failed, "%s: %s", row.Name, complaints)
+		assert.Positive(t, row.Runs, row.Name)
+		assert.Positive(t, row.CPU.Median, row.Name)
+		assert.LessOrEqual(t, row.Wall.Q1, row.Wall.Median, row.Name)
+		assert.LessOrEqual(t, row.Wall.Median, row.Wall.Q3, row.Name)
+	}
+	for n := 1; n <= 8; n++ {
+		floor, lesson := fmt.Sprintf("floor-%02d", n), fmt.Sprintf("lesson-%02d", n)
+		assert.Positive(t, median[floor], floor)
+		assert.Greater(t, median[lesson], median["go"], "%s is two Go programs", lesson)
+	}
+
+	require.NotEmpty(t, report.Ratios)
+	for _, ratio := range report.Ratios {
+		sum := 0.0
+		for _, name := range strings.Fields(ratio.To) {
+			bare := strings.TrimPrefix(name, "-")
+			require.Contains(t, median, bare)
+			if bare == name {
+				sum += median[bare]
+			} else {
+				sum -= median[bare]
+			}
+		}
+		assert.InEpsilon(t, median[ratio.Row]/sum, ratio.Wall, 0.01, ratio.Row)
+		assert.Positive(t, ratio.Line, ratio.Row)
+	}
+}
+
+// TestBenchFailsOnASlowLesson: a lesson that takes 50 ms more, and one that
+// does not work, are complaints by name and a failure, the others are not.
+func TestBenchFailsOnASlowLesson(t *testing.T) {
+	lessons, bin := benchLessons(t), t.TempDir()
+	require.NoError(t, os.Chmod(bin, 0o755))
+	require.NoError(t, os.Symlink(lessons+"/01-pid", bin+"/01-pid"))
+	for name, stub := range map[string]string{
+		"02-mount": "sleep 0.05\nexec " + lessons + "/02-mount \"$@\"",
+		"03-uts":   "echo 03-uts: broken on purpose >&2\nexit 125",
+	} {
+		stub = "#!/bin/sh\n" + stub + "\n"
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte(stub), 0o755))
+	}
+
+	report, complaints, err := bench(t, bin, "--only", "^(exec|go|(floor|lesson)-0[1-3])$")
+
+	assert.Error(t, err)
+	for _, row := range report.Rows {
+		if row.Name == "lesson-02" {
+			assert.Greater(t, row.Wall.Median, 50.0)
+		}
+	}
+	assert.Contains(t, complaints, "lesson-02: ")
+	assert.Contains(t, complaints, "twice 1.1")
+	assert.Contains(t, complaints, "lesson-03: ")
+	assert.Contains(t, complaints, "03-uts: broken on purpose")
+	assert.NotContains(t, complaints, "lesson-01")
+}

@@ -1,0 +1,446 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// checkLessons are all of them, in order.
+var checkLessons = []string{
+	"01-pid", "02-mount", "03-uts", "04-ipc", "05-net", "06-user",
+	"07-pivot-root", "08-cgroups",
+}
+
+// checkPoints is how many points the check has of each type: once the lesson
+// has that namespace, and the least it has of every other.
+var checkPoints = map[string]struct{ own, other, since int }{
+	"run":    {4, 4, 1},
+	"pid":    {2, 1, 1},
+	"mnt":    {3, 1, 2},
+	"uts":    {3, 1, 3},
+	"ipc":    {4, 1, 4},
+	"net":    {4, 1, 5},
+	"user":   {5, 1, 6},
+	"root":   {8, 0, 7},
+	"time":   {1, 1, 9},
+	"cgroup": {6, 1, 8},
+	"host":   {8, 8, 1},
+}
+
+// checkPoint is one point of the report.
+type checkPoint struct {
+	ok                             bool
+	kind, what, directive, comment string
+}
+
+// checkReport is what a run of check.sh says.
+type checkReport struct {
+	points []checkPoint
+	status int
+	text   string
+}
+
+var checkLine = regexp.MustCompile(
+	`^(not )?ok (\d+) - (\w+): (.*?)(?: # (SKIP|TODO) .*)?$`)
+
+// readCheck reads TAP. Numbers that are not 1, 2, 3 … or a plan that differs
+// fail the test: then a harness would misread the report.
+func readCheck(t *testing.T, text string, status int) checkReport {
+	t.Helper()
+	report := checkReport{status: status, text: text}
+	plan := ""
+	for _, line := range strings.Split(text, "\n") {
+		if m := checkLine.FindStringSubmatch(line); m != nil {
+			report.points = append(report.points,
+				checkPoint{m[1] == "", m[3], m[4], m[5], ""})
+			assert.Equal(t, fmt.Sprint(len(report.points)), m[2], text)
+		} else if n := len(report.points); strings.HasPrefix(line, "  ") && n > 0 {
+			report.points[n-1].comment += line + "\n"
+		} else if strings.HasPrefix(line, "1..") {
+			plan = line
+		}
+	}
+	assert.Equal(t, fmt.Sprintf("1..%d", len(report.points)), plan, text)
+	return report
+}
+
+// notOK returns the points that do not hold, without those that are excused.
+func (r checkReport) notOK() []checkPoint {
+	var points []checkPoint
+	for _, p := range r.points {
+		if !p.ok && p.directive != "TODO" {
+			points = append(points, p)
+		}
+	}
+	return points
+}
+
+// complete requires all points that lesson number n is checked for.
+func (r checkReport) complete(t *testing.T, n int) {
+	t.Helper()
+	have := map[string]int{}
+	for _, p := range r.points {
+		have[p.kind]++
+	}
+	for kind, want := range checkPoints {
+		if n >= want.since {
+			assert.Equal(t, want.own, have[kind], "%s in\n%s", kind, r.text)
+		} else {
+			assert.Equal(t, want.other, have[kind], "%s in\n%s", kind, r.text)
+		}
+	}
+}
+
+// checkPlace makes a repository to check from: scripts, bin and rootfs. In
+// /var/tmp, where an ordinary user may run programs.
+func checkPlace(t *testing.T) string {
+	t.Helper()
+	place, err := os.MkdirTemp("/var/tmp", "nsl check ")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(place)) })
+	cmd := exec.Command("bash", "-ec", `
+		cd ../..
+		cp -r scripts go.mod go.sum "$place"
+		mkdir "$place/cheats"
+		if [ "$NSTEST_BIN" ]; then cp -r "$NSTEST_BIN" "$place/bin"
+		else CGO_ENABLED=0 go build -o "$place/bin/" ./0*; fi
+		"$place/scripts/rootfs.sh"
+		chmod -R go+rX "$place"`)
+	cmd.Env = append(os.Environ(), "place="+place)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return place
+}
+
+// runCheck runs place's check.sh --tap with these arguments.
+func runCheck(t *testing.T, cmd *exec.Cmd) checkReport {
+	t.Helper()
+	var out, said strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &said
+	cmd.WaitDelay = time.Second // what outlives it holds the output open
+	err := cmd.Run()
+	exit := new(exec.ExitError)
+	if err != nil {
+		require.ErrorAs(t, err, &exit, "%s", &said)
+	}
+	return readCheck(t, out.String()+said.String(), cmd.ProcessState.ExitCode())
+}
+
+func checkCommand(place string, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	cmd := exec.CommandContext(ctx, "scripts/check.sh", args...)
+	_ = cancel
+	cmd.Dir = place
+	return cmd
+}
+
+// checkCheats are launchers that only look as if they did what they should:
+// each fails for its reason, and for no other.
+var checkCheats = []struct {
+	name, lesson string
+	script       string // of /bin/sh, its arguments are the command
+	kind, seen   string // of the points that do not hold
+	many         bool   // whether other types have such points as well
+}{
+	{name: "says nothing", lesson: "01", script: `exit 0`,
+		kind: "run", seen: "nothing: it has ended with status 0"},
+	{name: "ignores its command", lesson: "02",
+		script: `exec unshare --fork --pid --mount-proc sh -c 'echo 1'`,
+		kind:   "run", seen: "nothing: it has ended with status 0"},
+	{name: "runs it on the host", lesson: "01", script: `exec "$@"`,
+		kind: "pid", seen: "the host"},
+	{name: "fakes proc", lesson: "02", script: `
+		exec unshare --fork --pid --mount sh -c '
+			mount -t tmpfs proc /proc
+			mkdir /proc/1
+			exec "$@"' sh "$@"`,
+		kind: "mnt", seen: "/proc/1 in a new tmpfs"},
+	{name: "fakes answers", lesson: "01", script: `
+		for mark; do :; done
+		while read -r line; do echo "process 1, parent 0"; echo "$mark 0"; done`,
+		kind: "run", seen: "no process that the kernel knows"},
+	{name: "hangs", lesson: "01", script: `exec sleep 300`,
+		kind: "run", seen: "no answer in 1 seconds"},
+	{name: "prints without end", lesson: "01", script: `exec yes`,
+		kind: "run", seen: "no answer in 1 seconds"},
+	{name: "hangs at the end", lesson: "01",
+		script: `unshare --fork --pid "$@"; exec sleep 300`,
+		kind:   "run", seen: "it does not end"},
+	{name: "shares a namespace", lesson: "03", script: `
+		exec nsenter --uts="/proc/$SHARED/ns/uts" \
+			unshare --fork --pid --mount-proc "$@"`,
+		kind: "uts", seen: "one for two runs"},
+	{name: "leaks a mount", lesson: "02", script: `
+		mount -t tmpfs leak /mnt
+		exec unshare --fork --pid --mount-proc "$@"`,
+		kind: "host", seen: "/mnt"},
+	{name: "leaks what is mounted inside", lesson: "02", script: `
+		exec unshare --fork --pid --mount --propagation unchanged "$@"`,
+		kind: "mnt", seen: "inside 1, on the host 1"},
+	{name: "leaves a process", lesson: "01", script: `
+		sleep 321 >/dev/null 2>&1 &
+		exec unshare --fork --pid "$@"`,
+		kind: "host", seen: "sleep 321"},
+	{name: "leaves a daemon", lesson: "01", script: `
+		(setsid sleep 322 <&- >&- 2>&- &)
+		exec unshare --fork --pid "$@"`,
+		kind: "host", seen: "sleep 322"},
+	{name: "leaves a veth", lesson: "01", script: `
+		ip link add "leak$$" type veth peer name "kael$$"
+		exec unshare --fork --pid "$@"`,
+		kind: "host", seen: "leak"},
+	{name: "leaves a cgroup", lesson: "01", script: `
+		mkdir "$CGROUP/leak-$$"
+		echo 0 >"$CGROUP/leak-$$/cgroup.procs"
+		exec unshare --fork --pid "$@"`,
+		kind: "host", seen: "/leak-"},
+	{name: "renames the host", lesson: "03", script: `
+		hostname renamed
+		exec unshare --fork --pid --mount-proc --uts sh -c '
+			hostname inside
+			exec "$@"' sh "$@"`,
+		kind: "host", seen: "renamed"},
+}
+
+func TestCheck(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("lessons 01 to 05 need root")
+	}
+	place := checkPlace(t)
+
+	for i, lesson := range checkLessons {
+		n := i + 1
+		t.Run("holds for lesson "+lesson, func(t *testing.T) {
+			t.Parallel()
+			r := runCheck(t, checkCommand(place, "--tap", lesson[:2], "--", "bin/"+lesson))
+			assert.Empty(t, r.notOK(), r.text)
+			assert.Equal(t, 0, r.status)
+			r.complete(t, n)
+		})
+	}
+
+	added := []string{"mnt", "uts", "ipc", "net", "user", "root", "cgroup"}
+	for i, kind := range added {
+		lesson, next := checkLessons[i], checkLessons[i+1][:2]
+		t.Run("lesson "+lesson+" fails "+next+" at "+kind, func(t *testing.T) {
+			t.Parallel()
+			r := runCheck(t, checkCommand(place, "--tap", next, "--", "bin/"+lesson))
+			assert.Equal(t, 1, r.status)
+			require.NotEmpty(t, r.notOK(), r.text)
+			for _, p := range r.notOK() {
+				assert.Equal(t, kind, p.kind, r.text)
+				assert.Contains(t, p.comment, "question: ")
+			}
+			r.complete(t, i+2)
+		})
+	}
+
+	for i, lesson := range checkLessons {
+		n := i + 1
+		t.Run("holds for the twin of "+lesson, func(t *testing.T) {
+			t.Parallel()
+			r := runCheck(t, checkCommand(place, "--tap", "--twin", lesson[:2]))
+			assert.Empty(t, r.notOK(), r.text)
+			assert.Equal(t, 0, r.status)
+			r.complete(t, n)
+			// Without the excuses, it is the excused points that fail.
+			excused := strings.Count(r.text, "# TODO")
+			assert.Equal(t, n > 2, excused > 0, r.text)
+		})
+	}
+
+	t.Run("a twin is not excused from isolation", func(t *testing.T) {
+		t.Parallel()
+		r := runCheck(t, checkCommand(place, "--tap", "--twin", "05", "--",
+			"unshare", "--fork", "--pid", "--mount-proc", "--uts", "--ipc"))
+		require.NotEmpty(t, r.notOK(), r.text)
+		assert.Equal(t, "net", r.notOK()[0].kind, r.text)
+		assert.Equal(t, 1, r.status)
+	})
+
+	for _, c := range checkCheats {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cheat := filepath.Join(t.TempDir(), "cheat")
+			script := "#!/bin/sh\nset -e\n" + c.script + "\n"
+			require.NoError(t, os.WriteFile(cheat, []byte(script), 0o755))
+
+			cmd := checkCommand(place, "--tap", c.lesson, "--", cheat)
+			// A host of its own, for those that harm it.
+			cmd.Args = append([]string{"unshare", "--net", "--uts", "--mount"}, cmd.Args...)
+			var err error
+			cmd.Path, err = exec.LookPath("unshare")
+			require.NoError(t, err)
+			cmd.Env = append(os.Environ(), "CHECK_TIMEOUT=20",
+				"SHARED="+checkShared(t))
+			if c.name == "leaves a cgroup" {
+				cmd.Env = append(cmd.Env, "CGROUP="+checkCgroup(t))
+			}
+			if strings.Contains(c.seen, "1 seconds") || strings.Contains(c.seen, "not end") {
+				cmd.Env = append(cmd.Env, "CHECK_TIMEOUT=1")
+			}
+
+			r := runCheck(t, cmd)
+			assert.Equal(t, 1, r.status)
+			require.NotEmpty(t, r.notOK(), r.text)
+			found := false
+			for _, p := range r.notOK() {
+				assert.Equal(t, c.kind, p.kind, r.text)
+				found = found || strings.Contains(p.comment, c.seen)
+			}
+			assert.True(t, found, "%q in\n%s", c.seen, r.text)
+		})
+	}
+}
+
+func TestCheckUsage(t *testing.T) {
+	for _, args := range [][]string{
+		{}, {"09"}, {"00"}, {"3x"}, {"03", "04"}, {"--only", "nonsense", "03"},
+		{"--only"}, {"--nonsense", "03"}, {"03", "--"},
+	} {
+		out, err := exec.Command("../../scripts/check.sh", args...).CombinedOutput()
+		exit := new(exec.ExitError)
+		require.ErrorAs(t, err, &exit, "%q: %s", args, out)
+		assert.Equal(t, 2, exit.ExitCode(), "%q: %s", args, out)
+		assert.Contains(t, string(out), "check.sh", "%q", args)
+	}
+	out, err := exec.Command("../../scripts/check.sh", "-h").Output()
+	require.NoError(t, err)
+	assert.Contains(t, string(out), "--twin")
+	assert.NotContains(t, string(out), "set -euo")
+}
+
+// Without privilege, from lesson 06 on; with nothing of root's in the way.
+func TestCheckAsOrdinaryUser(t *testing.T) {
+	place := checkPlace(t)
+	for _, lesson := range checkLessons[5:7] {
+		for _, args := range [][]string{
+			{"--tap", lesson[:2], "--", "bin/" + lesson},
+			{"--tap", "--twin", lesson[:2]},
+		} {
+			cmd := checkCommand(place, args...)
+			if os.Geteuid() == 0 {
+				require.NoError(t, os.Lchown(place+"/rootfs", nobody, nobody))
+				cmd.SysProcAttr = &syscall.SysProcAttr{
+					Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
+				}
+			}
+			r := runCheck(t, cmd)
+			assert.Empty(t, r.notOK(), r.text)
+			assert.Equal(t, 0, r.status, r.text)
+			assert.NotContains(t, r.text, "sudo")
+		}
+	}
+}
+
+func TestCheckOnlyAndQuiet(t *testing.T) {
+	place := checkPlace(t)
+	r := runCheck(t, checkCommand(place, "--tap", "--only", "uts", "06", "--", "bin/06-user"))
+	assert.Equal(t, 0, r.status, r.text)
+	for _, p := range r.points {
+		assert.Contains(t, []string{"run", "uts"}, p.kind)
+	}
+
+	out, err := checkCommand(place, "--quiet", "06", "--", "bin/06-user").CombinedOutput()
+	assert.NoError(t, err)
+	assert.Empty(t, string(out))
+
+	out, err = checkCommand(place, "--quiet", "--only", "user", "06", "--", "env").CombinedOutput()
+	assert.Error(t, err)
+	assert.Contains(t, string(out), "not ok")
+	assert.NotContains(t, strings.ReplaceAll(string(out), "not ok", ""), "ok ")
+}
+
+// Whatever ends the check, nothing of it stays: neither the launchers, nor
+// what they have made.
+func TestCheckInterrupted(t *testing.T) {
+	place := checkPlace(t)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
+		// It tells when it runs, and then keeps the check waiting.
+		started := filepath.Join(t.TempDir(), "started")
+		require.NoError(t, syscall.Mkfifo(started, 0o600))
+		launcher := filepath.Join(t.TempDir(), "launcher")
+		require.NoError(t, os.WriteFile(launcher, []byte("#!/bin/sh\n"+
+			"echo >'"+started+"'\n"+
+			"exec bin/06-user sh -c 'cat >/dev/null; exec \"$@\"' sh \"$@\"\n"), 0o755))
+
+		cmd := checkCommand(place, "06", "--", launcher)
+		tmp := filepath.Join(t.TempDir(), "tmp with a space")
+		require.NoError(t, os.Mkdir(tmp, 0o700))
+		cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		require.NoError(t, cmd.Start())
+		fifo, err := os.OpenFile(started, os.O_RDWR, 0)
+		require.NoError(t, err)
+		require.NoError(t, fifo.SetReadDeadline(time.Now().Add(time.Minute)))
+		_, err = io.ReadFull(fifo, make([]byte, 2)) // a line of each run
+		require.NoError(t, err)
+		require.NoError(t, fifo.Close())
+		if sig == syscall.SIGINT { // from a terminal, to all
+			require.NoError(t, syscall.Kill(-cmd.Process.Pid, sig))
+		} else {
+			require.NoError(t, cmd.Process.Signal(sig))
+		}
+		cmd.Wait()
+		if sig != syscall.SIGKILL {
+			assert.Equal(t, 128+int(sig), cmd.ProcessState.ExitCode())
+			assert.Empty(t, names(t, tmp))
+		}
+		assert.Eventually(t, func() bool {
+			return errors.Is(syscall.Kill(-cmd.Process.Pid, 0), syscall.ESRCH)
+		}, 10*time.Second, 10*time.Millisecond, "processes are left after %s", sig)
+	}
+}
+
+// checkShared starts a process in a UTS namespace of its own, and returns its
+// PID.
+func checkShared(t *testing.T) string {
+	t.Helper()
+	cmd := exec.Command("unshare", "--uts", "sh", "-c",
+		"hostname shared; echo; exec sleep 300")
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	_, err = out.Read(make([]byte, 1))
+	require.NoError(t, err)
+	return fmt.Sprint(cmd.Process.Pid)
+}
+
+// checkCgroup returns a directory in which cgroups may be made, and removes
+// them.
+func checkCgroup(t *testing.T) string {
+	t.Helper()
+	top := "/sys/fs/cgroup"
+	if _, err := os.Stat(top + "/pids"); err == nil {
+		top += "/pids"
+	}
+	dir, err := os.MkdirTemp(top, "nsl-check")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		leaks, err := filepath.Glob(dir + "/leak-*")
+		assert.NoError(t, err)
+		for _, leak := range append(leaks, dir) {
+			assert.NoError(t, os.Remove(leak))
+		}
+	})
+	return dir
+}

@@ -1,0 +1,298 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// cleanupRoom is a shell script that makes a machine of its own, for tests:
+// PIDs, mounts, network, files, users and cgroups are not the machine's, so
+// that neither other people's leftovers nor their lessons are in sight. $1 is
+// the directory with the lessons, $2 the repository, $3 a name for cgroups.
+const cleanupRoom = `
+	built=$1 repo=$2 mine=$3
+	mount -t tmpfs none /run
+	mkdir -p /run/built /run/netns
+	mount --bind $built /run/built
+	mount -t tmpfs none /tmp
+	mount -t tmpfs none /var/tmp
+	mount -t tmpfs none /dev/shm
+	[[ ! -d /dev/mqueue ]] || mount -t mqueue none /dev/mqueue
+	mkdir /run/etc /run/etc/upper /run/etc/work
+	mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work none /etc
+
+	# The cgroups go when the room does.
+	cgroups=()
+	leave_cgroups() {
+		status=$?
+		kill -KILL -1 2>/dev/null || true # all but this shell
+		for outer in "${cgroups[@]}"; do
+			umount ${outer%%:*} || true # what is below is in sight again
+		done
+		for outer in "${cgroups[@]}"; do
+			outer=${outer#*:}
+			echo $$ >$outer/cgroup.procs || true
+			rmdir $outer/$mine/self 2>/dev/null || true
+			rmdir $outer/$mine || true
+		done
+		exit $status
+	}
+	trap leave_cgroups EXIT
+
+	# Of each hierarchy there is only a cgroup of ours to see, as its root.
+	while read -r point type options; do
+		names=${options##*,}
+		case $type:$names in
+		cgroup2:*) names='' ;;
+		cgroup:memory | cgroup:pids | *cpu | *cpuacct) ;;
+		*) umount $point && continue ;; # cpuset lets nobody in
+		esac
+		while IFS=: read -r _ name path; do
+			[[ $name == "$names" ]] || continue
+			outer=$point/${path#/}
+			mkdir $outer/$mine
+			cgroups+=($point:$outer)
+			if [[ $type == cgroup2 && $point == /sys/fs/cgroup ]]; then
+				mkdir $outer/$mine/self # v2 alone: no process beside the lessons'
+				echo $$ >$outer/$mine/self/cgroup.procs
+				echo +cpu +memory +pids >$outer/$mine/cgroup.subtree_control
+			else
+				echo $$ >$outer/$mine/cgroup.procs
+			fi
+			mount --bind $outer/$mine $point
+		done </proc/self/cgroup
+	done < <(awk '/ - cgroup/ { i = NF; print $5, $(i - 2), $i }' /proc/self/mountinfo)
+
+	# What there is: all that cleanup.sh looks at, and all mounts.
+	snapshot() {
+		ip -o link show | sed 's/ <.*//' | cut -d: -f2
+		ip netns list
+		nft list ruleset
+		cut -d' ' -f5- /proc/self/mountinfo
+		find $(awk '/ - cgroup/ { print $5 }' /proc/self/mountinfo) -type d
+		find /tmp /var/tmp /dev/shm /dev/mqueue /run -mount -mindepth 1 \
+			! -path '/run/etc/*' ! -path /run/mount\*
+		cut -d: -f1 /etc/passwd
+		ps -A -o comm= | grep -v -e '^ps$' -e '^grep$' -e '^sort$' -e '^bash$' -e '^unshare$' || true
+	} 2>&1
+	cleanup() { $repo/scripts/cleanup.sh "$@" 2>&1; }
+	# gone PID waits until a process is no more than a zombie.
+	gone() { while grep -qs '^State:.[^Z]' /proc/$1/status; do sleep 0.01; done; }
+	died() { true & died=$!; wait $died; }
+	has() { [[ $1 == *"$2"* ]] || { echo "no '$2' in: $1" >&2; exit 1; }; }
+	lacks() { [[ $1 != *"$2"* ]] || { echo "'$2' in: $1" >&2; exit 1; }; }
+	same() {
+		[[ $1 == "$2" ]] || { diff <(echo "$1") <(echo "$2") >&2; exit 1; }
+	}
+`
+
+// cleanupIn runs a script in such a room, and returns what it prints.
+func cleanupIn(t *testing.T, script string) string {
+	t.Helper()
+	repo, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	name := fmt.Sprintf("cleanup_test-%d-%d", os.Getpid(), time.Now().UnixNano())
+	t.Cleanup(func() {
+		left, err := filepath.Glob("/sys/fs/cgroup/*/" + name)
+		require.NoError(t, err)
+		assert.Empty(t, left, "the test itself has left cgroups")
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "unshare", "--pid", "--fork", "--kill-child",
+		"--mount-proc", "--mount", "--net", "--ipc", "bash", "-euo", "pipefail", "-c",
+		cleanupRoom+script,
+		"bash", doctorDir, repo, name)
+	cmd.WaitDelay = 5 * time.Second
+	cmd.Env = append(os.Environ(), "NSL_SCRIPT=")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	require.NoError(t, cmd.Run(), "%s\n%s", &out, &errs)
+	return out.String()
+}
+
+func TestCleanup(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("a machine of its own is made by root")
+	}
+	doctorBuild(t)
+	t.Run("Leftovers", cleanupTestLeftovers)
+	t.Run("LeavesTheLiving", cleanupTestLeavesTheLiving)
+	t.Run("AfterKill", cleanupTestAfterKill)
+	t.Run("AfterKilledDemonstration", cleanupTestAfterKilledDemonstration)
+}
+
+// Leftovers of each kind, made on purpose: --dry-run shows and leaves them,
+// one run removes them all and nothing else.
+func cleanupTestLeftovers(t *testing.T) {
+	out := cleanupIn(t, `
+		mkdir /tmp/other /tmp/nslother /var/tmp/nsl
+		ip link add other0 type bridge
+		nft add table ip other
+		ip netns add other # makes a mount of /run/netns
+		before=$(snapshot)
+		same "$(cleanup)" 'Nothing is left over.'
+
+		died
+		for top in $(awk '/ - cgroup/ { print $5 }' /proc/self/mountinfo | sort -u); do
+			mkdir -p $top/nsl-$died-123/below
+		done
+		sleep 1000 & sleeper=$!
+		echo $sleeper >$(awk '/ - cgroup/ { print $5; exit }' /proc/self/mountinfo)/nsl-$died-123/below/cgroup.procs
+		ip link add nsl1 type veth peer name nsl2
+		ip link add nslbr type bridge
+		ip netns add nslwan
+		ip link add nsl3 type veth peer name eth0 netns nslwan
+		nft add table ip nslnat
+		nft add table bridge nslfilter
+		mkdir -p '/tmp/nsl.abc/with space' /var/tmp/nsl.XYZ /tmp/nsl.abc/deep
+		mount -t tmpfs none '/tmp/nsl.abc/with space'
+		mount -t tmpfs none /tmp/nsl.abc/deep
+		mkdir /tmp/nsl.abc/deep/er
+		mount -t tmpfs none /tmp/nsl.abc/deep/er
+		ln -s /tmp/other /tmp/nsl.link
+		touch /dev/shm/nsl-letters
+		useradd --no-create-home nsl-test
+		( source $repo/scripts/lib.sh; NSL_SCRIPT=$died; sleep 2000 ) & marked=$!
+		until [[ $(</proc/$marked/comm) == sleep ]]; do :; done
+
+		left=$(snapshot)
+		seen=$(cleanup --dry-run)
+		echo "$seen"
+		same "$left" "$(snapshot)"
+		for what in "process $marked, sleep 2000" "cgroup /sys/fs/cgroup/" \
+			'device nsl1' 'device nslbr' 'namespace nslwan' 'table ip nslnat' \
+			'table bridge nslfilter' 'mount /tmp/nsl.abc/with space' \
+			'mount /tmp/nsl.abc/deep/er' 'directory /tmp/nsl.abc' 'directory /var/tmp/nsl.XYZ' \
+			'file /dev/shm/nsl-letters' 'user nsl-test'; do
+			has "$seen" "would remove"
+			has "$seen" "$what"
+		done
+		lacks "$seen" nsl.link
+		seen=$(cleanup)
+		lacks "$seen" would
+		rm /tmp/nsl.link
+		gone $sleeper
+		gone $marked
+		same "$before" "$(snapshot)"
+		same "$(cleanup)" 'Nothing is left over.'
+	`)
+	assert.NotEmpty(t, out)
+}
+
+// A lesson that runs keeps all that it has, and what it may have.
+func cleanupTestLeavesTheLiving(t *testing.T) {
+	cleanupIn(t, `
+		empty=$(snapshot)
+		/run/built/bin/05-net sleep 1001 & five=$!
+		/run/built/bin/08-cgroups -rootfs /run/built/root sleep 1002 & eight=$!
+		until [[ $(ps -A -o args=) == *$'\n'sleep\ 1001* && \
+			$(ps -A -o args=) == *$'\n'sleep\ 1002* ]]; do sleep 0.02; done
+		nft add table ip nslnat
+		mkdir /tmp/nsl.abc
+		ip link add nslbr type bridge
+		before=$(snapshot)
+		has "$before" nsl-$eight
+		for how in --dry-run ''; do
+			seen=$(cleanup $how)
+			lacks "$seen" remove
+			has "$seen" "in use       cgroup"
+			has "$seen" "is at its other end"
+			has "$seen" "ip nslnat: process"
+			has "$seen" "/tmp/nsl.abc: process"
+			same "$before" "$(snapshot)"
+		done
+		kill -0 $five $eight
+
+		# As seen from another PID namespace, the PID in the name is nobody's. But
+		# its processes have a parent that is a lesson.
+		for top in $(awk '/ - cgroup/ { print $5 }' /proc/self/mountinfo | sort -u); do
+			for dir in $top/nsl-$eight-*; do
+				[[ ! -d $dir ]] || mkdir $top/nsl-999999-1
+				[[ ! -d $dir ]] || echo $(pgrep -P $eight) >$top/nsl-999999-1/cgroup.procs
+			done
+		done
+		has "$(cleanup)" "nsl-999999-1: process"
+		kill -0 $eight
+
+		kill -KILL $five
+		gone $five
+		seen=$(cleanup)
+		kill -0 $eight
+		kill -KILL $eight
+		gone $eight
+		cleanup
+		same "$empty" "$(snapshot)"
+	`)
+}
+
+// After SIGKILL at fifty random moments, to the parent alone or to all of the
+// process group, one run leaves things as they were.
+func cleanupTestAfterKill(t *testing.T) {
+	out := cleanupIn(t, `
+		before=$(snapshot)
+		for ((round = 0; round < 10; round++)); do
+			pids=()
+			for ((i = 0; i < 5; i++)); do
+				lesson=(/run/built/bin/05-net)
+				((i % 2)) || lesson=(/run/built/bin/08-cgroups -rootfs /run/built/root)
+				setsid "${lesson[@]}" sleep 1000 2>/dev/null & pids+=($!)
+			done
+			for pid in "${pids[@]}"; do
+				sleep 0.0$((RANDOM % 30 + 10))
+				kill -KILL $( ((RANDOM % 2)) || echo -- -)$pid 2>/dev/null || kill -KILL $pid
+				gone $pid
+			done
+			seen=$(cleanup) || { echo "$seen"; exit 1; }
+			echo "$seen"
+			lacks "$seen" 'in use'
+			same "$before" "$(snapshot)"
+		done
+	`)
+	assert.Contains(t, out, "remove cgroup", "there was nothing to clean up")
+	t.Logf("%d leftovers", strings.Count(out, "remove "))
+}
+
+// The demonstrations have more to leave: bridges, tables, namespaces, queues
+// and what they have started. SIGKILL takes the script alone, or its group.
+func cleanupTestAfterKilledDemonstration(t *testing.T) {
+	for _, demo := range []string{"05-net", "08-cgroups"} {
+		t.Run(demo, func(t *testing.T) {
+			out := cleanupIn(t, `
+				export NSL_BIN=/run/built/bin
+				ip netns add other # makes a mount of /run/netns
+				before=$(snapshot)
+				started=${EPOCHREALTIME/./}
+				$repo/scripts/`+demo+`.sh --auto >/run/log 2>&1 || tail -n 9 /run/log
+				rm /run/log
+				cleanup
+				same "$before" "$(snapshot)"
+				took=$((${EPOCHREALTIME/./} - started))
+				for ((round = 0; round < 3; round++)); do
+					setsid $repo/scripts/`+demo+`.sh --auto >/run/log 2>&1 & pid=$!
+					sleep $(((took * RANDOM / 32768) / 1000))e-3
+					! grep -qs '^State:.[^Z]' /proc/$pid/status || echo alive
+					kill -KILL $( ((round % 2)) || echo -- -)$pid 2>/dev/null || true
+					gone $pid
+					rm /run/log
+					cleanup || exit
+					same "$before" "$(snapshot)"
+				done
+			`)
+			assert.Contains(t, out, "alive")
+			t.Logf("%s", out)
+		})
+	}
+}

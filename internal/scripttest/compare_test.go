@@ -1,0 +1,477 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// compareTypes are the rows of the picture, from top to bottom.
+var compareTypes = []string{
+	"pid", "mnt", "uts", "ipc", "net", "user", "cgroup", "time",
+}
+
+// compareNobody is an ordinary user who exists on every machine.
+const compareNobody = 65534
+
+// compareRepo is the root of the repository.
+func compareRepo(t *testing.T) string {
+	t.Helper()
+	repo, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	return repo
+}
+
+// compareScript prepares a run of a script that must end within a minute.
+func compareScript(t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	path := filepath.Join(compareRepo(t), "scripts", name)
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.WaitDelay = 5 * time.Second // what it started must not outlive it
+	return cmd
+}
+
+// compareRun returns what a run prints, errors apart, and its exit status.
+func compareRun(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, status int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if exit := new(exec.ExitError); !errors.As(err, &exit) {
+		require.NoError(t, err, "%s", &errs)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// compareOutput returns what a run prints that has to succeed.
+func compareOutput(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	stdout, stderr, status := compareRun(t, cmd)
+	require.Zero(t, status, "%s%s", stdout, stderr)
+	require.NotEmpty(t, stdout)
+	return stdout
+}
+
+// compareLessons returns the lessons of the table, and the set of each.
+func compareLessons(t *testing.T) (names []string, sets map[string][]string) {
+	t.Helper()
+	table, err := os.ReadFile(filepath.Join(compareRepo(t), "scripts/lessons.tsv"))
+	require.NoError(t, err)
+	sets = map[string][]string{}
+	for _, line := range strings.Split(string(table), "\n") {
+		if column := strings.Split(line, "\t"); len(column) > 2 && line[0] != '#' {
+			names = append(names, column[0])
+			sets[column[0]] = strings.Split(column[1], ",")
+		}
+	}
+	require.Len(t, names, 8)
+	return names, sets
+}
+
+// comparePicture is what the script has printed: a line for each type, of the
+// host's id, and id and sign of each container.
+type comparePicture struct {
+	text string
+	rows map[string][]string
+	pids []int // not with --neutral
+	last string
+}
+
+func compareRead(t *testing.T, text string) comparePicture {
+	t.Helper()
+	p := comparePicture{text: text, rows: map[string][]string{}}
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	p.last = lines[len(lines)-1]
+	var order []string
+	for _, line := range lines {
+		assert.LessOrEqual(t, len(line), 100)
+		assert.NotContains(t, line, "\x1b", "colour, and this is no terminal")
+		for i, pid := range regexp.MustCompile(`PID (\d+)`).FindAllStringSubmatch(line, -1) {
+			if n, err := strconv.Atoi(pid[1]); i > 0 && assert.NoError(t, err) {
+				p.pids = append(p.pids, n)
+			}
+		}
+		f := strings.Fields(line)
+		if len(f) > 3 && len(f)%2 == 0 {
+			if _, err := os.Readlink("/proc/self/ns/" + f[0]); err == nil {
+				order = append(order, f[0])
+				p.rows[f[0]] = f[1:]
+			}
+		}
+	}
+	require.Equal(t, compareTypes, order, "the rows of\n%s", text)
+	return p
+}
+
+// marked returns the types that have a * in the column of a container.
+func (p comparePicture) marked(t *testing.T, column int) (types []string) {
+	t.Helper()
+	for _, name := range compareTypes {
+		row := p.rows[name]
+		require.Greater(t, len(row), 2*column+2, "%s in\n%s", name, p.text)
+		id, sign := row[2*column+1], row[2*column+2]
+		if sign == "*" {
+			types = append(types, name)
+			assert.NotEqual(t, row[0], id, "%s in\n%s", name, p.text)
+		} else {
+			assert.Equal(t, "=", sign, "%s in\n%s", name, p.text)
+			assert.Equal(t, row[0], id, "%s in\n%s", name, p.text)
+		}
+	}
+	return types
+}
+
+// compareContainer is a container that a test has started. It runs until the
+// test is over, or end is called.
+type compareContainer struct {
+	pid      int // of its first process, as the host sees it
+	launcher *exec.Cmd
+	stdin    io.WriteCloser
+}
+
+// compareStart starts a command in a container: when this returns, the command
+// has printed its first line. It reads its stdin, and has to end with it.
+func compareStart(t *testing.T, lesson string, args ...string) *compareContainer {
+	t.Helper()
+	launcher := exec.Command(filepath.Join(compareRepo(t), "bin", lesson), args...)
+	launcher.Dir = compareRepo(t)
+	launcher.Stderr = os.Stderr
+	stdin, err := launcher.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := launcher.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, launcher.Start(), "build it: go build -o bin/ ./0*")
+	c := &compareContainer{launcher: launcher, stdin: stdin}
+	t.Cleanup(c.end)
+	_, err = bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err, "%s has not started its command", lesson)
+
+	children := compareChildren(t, launcher.Process.Pid, "")
+	require.Len(t, children, 1, "children of %s", lesson)
+	c.pid = children[0]
+	return c
+}
+
+func (c *compareContainer) end() {
+	c.stdin.Close()
+	_ = c.launcher.Wait() // a second time it has nothing to say
+}
+
+// compareWait is a command for compareStart.
+const compareWait = "echo ready; read -r _"
+
+// As many as there are lessons, each with two containers, started and ended by
+// the script.
+func TestCompareMarksWhatALessonIsolates(t *testing.T) {
+	names, sets := compareLessons(t)
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			p := compareRead(t, compareOutput(t, compareScript(t, "compare.sh", name[:2])))
+			assert.ElementsMatch(t, sets[name], p.marked(t, 0), p.text)
+			assert.ElementsMatch(t, sets[name], p.marked(t, 1), p.text)
+			for _, typ := range compareTypes {
+				host, err := os.Readlink("/proc/self/ns/" + typ)
+				require.NoError(t, err)
+				assert.Equal(t, host, fmt.Sprintf("%s:[%s]", typ, p.rows[typ][0]))
+			}
+			for _, typ := range sets[name] {
+				assert.NotEqual(t, p.rows[typ][1], p.rows[typ][3], "two containers share %s", typ)
+			}
+			want := strings.Join(p.marked(t, 0), " ")
+			assert.Contains(t, p.last, "new in each (*): "+want+";")
+			require.Len(t, p.pids, 2)
+			for _, pid := range p.pids {
+				assert.ErrorIs(t, unix.Kill(pid, 0), unix.ESRCH, "the script has left a container")
+			}
+		})
+	}
+}
+
+// The ids are the kernel's: of a container and of a process that has joined
+// some of its namespaces.
+func TestCompareTellsTheKernelsIds(t *testing.T) {
+	a := compareStart(t, "05-net", "-net=lo", "sh", "-c", compareWait)
+	b := compareStart(t, "02-mount", "sh", "-c", compareWait)
+	cmd := compareScript(t, "compare.sh", strconv.Itoa(a.pid), strconv.Itoa(b.pid))
+	text := compareOutput(t, cmd)
+	p := compareRead(t, text)
+	assert.Equal(t, []int{a.pid, b.pid}, p.pids)
+	for _, typ := range compareTypes {
+		for i, pid := range p.pids {
+			id, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, typ))
+			require.NoError(t, err)
+			assert.Equal(t, id, fmt.Sprintf("%s:[%s]", typ, p.rows[typ][2*i+1]))
+		}
+	}
+	_, sets := compareLessons(t)
+	assert.ElementsMatch(t, sets["05-net"], p.marked(t, 0), text)
+	assert.ElementsMatch(t, sets["02-mount"], p.marked(t, 1), text)
+}
+
+// Without arguments it finds them itself: these two, among those of others.
+func TestCompareFindsTheContainers(t *testing.T) {
+	_, sets := compareLessons(t)
+	want := map[string][]string{}
+	for _, lesson := range []string{"01-pid", "06-user"} {
+		c := compareStart(t, lesson, "sh", "-c", compareWait)
+		want[strconv.Itoa(c.pid)] = sets[lesson]
+	}
+	text := compareOutput(t, compareScript(t, "compare.sh"))
+	found := 0
+	for _, block := range strings.Split(strings.TrimSpace(text), "\n\n") {
+		if !strings.Contains(block, "PID ") {
+			continue // the last sentence
+		}
+		p := compareRead(t, block)
+		for i, pid := range p.pids {
+			if set, ok := want[strconv.Itoa(pid)]; ok {
+				found++
+				assert.ElementsMatch(t, set, p.marked(t, i), block)
+			}
+		}
+	}
+	assert.Equal(t, len(want), found, "containers in\n%s", text)
+}
+
+// Two people, or one person twice, get the same text.
+func TestCompareNeutralIsTheSameTwice(t *testing.T) {
+	var texts [2]string
+	for i := range texts {
+		texts[i] = compareOutput(t, compareScript(t, "compare.sh", "--neutral", "08"))
+	}
+	assert.Equal(t, texts[0], texts[1])
+	p := compareRead(t, texts[0])
+	assert.Equal(t, []string{"host", "new-1", "*", "new-2", "*"}, p.rows["cgroup"])
+	assert.Equal(t, []string{"host", "host", "=", "host", "="}, p.rows["time"])
+	assert.NotRegexp(t, `\d{4}`, texts[0])
+}
+
+// A process that is in the same namespace as another gets the same word.
+func TestCompareNeutralShowsWhatIsShared(t *testing.T) {
+	c := compareStart(t, "05-net", "-net=lo", "sh", "-c", "sleep 600 & echo ready; read -r _; kill $!")
+	sleep := compareChildren(t, c.pid, "")
+	require.Len(t, sleep, 1)
+	cmd := compareScript(t, "compare.sh", "--neutral", strconv.Itoa(c.pid), strconv.Itoa(sleep[0]))
+	p := compareRead(t, compareOutput(t, cmd))
+	assert.Equal(t, []string{"host", "new-1", "*", "new-1", "*"}, p.rows["net"])
+	assert.Contains(t, p.last, "some of them shared")
+}
+
+// compareLsns are other versions of lsns, and broken ones. PID is what they
+// are asked about. The ids in their rows are of the machine of the test.
+var compareLsns = map[string]string{
+	"2.36, columns with blanks": `for t in $types; do printf '%10s %s\n' $(id $t) $t; done`,
+	"2.36, without time":        `for t in $types; do [ $t = time ] || echo $(id $t) $t; done`,
+	"2.38, --raw":               `for t in $types; do echo $(id $t) $t; done`,
+	"2.41, also namespaces without a process": `echo 4026539999 net; echo 4026539998 mnt
+		for t in $types; do echo $(id $t) $t; done; echo 4026539997 uts`,
+	"with headings":            `echo "        NS TYPE"; for t in $types; do echo $(id $t) $t; done`,
+	"2.38, a stranger's /proc": `exit 0`,
+	"2.41, no /proc":           `echo "lsns: failed to parse /proc/self/mountinfo" >&2; exit 32`,
+	"an option is unknown":     `echo "lsns: unrecognized option '--task'" >&2; exit 1`,
+	"other columns":            `for t in $types; do echo $t $(id $t) 3 $pid root sh; done`,
+	"JSON on one line": `echo '{"namespaces": [{"ns":4026531835, "type":"cgroup"}]}'
+		printf '{\n   "namespaces": [\n      {\n'`,
+}
+
+// Whatever lsns says, or if there is none, the picture is the same.
+func TestCompareCopesWithAnyLsns(t *testing.T) {
+	c := compareStart(t, "05-net", "-net=lo", "sh", "-c", compareWait)
+	run := func(t *testing.T, path string) map[string][]string {
+		cmd := compareScript(t, "compare.sh", strconv.Itoa(c.pid))
+		cmd.Env = append(os.Environ(), "PATH="+path)
+		return compareRead(t, compareOutput(t, cmd)).rows
+	}
+	want := run(t, os.Getenv("PATH"))
+	t.Run("none", func(t *testing.T) {
+		path := pathWithout(t, os.Getenv("PATH"), "lsns")
+		_, err := os.Stat(filepath.Join(path, "lsns"))
+		require.ErrorIs(t, err, os.ErrNotExist)
+		assert.Equal(t, want, run(t, path))
+	})
+	for name, body := range compareLsns {
+		t.Run(name, func(t *testing.T) {
+			asked := filepath.Join(t.TempDir(), "asked")
+			assert.Equal(t, want, run(t, fakes(t, os.Getenv("PATH"), map[string]string{"lsns": `
+				types="mnt net time cgroup pid user uts ipc"
+				for pid; do :; done
+				echo "$pid" >>` + asked + `
+				id() { readlink /proc/$pid/ns/$1 | tr -cd 0-9; }
+				` + body})))
+			assert.FileExists(t, asked, "lsns was not asked at all")
+		})
+	}
+}
+
+// compareAsNobody lets a run be an ordinary user's, in a copy of what the
+// scripts need: the repository may be out of that user's reach.
+func compareAsNobody(t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	require.Zero(t, os.Geteuid(), "this test needs root, to become somebody else")
+	dir, err := os.MkdirTemp("/var/tmp", "nsl-compare.")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "bin"), 0o755))
+	for _, what := range []string{"scripts", "bin/06-user"} {
+		from, to := filepath.Join(compareRepo(t), what), filepath.Join(dir, what)
+		out, err := exec.Command("cp", "-r", from, to).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	out, err := exec.Command("chmod", "-R", "go+rX", dir).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	cmd := compareScript(t, name, args...)
+	cmd.Path = filepath.Join(dir, "scripts", name)
+	cmd.Args[0], cmd.Dir = cmd.Path, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: compareNobody, Gid: compareNobody},
+	}
+	return cmd
+}
+
+func TestCompareAsAnOrdinaryUser(t *testing.T) {
+	_, sets := compareLessons(t)
+	p := compareRead(t, compareOutput(t, compareAsNobody(t, "compare.sh", "06")))
+	assert.ElementsMatch(t, sets["06-user"], p.marked(t, 0), p.text)
+	assert.ElementsMatch(t, sets["06-user"], p.marked(t, 1), p.text)
+}
+
+// An empty answer is a failure.
+func TestCompareFails(t *testing.T) {
+	fails := func(t *testing.T, cmd *exec.Cmd, message ...string) {
+		t.Helper()
+		stdout, stderr, status := compareRun(t, cmd)
+		assert.Equal(t, 1, status)
+		assert.Empty(t, stdout)
+		for _, m := range message {
+			assert.Contains(t, stderr, m)
+		}
+	}
+	t.Run("gone", func(t *testing.T) {
+		gone := exec.Command("true")
+		require.NoError(t, gone.Run())
+		pid := strconv.Itoa(gone.Process.Pid)
+		fails(t, compareScript(t, "compare.sh", pid), "there is no process "+pid)
+	})
+	t.Run("zombie", func(t *testing.T) {
+		zombie := exec.Command("true")
+		require.NoError(t, zombie.Start())
+		defer zombie.Wait()
+		pid := strconv.Itoa(zombie.Process.Pid)
+		var info unix.Siginfo
+		require.NoError(t, unix.Waitid(unix.P_PID, zombie.Process.Pid, &info, unix.WEXITED|unix.WNOWAIT, nil))
+		fails(t, compareScript(t, "compare.sh", pid), "process "+pid+" has ended")
+	})
+	t.Run("not yours", func(t *testing.T) {
+		pid := strconv.Itoa(os.Getpid())
+		cmd := compareAsNobody(t, "compare.sh", pid)
+		fails(t, cmd, "process "+pid+" is not yours", "\n  sudo "+cmd.Path+" "+pid)
+	})
+	t.Run("the lesson fails", func(t *testing.T) {
+		cmd := compareAsNobody(t, "compare.sh", "06")
+		lesson := filepath.Join(filepath.Dir(cmd.Path), "../bin/06-user")
+		require.NoError(t, os.WriteFile(lesson, []byte("#!/bin/sh\necho no luck >&2; exit 125\n"), 0o755))
+		tmp := filepath.Join(filepath.Dir(cmd.Path), "../tmp")
+		require.NoError(t, os.Mkdir(tmp, 0o777))
+		require.NoError(t, os.Chmod(tmp, 0o777))
+		cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+		fails(t, cmd, "no luck\n", "bin/06-user has not started its command")
+		left, err := os.ReadDir(tmp)
+		require.NoError(t, err)
+		assert.Empty(t, left)
+	})
+	for _, args := range [][]string{
+		{"09"}, {"05-foo"}, {"-x"}, {"0"}, {"05", "1"}, {"1", "05"}, {"05", "06"}, {""},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			fails(t, compareScript(t, "compare.sh", args...), "compare.sh -h\n")
+		})
+	}
+}
+
+// compareSlowLsns keeps the script busy while its containers run.
+const compareSlowLsns = `echo asked >"$NSL_ASKED"; exec sleep 600`
+
+// However the script ends, its containers end too, and no file stays.
+func TestCompareLeavesNothingBehind(t *testing.T) {
+	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGKILL} {
+		t.Run(sig.String(), func(t *testing.T) {
+			tmp := t.TempDir()
+			asked := filepath.Join(t.TempDir(), "asked")
+			require.NoError(t, unix.Mkfifo(asked, 0o600))
+			cmd := compareScript(t, "compare.sh", "02")
+			cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "NSL_ASKED="+asked,
+				"PATH="+fakes(t, os.Getenv("PATH"), map[string]string{"lsns": compareSlowLsns}))
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			require.NoError(t, cmd.Start())
+			// It asks lsns when both containers run.
+			_, err := os.ReadFile(asked)
+			require.NoError(t, err)
+			launchers := compareChildren(t, cmd.Process.Pid, "02-mount")
+			require.Len(t, launchers, 2)
+			group := -cmd.Process.Pid
+			if sig == unix.SIGKILL {
+				group = cmd.Process.Pid // the worst case: nobody tells the others
+			}
+			require.NoError(t, unix.Kill(group, sig))
+			err = cmd.Wait()
+			require.Error(t, err)
+			if sig == unix.SIGKILL {
+				require.NoError(t, unix.Kill(-cmd.Process.Pid, unix.SIGTERM), "the slow lsns")
+			}
+			for _, pid := range launchers {
+				require.Eventually(t, func() bool { return compareGone(pid) }, 10*time.Second,
+					10*time.Millisecond, "launcher %d has not ended", pid)
+			}
+			left, err := os.ReadDir(tmp)
+			require.NoError(t, err)
+			assert.Empty(t, left)
+		})
+	}
+}
+
+// compareChildren returns those children of a process that have this name, or
+// all of them. Each of its threads has a list.
+func compareChildren(t *testing.T, pid int, name string) (found []int) {
+	t.Helper()
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	require.NoError(t, err)
+	require.NotEmpty(t, lists, "threads of process %d", pid)
+	for _, list := range lists {
+		text, _ := os.ReadFile(list) // of a thread that has ended, it is gone
+		for _, field := range strings.Fields(string(text)) {
+			comm, _ := os.ReadFile("/proc/" + field + "/comm")
+			if name == "" || strings.TrimSpace(string(comm)) == name {
+				child, err := strconv.Atoi(field)
+				require.NoError(t, err)
+				found = append(found, child)
+			}
+		}
+	}
+	return found
+}
+
+// compareGone tells if a process has ended: a zombie has.
+func compareGone(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || bytes.Contains(stat, []byte(") Z "))
+}

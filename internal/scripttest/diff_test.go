@@ -1,0 +1,329 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// diffHunk is a part of the script's output: lines under one heading.
+type diffHunk struct {
+	file, part string // as in "main.go, func parent"
+	added      []string
+	removed    []string
+}
+
+// diffRead reads what the script has printed, without its first line.
+func diffRead(t *testing.T, text string) (hunks []diffHunk) {
+	t.Helper()
+	heading := regexp.MustCompile(`^(\w+\.go)(?:, (.*))?$`)
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for _, line := range lines[1:] {
+		assert.LessOrEqual(t, utf8.RuneCountInString(line), 100, "columns of %q", line)
+		assert.NotContains(t, line, "\x1b", "colour, and this is no terminal")
+		match := heading.FindStringSubmatch(line)
+		switch {
+		case match != nil:
+			hunks = append(hunks, diffHunk{file: match[1], part: match[2]})
+			continue
+		case line == "":
+			continue
+		}
+		require.NotEmpty(t, hunks, "no heading before %q", line)
+		hunk, text := &hunks[len(hunks)-1], strings.TrimPrefix(line[1:], " ")
+		switch line[0] {
+		case '+':
+			hunk.added = append(hunk.added, text)
+		case '-':
+			hunk.removed = append(hunk.removed, text)
+		default:
+			assert.Equal(t, " ", line[:1], "the sign of %q", line)
+		}
+	}
+	return hunks
+}
+
+// diffSource returns a file as the script compares it: without what differs in
+// every lesson, and with four blanks for a tab.
+func diffSource(t *testing.T, path string) []string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	text = regexp.MustCompile(`(?s)\n/\*\n.*?\n\*/\n`).ReplaceAll(text, []byte("\n"))
+	text = regexp.MustCompile(`(?m)^const example = .*\n`).ReplaceAll(text, nil)
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	for i := range lines {
+		lines[i] = diffExpand(lines[i])
+	}
+	return lines
+}
+
+// diffExpand replaces tabs as expand(1) does.
+func diffExpand(line string) string {
+	var out strings.Builder
+	column := 0
+	for _, r := range line {
+		width := 1
+		if r == '\t' {
+			width = 4 - column%4
+			r = ' '
+		}
+		out.WriteString(strings.Repeat(string(r), width))
+		column += width
+	}
+	return out.String()
+}
+
+// diffAdded returns the lines of a file that its predecessor has not, or not
+// as often. It is exact where no line has been removed, which it checks.
+func diffAdded(t *testing.T, old, new []string) (added []string) {
+	t.Helper()
+	neutral := regexp.MustCompile(`"lesson-0\d"`)
+	count := map[string]int{}
+	for _, line := range old {
+		count[neutral.ReplaceAllString(line, "")]++
+	}
+	for _, line := range new {
+		key := neutral.ReplaceAllString(line, "")
+		if count[key] > 0 {
+			count[key]--
+			continue
+		}
+		added = append(added, line)
+	}
+	for line, n := range count {
+		assert.Zero(t, n, "%q has been removed", line)
+	}
+	return added
+}
+
+// diffFiles returns the names of a lesson's files but for the tests.
+func diffFiles(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	require.NoError(t, err)
+	for _, path := range paths {
+		if !strings.HasSuffix(path, "_test.go") {
+			names = append(names, filepath.Base(path))
+		}
+	}
+	require.NotEmpty(t, names)
+	return names
+}
+
+// Nothing that a lesson adds is missing, and nothing else is shown as new.
+func TestDiffShowsWhatALessonAdds(t *testing.T) {
+	repo := compareRepo(t)
+	names, _ := compareLessons(t)
+	for i := 1; i < len(names); i++ {
+		t.Run(names[i], func(t *testing.T) {
+			text := compareOutput(t, compareScript(t, "diff.sh", names[i][:2]))
+			assert.Contains(t, text, "what "+names[i]+" adds to "+names[i-1]+"\n")
+			shown, isNew := map[string][]string{}, map[string]bool{}
+			for _, hunk := range diffRead(t, text) {
+				shown[hunk.file] = append(shown[hunk.file], hunk.added...)
+				isNew[hunk.file] = hunk.part == "new"
+				assert.Empty(t, hunk.removed, "%s, %s", hunk.file, hunk.part)
+				assert.NotEmpty(t, hunk.added, "%s, %s", hunk.file, hunk.part)
+			}
+			for _, name := range diffFiles(t, filepath.Join(repo, names[i])) {
+				added := diffSource(t, filepath.Join(repo, names[i], name))
+				old := filepath.Join(repo, names[i-1], name)
+				_, err := os.Stat(old)
+				assert.Equal(t, err != nil, isNew[name], "%s is new", name)
+				if err == nil {
+					added = diffAdded(t, diffSource(t, old), added)
+					assert.ElementsMatch(t, added, shown[name], "%s", name)
+				} else {
+					assert.Equal(t, added, shown[name], "%s", name)
+				}
+				delete(shown, name)
+			}
+			assert.Empty(t, shown, "files that the lesson has not")
+		})
+	}
+}
+
+// The name over some lines is the one of the function or type around them.
+func TestDiffNamesTheFunction(t *testing.T) {
+	names, _ := compareLessons(t)
+	checked := 0
+	for _, lesson := range names[1:] {
+		text := compareOutput(t, compareScript(t, "diff.sh", lesson))
+		for _, hunk := range diffRead(t, text) {
+			if hunk.part == "new" {
+				continue
+			}
+			parts := diffParts(t, filepath.Join(compareRepo(t), lesson, hunk.file))
+			body, ok := parts[hunk.part]
+			if assert.True(t, ok, "%s: %s has no %q", lesson, hunk.file, hunk.part) {
+				assert.Subset(t, strings.Split(body, "\n"), hunk.added,
+					"%s: %s, %s", lesson, hunk.file, hunk.part)
+				checked++
+			}
+		}
+	}
+	assert.Greater(t, checked, 10)
+}
+
+// diffParts returns the text of each function and type in a file.
+func diffParts(t *testing.T, path string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, path, text, 0)
+	require.NoError(t, err)
+	parts := map[string]string{}
+	for _, decl := range file.Decls {
+		var name string
+		switch d := decl.(type) {
+		case *ast.FuncDecl:
+			require.Nil(t, d.Recv, "methods are not in this test")
+			name = "func " + d.Name.Name
+		case *ast.GenDecl:
+			if spec, ok := d.Specs[0].(*ast.TypeSpec); ok {
+				name = "type " + spec.Name.Name
+			}
+		}
+		body := string(text[set.Position(decl.Pos()).Offset:set.Position(decl.End()).Offset])
+		lines := strings.Split(body, "\n")
+		for i := range lines {
+			lines[i] = diffExpand(lines[i])
+		}
+		parts[name] = strings.Join(lines, "\n")
+	}
+	return parts
+}
+
+func TestDiffShowsTheFirstLesson(t *testing.T) {
+	hunks := diffRead(t, compareOutput(t, compareScript(t, "diff.sh", "01")))
+	require.Len(t, hunks, 1)
+	assert.Equal(t, "main.go", hunks[0].file)
+	assert.Equal(t, diffSource(t, filepath.Join(compareRepo(t), "01-pid/main.go")), hunks[0].added)
+}
+
+// diffCopy is a copy of the scripts and of two lessons to change.
+func diffCopy(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"scripts", "02-mount", "03-uts"} {
+		out, err := exec.Command("cp", "-r", filepath.Join(compareRepo(t), name), dir).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	return dir
+}
+
+// diffReplace changes one place in a file.
+func diffReplace(t *testing.T, path, old, new string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(string(text), old), "%q in %s", old, path)
+	text = []byte(strings.Replace(string(text), old, new, 1))
+	require.NoError(t, os.WriteFile(path, text, 0o644))
+}
+
+// diffIn returns what a copy's script prints.
+func diffIn(t *testing.T, dir string, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	cmd := compareScript(t, "diff.sh", args...)
+	cmd.Path = filepath.Join(dir, "scripts/diff.sh")
+	return compareRun(t, cmd)
+}
+
+// What a lesson takes away or changes must be seen too.
+func TestDiffShowsRemovedLines(t *testing.T) {
+	dir := diffCopy(t)
+	long := "\t// " + strings.Repeat("long ", 40) + "end"
+	diffReplace(t, filepath.Join(dir, "03-uts/main.go"), "\tmust(mountProc())\n", long+"\n")
+	diffReplace(t, filepath.Join(dir, "03-uts/main.go"), `"child of "`, `"kid of "`)
+	require.NoError(t, os.Remove(filepath.Join(dir, "03-uts/signal.go")))
+	diffReplace(t, filepath.Join(dir, "03-uts/exit.go"), "\n// must ends",
+		"\nfunc extra(\n\ta int,\n) error {\n\treturn nil\n}\n\n// must ends")
+	text, stderr, status := diffIn(t, dir, "03")
+	require.Zero(t, status, stderr)
+	assert.Contains(t, text, `
+main.go
+  // childOf marks the second half of this program in its argument 0.
+- const childOf = "child of "
++ const childOf = "kid of "
+
+`)
+	var child, extra, signal diffHunk
+	for _, hunk := range diffRead(t, text) {
+		switch hunk.file + ", " + hunk.part {
+		case "main.go, func child":
+			child = hunk
+		case "exit.go, func extra":
+			extra = hunk
+		case "signal.go, only in 02-mount":
+			signal = hunk
+		}
+	}
+	assert.Equal(t, []string{"    must(mountProc())"}, child.removed, text)
+	assert.Contains(t, child.added, "    must(setHostname(opt.hostname))", text)
+	want := diffExpand(long)
+	assert.Equal(t, []string{want[:98], want[98:196], want[196:]}, child.added[:3], text)
+	assert.Equal(t, []string{"func extra(", "    a int,", ") error {", "    return nil", "}", ""},
+		extra.added, text)
+	assert.Equal(t, diffSource(t, filepath.Join(dir, "02-mount/signal.go")), signal.removed)
+}
+
+func TestDiffMine(t *testing.T) {
+	dir := diffCopy(t)
+	_, stderr, status := diffIn(t, dir, "--mine", "03")
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stderr, "\n  mkdir -p work && cp -r 03-uts work/\n")
+
+	out, err := exec.Command("sh", "-c", "cd "+dir+" && mkdir -p work && cp -r 03-uts work/").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	text, stderr, status := diffIn(t, dir, "03", "--mine")
+	assert.Zero(t, status, stderr)
+	assert.Equal(t, "work/03-uts against 03-uts\nno difference\n", text)
+
+	diffReplace(t, filepath.Join(dir, "work/03-uts/uts.go"), "Sethostname([]byte(name))", `Sethostname(nil)`)
+	text, stderr, status = diffIn(t, dir, "03", "--mine")
+	assert.Zero(t, status, stderr)
+	hunks := diffRead(t, text)
+	require.Len(t, hunks, 1, text)
+	assert.Equal(t, "uts.go, func setHostname", hunks[0].file+", "+hunks[0].part)
+	assert.Equal(t, []string{"    if err := unix.Sethostname([]byte(name)); err != nil {"}, hunks[0].removed)
+	assert.Equal(t, []string{"    if err := unix.Sethostname(nil); err != nil {"}, hunks[0].added)
+}
+
+// An empty answer is a failure.
+func TestDiffFails(t *testing.T) {
+	dir := diffCopy(t)
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "03-uts")))
+	out, err := exec.Command("cp", "-r", filepath.Join(dir, "02-mount"), filepath.Join(dir, "03-uts")).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	text, stderr, status := diffIn(t, dir, "03")
+	assert.Equal(t, 1, status, text)
+	assert.Contains(t, stderr, "03-uts adds nothing to 02-mount")
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "03-uts")))
+	_, stderr, status = diffIn(t, dir, "03")
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stderr, "there is no directory 03-uts")
+	for _, args := range [][]string{{}, {"09"}, {"05-foo"}, {"-x"}, {"01", "02"}} {
+		t.Run(fmt.Sprint(args), func(t *testing.T) {
+			text, stderr, status := diffIn(t, dir, args...)
+			assert.Equal(t, 1, status)
+			assert.Empty(t, text)
+			assert.Contains(t, stderr, "diff.sh -h\n")
+		})
+	}
+}

@@ -1,0 +1,677 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// doctorUser is an ordinary user: there need be no account for a uid.
+const doctorUser = "54321"
+
+// doctorReport is what doctor.sh --json prints.
+type doctorReport struct {
+	Ready   bool
+	Lessons []doctorLesson
+	Notes   []struct{ Note, Fix string }
+	Machine map[string]string
+	Tried   map[string]string
+}
+
+type doctorLesson struct{ Lesson, Status, Reason, Fix string }
+
+// note returns the line that mends what a note is about.
+func (r doctorReport) note(about string) string {
+	for _, n := range r.Notes {
+		if strings.Contains(n.Note, about) {
+			return n.Fix
+		}
+	}
+	return ""
+}
+
+// statuses are those of the lessons, with the same ones in a row once:
+// "01 ready, 06 not here".
+func (r doctorReport) statuses() string {
+	var list []string
+	last := ""
+	for _, l := range r.Lessons {
+		if l.Status != last {
+			list = append(list, l.Lesson[:2]+" "+l.Status)
+		}
+		last = l.Status
+	}
+	return strings.Join(list, ", ")
+}
+
+// doctorMachine is a situation that doctor.sh gets into: a command that makes
+// it and runs another in it.
+type doctorMachine struct {
+	wrap []string
+	env  []string
+	// root makes the same situation for what needs sudo; nil if nobody can
+	root []string
+}
+
+// doctorIn makes a situation by a shell script, in new namespaces. Always a
+// network namespace: none of this happens in the machine's own.
+func doctorIn(setup string, flags ...string) doctorMachine {
+	wrap := append([]string{"unshare", "--net", "--mount"}, flags...)
+	return doctorMachine{wrap: append(wrap,
+		"bash", "-euc", setup+"\n"+`exec "$@"`, "bash")}
+}
+
+// then runs a command in the situation, through another.
+func (m doctorMachine) then(command ...string) doctorMachine {
+	m.root = m.wrap
+	m.wrap = append(append([]string{}, m.wrap...), command...)
+	return m
+}
+
+// asUser is the situation of an ordinary user, with this PATH.
+func (m doctorMachine) asUser(path string) doctorMachine {
+	m.env = append(m.env, "PATH="+path)
+	return m.then("setpriv", "--reuid="+doctorUser, "--regid="+doctorUser,
+		"--clear-groups")
+}
+
+// run returns the output and the exit status of a command in the situation.
+func (m doctorMachine) run(t *testing.T, wrap []string, command ...string) (
+	stdout, stderr string, status int,
+) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	command = append(append([]string{}, wrap...), command...)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.WaitDelay = 5 * time.Second
+	cmd.Dir = "/"
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "SUDO_") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, m.env...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if exit := new(exec.ExitError); !errors.As(err, &exit) {
+		require.NoError(t, err, "%q: %s", command, &errs)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+func doctorScript(t *testing.T) string {
+	t.Helper()
+	script, err := filepath.Abs("../../scripts/doctor.sh")
+	require.NoError(t, err)
+	return script
+}
+
+// report runs doctor.sh --json and reads what it prints.
+func (m doctorMachine) report(t *testing.T) doctorReport {
+	t.Helper()
+	return m.reportOf(t, doctorScript(t))
+}
+
+func (m doctorMachine) reportOf(t *testing.T, script string) doctorReport {
+	t.Helper()
+	out, errs, status := m.run(t, m.wrap, "bash", script, "--json")
+	var r doctorReport
+	require.NoError(t, json.Unmarshal([]byte(out), &r), "%s%s", out, errs)
+	assert.Empty(t, errs)
+	require.Len(t, r.Lessons, 8)
+	want := 1
+	if r.Ready {
+		want = 0
+	}
+	assert.Equal(t, want, status)
+	for _, l := range r.Lessons {
+		assert.Contains(t, []string{"ready", "ready with sudo", "not here"}, l.Status)
+		if l.Status == "not here" {
+			assert.False(t, r.Ready)
+			assert.NotEmpty(t, l.Reason, l.Lesson)
+			assert.NotEmpty(t, l.Fix, l.Lesson)
+		}
+	}
+	if !r.Ready {
+		assert.Equal(t, "scripts/sandbox.sh", r.note("virtual machine"))
+	}
+	return r
+}
+
+// agrees runs each lesson in the situation. That is the test of tests: what
+// is ready runs, by the line that doctor.sh gives; what is not here fails, and
+// says hint, as doctor.sh does.
+func (m doctorMachine) agrees(t *testing.T, r doctorReport, hint string) {
+	t.Helper()
+	for _, l := range r.Lessons {
+		wrap, status, fix := m.wrap, 0, l.Fix
+		switch l.Status {
+		case "ready with sudo":
+			_, _, status := m.run(t, m.wrap, doctorCommand("bin/"+l.Lesson)...)
+			assert.NotZero(t, status, "%s runs without sudo", l.Lesson)
+			wrap = m.root
+		case "not here":
+			l.Fix, status = "", 125
+		}
+		command := doctorCommand("bin/" + l.Lesson)
+		if strings.Contains(l.Fix, "bin/") {
+			command = doctorCommand(l.Fix)
+		}
+		_, errs, got := m.run(t, wrap, command...)
+		assert.Equal(t, status, got, "%s %q: %s", l.Lesson, command, errs)
+		if status != 0 {
+			assert.Contains(t, errs, hint, l.Lesson)
+			assert.Contains(t, l.Reason+"\n"+fix, hint, l.Lesson)
+		}
+	}
+}
+
+// doctorCommand makes a line that doctor.sh gave one that runs here: with the
+// lessons that were built for the tests, a root of the tests', a command.
+func doctorCommand(line string) []string {
+	var command []string
+	for _, word := range strings.Fields(line) {
+		switch {
+		case word == "sudo":
+		case strings.HasPrefix(word, "bin/0"):
+			command = append(command, filepath.Join(doctorDir, word))
+			if word > "bin/07" {
+				command = append(command, "-rootfs", doctorDir+"/root")
+			}
+		default:
+			command = append(command, word)
+		}
+	}
+	return append(command, "true")
+}
+
+// doctorDir is where the tests have the lessons, a root for them, and their
+// own sudo. Below /var/tmp: they give themselves another /tmp.
+var doctorDir string
+
+// doctorBuild makes that directory, to last for a test.
+func doctorBuild(t *testing.T) {
+	t.Helper()
+	dir, err := os.MkdirTemp("/var/tmp", "nsl.doctor-")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o755)) // for the ordinary user
+	doctorDir = dir
+	script := `umask 022; mkdir -p "$1"/{bin,sudo} "$1"/root/{bin,proc,sys,dev,tmp}
+		cp "$(type -p busybox)" "$1/root/bin/busybox"
+		for name in sh sleep true; do ln -s busybox "$1/root/bin/$name"; done
+		if [[ -n ${NSTEST_BIN:-} ]]; then
+			cp "$NSTEST_BIN"/0* "$1/bin/"
+		else
+			cd ../.. && CGO_ENABLED=0 go build -o "$1/bin/" ./0*
+		fi`
+	out, err := exec.Command("bash", "-euc", script, "bash", dir).CombinedOutput()
+	require.NoError(t, err, "build the lessons: %s", out)
+}
+
+func TestDoctor(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("these situations are made by root")
+	}
+	doctorBuild(t)
+	for name, test := range map[string]func(*testing.T){
+		"Root":              doctorTestRoot,
+		"Text":              doctorTestText,
+		"User":              doctorTestUser,
+		"LimitOnNamespaces": doctorTestLimitOnNamespaces,
+		"CoveredProc":       doctorTestCoveredProc,
+		"Seccomp":           doctorTestSeccomp,
+		"Capabilities":      doctorTestCapabilities,
+		"MissingTools":      doctorTestMissingTools,
+		"Forward":           doctorTestForward,
+		"NoFreeSubnet":      doctorTestNoFreeSubnet,
+		"Chroot":            doctorTestChroot,
+		"Noexec":            doctorTestNoexec,
+		"Cgroups":           doctorTestCgroups,
+		"NoGo":              doctorTestNoGo,
+		"ChangesNothing":    doctorTestChangesNothing,
+	} {
+		t.Run(name, test)
+	}
+}
+
+// doctorHide is a setup after which there is no such tool.
+func doctorHide(tool string) string {
+	return "for file in $(type -ap " + tool + `); do
+		[[ -e $file ]] || continue
+		over=$(mktemp -d); mount -t tmpfs none $over; mkdir $over/upper $over/work
+		dir=$(readlink -f $(dirname $file))
+		mount -t overlay -o lowerdir=$dir,upperdir=$over/upper,workdir=$over/work none $dir
+		rm $file; umount -l $over; rmdir $over
+	done`
+}
+
+// doctorSudo returns a PATH on which this shell script is sudo.
+func doctorSudo(t *testing.T, script string) string {
+	t.Helper()
+	sudo := filepath.Join(doctorDir, "sudo", "sudo")
+	t.Cleanup(func() { assert.NoError(t, os.Remove(sudo)) })
+	require.NoError(t, os.WriteFile(sudo, []byte("#!/bin/sh\n"+script), 0o755))
+	return filepath.Dir(sudo) + ":" + os.Getenv("PATH")
+}
+
+const doctorAsks = "echo 'sudo: a password is required' >&2\nexit 1\n"
+
+func doctorTestRoot(t *testing.T) {
+	m := doctorIn("")
+	start := time.Now()
+	r := m.report(t)
+	assert.Less(t, time.Since(start), 5*time.Second)
+	assert.Equal(t, "01 ready", r.statuses())
+	assert.Equal(t, "accept", r.Tried["root.is.forward"])
+	m.agrees(t, r, "")
+}
+
+// The same to read: ten facts, no line too long, no colour in a pipe.
+func doctorTestText(t *testing.T) {
+	m := doctorIn("")
+	out, errs, status := m.run(t, m.wrap, doctorScript(t))
+	assert.Zero(t, status)
+	assert.Empty(t, errs)
+	assert.NotContains(t, out, "\x1b")
+	assert.Regexp(t, `(?m)^01-pid +ready$`, out)
+	_, facts, _ := strings.Cut(out, "paste into a bug report:\n")
+	assert.Len(t, regexp.MustCompile(`(?m)^  \w`).FindAllString(facts, -1), 10)
+
+	// On a terminal it is in colour, and nowhere longer than a projector.
+	m = doctorIn("mount -t tmpfs none /proc/fs", "--pid", "--fork", "--mount-proc")
+	m.env = []string{"TERM=xterm"}
+	out, _, _ = m.run(t, m.wrap, "script", "-qc", doctorScript(t), "/dev/null")
+	assert.Contains(t, out, "\x1b[31mnot here")
+	out = regexp.MustCompile("\x1b\\[[0-9]*m|\r").ReplaceAllString(out, "")
+	for _, line := range strings.Split(out, "\n") {
+		assert.LessOrEqual(t, len(line), 100, line)
+	}
+}
+
+func doctorTestUser(t *testing.T) {
+	t.Run("without sudo", func(t *testing.T) {
+		m := doctorIn(doctorHide("sudo")).asUser(os.Getenv("PATH"))
+		r := m.report(t)
+		assert.Equal(t, "01 not here, 06 ready, 08 not here", r.statuses())
+		assert.Equal(t, "needs root (there is no sudo)", r.Lessons[0].Reason)
+		assert.Equal(t, "su -c bin/01-pid", r.Lessons[0].Fix)
+		assert.Equal(t, "unknown, not root", r.Tried["user.is.forward"])
+		assert.Contains(t, r.note("Nothing was tried as root"), "doctor.sh")
+		m.agrees(t, r, "")
+	})
+
+	t.Run("sudo asks for a password", func(t *testing.T) {
+		dir := t.TempDir()
+		// A /tmp of their own, so that the user's sudo has a place to write to.
+		m := doctorIn("mount --bind " + dir + " /tmp; chmod 1777 /tmp").
+			asUser(doctorSudo(t, "printf '%s\\n' \"$*\" >>/tmp/calls\n"+doctorAsks))
+		r := m.report(t)
+		assert.Equal(t, "01 ready with sudo, 06 ready, 08 ready with sudo", r.statuses())
+		assert.Equal(t, "sudo bin/01-pid", r.Lessons[0].Fix)
+		assert.Contains(t, r.Lessons[0].Reason, "sudo asks for a password")
+		text, err := os.ReadFile(filepath.Join(dir, "calls"))
+		require.NoError(t, err)
+		for _, call := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+			assert.Regexp(t, `^-n `, call, "it would have asked for a password")
+		}
+	})
+
+	// A sudo as good as any, for a user who may change to root.
+	t.Run("sudo does not ask", func(t *testing.T) {
+		m := doctorIn("").asUser(doctorSudo(t, "[ \"$1\" = -n ] && shift\n"+
+			"exec setpriv --reuid=0 --regid=0 --clear-groups \"$@\"\n"))
+		m.wrap = append(m.wrap, "--inh-caps=+setuid,+setgid",
+			"--ambient-caps=+setuid,+setgid")
+		r := m.report(t)
+		assert.Equal(t, "01 ready with sudo, 06 ready, 08 ready with sudo", r.statuses())
+		assert.Equal(t, "accept", r.Tried["root.is.forward"])
+		assert.Equal(t, "this cgroup is not yours to divide", r.Lessons[7].Reason)
+		m.agrees(t, r, "")
+	})
+
+	t.Run("doctor run by sudo", func(t *testing.T) {
+		m := doctorIn("")
+		m.env = []string{"SUDO_UID=" + doctorUser, "SUDO_GID=" + doctorUser}
+		r := m.report(t)
+		assert.Equal(t, "01 ready with sudo, 06 ready, 08 ready with sudo", r.statuses())
+		m.root = m.wrap
+		m.wrap = append(m.wrap, "setpriv", "--reuid="+doctorUser, "--regid="+doctorUser,
+			"--clear-groups")
+		m.agrees(t, r, "")
+	})
+
+	t.Run("root would be no help", func(t *testing.T) {
+		m := doctorIn("").then("setpriv", "--bounding-set=-sys_admin").
+			asUser(doctorSudo(t, doctorAsks))
+		r := m.report(t)
+		assert.Equal(t, "01 not here, 06 ready, 08 ready with sudo", r.statuses())
+		assert.Contains(t, r.Lessons[0].Fix, "--privileged")
+	})
+}
+
+func doctorTestLimitOnNamespaces(t *testing.T) {
+	for kind, want := range map[string]string{
+		"user": "01 ready, 06 not here", "pid": "01 not here",
+		"uts": "01 ready, 03 not here",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			key := "user.max_" + kind + "_namespaces"
+			m := doctorIn("echo 0 >/proc/sys/"+strings.ReplaceAll(key, ".", "/"),
+				"--user", "--map-root-user", "--pid", "--fork", "--mount-proc")
+			r := m.report(t)
+			assert.Equal(t, want, r.statuses())
+			assert.Contains(t, r.Lessons[7].Reason, key+"=0")
+			assert.Equal(t, "sudo sysctl "+key+"=10000", r.Lessons[7].Fix)
+			m.agrees(t, r, "/proc/sys/user/max_*_namespaces")
+		})
+	}
+}
+
+func doctorTestCoveredProc(t *testing.T) {
+	m := doctorIn("mount --bind -o ro /proc/sys /proc/sys; mount -t tmpfs none /proc/fs",
+		"--pid", "--fork", "--mount-proc")
+	r := m.report(t)
+	assert.Equal(t, "01 ready, 06 not here", r.statuses())
+	assert.Contains(t, r.Lessons[5].Reason, "/proc/fs /proc/sys")
+	assert.Contains(t, r.Machine["mounts"], "/proc/fs /proc/sys")
+	m.agrees(t, r, "--privileged")
+}
+
+// doctorFilter installs a seccomp filter and runs a command: pivot_root alone
+// is refused, or all that makes a namespace, as in Docker without and with
+// --cap-add SYS_ADMIN.
+func doctorFilter() {
+	deny := func(errno unix.Errno) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_RET, K: unix.SECCOMP_RET_ERRNO | uint32(errno)}
+	}
+	load := func(offset uint32) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
+	}
+	skipUnless := func(number uint32, n uint8) unix.SockFilter {
+		return unix.SockFilter{
+			Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: number, Jf: n,
+		}
+	}
+	const number, argument0 = 0, 16 // in struct seccomp_data, little-endian
+	const namespaces = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS |
+		unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWUSER | unix.CLONE_NEWCGROUP
+	filter := []unix.SockFilter{load(number), skipUnless(unix.SYS_PIVOT_ROOT, 1), deny(unix.EPERM)}
+	if os.Args[2] == "namespaces" {
+		filter = append(filter,
+			skipUnless(unix.SYS_UNSHARE, 1), deny(unix.EPERM),
+			skipUnless(unix.SYS_CLONE3, 1), deny(unix.ENOSYS),
+			skipUnless(unix.SYS_CLONE, 3), load(argument0),
+			unix.SockFilter{
+				Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: namespaces, Jf: 1,
+			}, deny(unix.EPERM))
+	}
+	filter = append(filter, unix.SockFilter{Code: unix.BPF_RET, K: unix.SECCOMP_RET_ALLOW})
+	runtime.LockOSThread() // the filter is for this thread, which calls execve
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER,
+		uintptr(unsafe.Pointer(&program)), 0, 0)
+	var path string
+	if err == nil {
+		path, err = exec.LookPath(os.Args[3])
+	}
+	if err == nil {
+		err = unix.Exec(path, os.Args[3:], os.Environ())
+	}
+	fmt.Fprintln(os.Stderr, "doctorFilter:", err)
+	os.Exit(99)
+}
+
+func init() {
+	if len(os.Args) > 3 && os.Args[1] == "doctor-filter" {
+		doctorFilter()
+	}
+}
+
+func doctorTestSeccomp(t *testing.T) {
+	for kind, want := range map[string]string{
+		"namespaces": "01 not here", "pivot_root": "01 ready, 07 not here",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			exe, err := os.Executable()
+			require.NoError(t, err)
+			m := doctorIn("").then(exe, "doctor-filter", kind)
+			r := m.report(t)
+			assert.Equal(t, want, r.statuses())
+			assert.Contains(t, r.Lessons[7].Reason, "seccomp")
+			assert.Contains(t, r.Lessons[7].Fix, "--privileged")
+			assert.Contains(t, r.Machine["you"], "Seccomp 2")
+			m.agrees(t, r, "--privileged")
+		})
+	}
+}
+
+func doctorTestCapabilities(t *testing.T) {
+	t.Run("no CAP_SYS_ADMIN", func(t *testing.T) {
+		m := doctorIn("").then("setpriv", "--bounding-set=-sys_admin")
+		r := m.report(t)
+		assert.Equal(t, "01 not here, 06 ready", r.statuses())
+		assert.Contains(t, r.Lessons[0].Reason, "CAP_SYS_ADMIN")
+		assert.Contains(t, r.Lessons[0].Fix, "--privileged")
+		m.agrees(t, r, "--privileged")
+	})
+	t.Run("no CAP_NET_ADMIN", func(t *testing.T) {
+		m := doctorIn("").then("setpriv", "--bounding-set=-net_admin")
+		r := m.report(t)
+		assert.Equal(t, "01 ready, 05 not here, 06 ready", r.statuses())
+		assert.Contains(t, r.Lessons[4].Reason, "CAP_NET_ADMIN")
+		m.agrees(t, r, "")
+	})
+	// Root of a user namespace, with the network namespace of another.
+	t.Run("not the host's network", func(t *testing.T) {
+		m := doctorIn("").then("unshare", "--user", "--map-root-user")
+		r := m.report(t)
+		assert.Equal(t, "01 ready", r.statuses())
+		assert.Equal(t, "bin/05-net -net=lo", r.Lessons[4].Fix)
+		assert.Empty(t, r.Lessons[5].Fix, "lesson 06 does without by itself")
+		m.agrees(t, r, "")
+	})
+}
+
+func doctorTestMissingTools(t *testing.T) {
+	for tool, want := range map[string]string{
+		"lsns": "01 ready", "ip": "01 ready", "unshare": "01 not here",
+		"pivot_root": "01 ready", "nft": "01 ready",
+	} {
+		t.Run(tool, func(t *testing.T) {
+			m := doctorIn(doctorHide(tool))
+			r := m.report(t)
+			assert.Equal(t, want, r.statuses())
+			switch tool {
+			case "lsns", "ip":
+				assert.Contains(t, r.note(tool), "install")
+			case "unshare":
+				assert.Contains(t, r.Lessons[0].Reason, "no unshare")
+				assert.Contains(t, r.Lessons[0].Fix, "util-linux")
+			}
+		})
+	}
+}
+
+// The lines that mend something are tried: after them it is mended.
+func doctorTestForward(t *testing.T) {
+	const hostile = `nft 'add table ip filter; add chain ip filter FORWARD {
+		type filter hook forward priority 0; policy drop; }'` + "\n"
+	m := doctorIn(hostile)
+	r := m.report(t)
+	assert.Equal(t, "01 ready", r.statuses())
+	assert.Contains(t, r.Machine["network"], "FORWARD drop ip filter FORWARD")
+	fix := r.note("FORWARD ip filter FORWARD")
+	require.NotEmpty(t, fix)
+	out, errs, _ := m.run(t, m.wrap, "sh", "-c",
+		strings.TrimPrefix(fix, "sudo ")+" && nft list ruleset")
+	assert.Contains(t, out, `iifname "nsl*" accept`, errs)
+}
+
+func doctorTestNoFreeSubnet(t *testing.T) {
+	for _, route := range []string{"10.0.0.0/8", "10.200.0.0/17 dev lo; " +
+		"ip route add 10.200.128.0/17"} {
+		m := doctorIn("ip link set lo up; ip route add " + route + " dev lo")
+		r := m.report(t)
+		assert.Equal(t, "01 ready", r.statuses())
+		assert.Equal(t, "bin/05-net -net=lo", r.Lessons[4].Fix)
+		assert.Equal(t, "bin/08-cgroups -net=lo", r.Lessons[7].Fix)
+		m.agrees(t, r, "")
+	}
+	m := doctorIn("ip link set lo up; ip address add 10.200.0.9/20 dev lo")
+	assert.Contains(t, m.report(t).Machine["network"], "free 10.200.16.0/30")
+}
+
+func doctorTestChroot(t *testing.T) {
+	root := t.TempDir()
+	m := doctorIn("root="+root+`; mount -t tmpfs none $root
+		for f in /*; do
+			if [[ -L $f ]]; then
+				cp -P $f $root
+			elif [[ $f == /tmp ]]; then
+				mkdir $root/tmp
+				mount --bind /tmp $root/tmp
+			elif [[ -d $f && $f != /proc ]]; then
+				mkdir $root/$f
+				mount --rbind $f $root/$f
+			fi
+		done
+		mkdir $root/proc
+		mount -t proc proc $root/proc
+		chroot $root "$@" && exit
+		exit $? #`, "--pid", "--fork")
+	r := m.report(t)
+	assert.Equal(t, "01 ready, 06 not here", r.statuses())
+	assert.Contains(t, r.Lessons[5].Reason, "chroot")
+	m.agrees(t, r, "chroot")
+}
+
+func doctorTestNoexec(t *testing.T) {
+	repo := filepath.Dir(filepath.Dir(doctorScript(t)))
+	m := doctorIn("mount --bind " + repo + " " + repo +
+		"; mount -o remount,bind,noexec " + repo)
+	r := m.report(t)
+	assert.Equal(t, "01 not here", r.statuses())
+	assert.Contains(t, r.Lessons[0].Reason, "noexec")
+	assert.Contains(t, r.Lessons[0].Fix, "cp -r")
+}
+
+func doctorTestCgroups(t *testing.T) {
+	const each = "for dir in $(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo); do "
+	for name, test := range map[string]struct{ setup, statuses, reason, fix string }{
+		"read-only": {
+			each + "mount -o remount,bind,ro $dir; done",
+			"01 ready, 08 not here", "read-only", "--privileged",
+		},
+		"not mounted": {
+			"umount -R /sys/fs/cgroup",
+			"01 ready, 08 not here", "no cgroup file system is mounted",
+			"sudo mount -t cgroup2 cgroup2 /sys/fs/cgroup",
+		},
+		"one controller missing": {
+			"umount -R $(awk '/ - cgroup .*[, ]cpu(,|$)/ { print $5 }' /proc/self/mountinfo)",
+			"01 ready", "no controller cpu", "bin/08-cgroups -cpus max",
+		},
+		"v2 without controllers": {
+			"umount -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup",
+			"01 ready, 08 not here", "no controller memory, pids, cpu", "sandbox.sh",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !doctorHybrid(t) && strings.Contains(name, "controller") {
+				t.Skip("made from a hybrid host's cgroups")
+			}
+			m := doctorIn(test.setup)
+			r := m.report(t)
+			assert.Equal(t, test.statuses, r.statuses())
+			assert.Contains(t, r.Lessons[7].Reason, test.reason)
+			assert.Contains(t, r.Lessons[7].Fix, test.fix)
+			m.agrees(t, r, "")
+		})
+	}
+}
+
+func doctorHybrid(t *testing.T) bool {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	require.NoError(t, err)
+	return bytes.Contains(mounts, []byte(" - cgroup cgroup "))
+}
+
+// A copy of the scripts alone: nothing is built, and there is no Go.
+func doctorTestNoGo(t *testing.T) {
+	repo := t.TempDir()
+	out, err := exec.Command("cp", "-r", "../../scripts", "../../go.mod", repo).
+		CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	script := filepath.Join(repo, "scripts", "doctor.sh")
+	r := doctorIn("for dir in /usr/local/go/bin $(dirname $(type -p go)); do "+
+		"mount -t tmpfs none $dir; done").reportOf(t, script)
+	assert.Equal(t, "01 ready", r.statuses())
+	assert.Contains(t, r.note("There is no Go"), "go")
+	assert.Equal(t, "scripts/rootfs.sh", r.note("root filesystem"))
+	assert.Contains(t, r.Machine["tools"], "Go none")
+	assert.Equal(t, "go build -o bin/ ./...",
+		doctorIn("").reportOf(t, script).note("not built"))
+}
+
+// It changes nothing: not the mounts of a host whose / is shared, not its
+// network, files, limits or cgroups, which are all of the test's own here.
+func doctorTestChangesNothing(t *testing.T) {
+	const snapshot = `{ cat /proc/self/mountinfo; ip -d address; ip route show table all
+		ip rule; nft list ruleset; find /tmp /run /dev -xdev
+		for dir in $cgroups; do find $dir -type d; grep -r . $dir/*.max $dir/*limit*; done
+		grep -r . /proc/sys/net/ipv4 /proc/sys/user; uname -n; ipcs; id; ls -A
+	} 2>&1 | grep -v -e _expires -e tcp_fastopen_key`
+	for _, propagation := range []string{"shared", "private"} {
+		m := doctorIn(`mount -t tmpfs none /tmp; mount -t tmpfs none /run
+			export HOME=/tmp/home; mkdir /tmp/home; cd /tmp/home
+			mount --make-r` + propagation + ` /
+			cgroups=
+			while IFS=: read -r _ name path; do
+				for dir in /sys/fs/cgroup$path /sys/fs/cgroup/${name#name=}$path; do
+					case $name in memory | pids | cpu | '') ;; *) continue ;; esac
+					if [[ -e $dir/cgroup.procs ]]; then
+						mkdir $dir/doctor_test-$$
+						cgroups+="$dir/doctor_test-$$ "
+						echo $$ >$dir/doctor_test-$$/cgroup.procs
+						break
+					fi
+				done
+			done </proc/self/cgroup
+			snapshot() { ` + snapshot + `; }
+			before=$(snapshot) status=0
+			"$@" || status=$?
+			after=$(snapshot)
+			for dir in $cgroups; do
+				echo $$ >$dir/../cgroup.procs
+				rmdir $dir
+			done
+			if [[ $before != "$after" ]]; then
+				diff <(echo "$before") <(echo "$after") >&2 || status=99
+			fi
+			exit $status #`)
+		out, errs, status := m.run(t, m.wrap, doctorScript(t))
+		assert.Zero(t, status, "%s%s", out, errs)
+		assert.Contains(t, out, "/ "+propagation)
+	}
+}

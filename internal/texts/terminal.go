@@ -1,0 +1,279 @@
+//go:build linux
+
+package texts
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// terminal is one with a shell of the user's.
+type terminal struct {
+	screen *os.File // the other side of it, see pty(7)
+	unread []byte
+	prompt string // $ or #, at which the shell waits
+}
+
+// play types all steps, and returns what was printed.
+func play(o order) answer {
+	var a answer
+	terminals := map[string]*terminal{}
+	var names []string
+	for _, s := range o.Steps {
+		if terminals[s.Terminal] != nil {
+			continue
+		}
+		t, err := newTerminal(o.Go)
+		if err == nil {
+			_, err = t.output()
+		}
+		if err != nil {
+			return answer{Problem: fmt.Sprintf("terminal %s: %v", s.Terminal, err)}
+		}
+		terminals[s.Terminal] = t
+		names = append(names, s.Terminal)
+	}
+	inodes := hostNamespaces()
+	for _, s := range o.Steps {
+		t := terminals[s.Terminal]
+		if t.prompt != s.Prompt {
+			t.changed()
+		}
+		if t.prompt != s.Prompt {
+			a.Problem = fmt.Sprintf("terminal %s has the prompt %q, not %q",
+				s.Terminal, t.prompt, s.Prompt)
+			a.Number = s.Number
+			return a
+		}
+		output, err := t.command(s.Typed)
+		if err != nil {
+			a.Problem, a.Number = err.Error(), s.Number
+			return a
+		}
+		a.Outputs = append(a.Outputs, sortNamespaces(split(inodes.Replace(output))))
+	}
+	for _, name := range names {
+		if err := terminals[name].close(); err != nil {
+			a.Problem = fmt.Sprintf("terminal %s: %v", name, err)
+			return a
+		}
+	}
+	return a
+}
+
+// hostNamespaces replaces the numbers of this machine's namespaces by those
+// that they have on the reader's: by the kernel's constants.
+func hostNamespaces() *strings.Replacer {
+	var pairs []string
+	for kind, number := range initial {
+		link, _ := os.Readlink("/proc/self/ns/" + kind)
+		if own := strings.Trim(strings.TrimPrefix(link, kind+":"), "[]"); own != "" {
+			pairs = append(pairs, own, number)
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// sortNamespaces sorts the rows of lsns, as it does on the reader's machine:
+// there the host's namespaces have the lowest numbers. Those of containers
+// have any, so they go by their PIDs.
+func sortNamespaces(lines []string) []string {
+	for i, text := range lines {
+		header := strings.Fields(text)
+		ns, kind := slices.Index(header, "NS"), slices.Index(header, "TYPE")
+		pid := slices.Index(header, "PID")
+		if ns < 0 || kind < 0 || pid < 0 {
+			continue
+		}
+		rows := lines[i+1:]
+		for n, row := range rows {
+			f := strings.Fields(row)
+			if len(f) < len(header) || !strings.HasPrefix(f[ns], "40265") {
+				rows = rows[:n]
+				break
+			}
+		}
+		key := func(row string) string {
+			f := strings.Fields(row)
+			if constants[f[ns]] {
+				return f[ns]
+			}
+			return fmt.Sprintf("container %10s %s", f[pid], f[kind])
+		}
+		slices.SortStableFunc(rows, func(a, b string) int {
+			return strings.Compare(key(a), key(b))
+		})
+	}
+	return lines
+}
+
+// A shell tells at some prompt or other that a job has ended.
+var notice = regexp.MustCompile(`(?m)^\[\d+\][+-]?  +(?:Done|Terminated|Killed)\b.*\n?`)
+
+func split(output string) []string {
+	if output == "" {
+		return nil
+	}
+	lines := strings.Split(output, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return lines
+}
+
+// newTerminal opens a terminal, and starts a shell in it.
+func newTerminal(goDir string) (*terminal, error) {
+	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := screen.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var n int
+	err2 := conn.Control(func(fd uintptr) {
+		n, err = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
+		err = errors.Join(err,
+			unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0),
+			unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ,
+				&unix.Winsize{Row: 50, Col: 80}))
+	})
+	if err := errors.Join(err, err2); err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("/dev/pts/%d", n)
+	if err := os.Chown(name, userID, 5); err != nil {
+		return nil, err
+	}
+	keyboard, err := os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer keyboard.Close()
+	// What is typed is not part of an output.
+	modes, err := unix.IoctlGetTermios(int(keyboard.Fd()), unix.TCGETS)
+	if err != nil {
+		return nil, err
+	}
+	modes.Lflag &^= unix.ECHO
+	if err := unix.IoctlSetTermios(int(keyboard.Fd()), unix.TCSETS, modes); err != nil {
+		return nil, err
+	}
+	_, err = os.StartProcess("/bin/bash", []string{"bash"}, &os.ProcAttr{
+		Dir: checkout,
+		Env: []string{"PATH=" + userPath + ":" + goDir, "HOME=" + home, "USER=" + user,
+			"LOGNAME=" + user, "SHELL=/bin/bash", "TERM=dumb", "LANG=C.UTF-8",
+			"TZ=UTC0"},
+		Files: []*os.File{keyboard, keyboard, keyboard},
+		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true,
+			Credential: &syscall.Credential{Uid: userID, Gid: userID}},
+	})
+	return &terminal{screen: screen}, err
+}
+
+// command types one, and returns what is printed up to the next prompt.
+func (t *terminal) command(typed []string) (string, error) {
+	_, err := t.screen.WriteString(strings.Join(typed, "\n") + "\n")
+	if err != nil {
+		return "", fmt.Errorf("type: %w", err)
+	}
+	output, err := t.output()
+	if err != nil {
+		return "", err
+	}
+	output = notice.ReplaceAllString(output, "")
+	// Other shells than ours ask for the next line by "> ".
+	for range typed[1:] {
+		output = strings.TrimPrefix(output, "> ")
+	}
+	return strings.TrimSuffix(output, "\n"), nil
+}
+
+// changed waits for another prompt than the last: the shell may have been
+// killed from another terminal, and the one below it goes on.
+func (t *terminal) changed() {
+	if t.read(time.Now().Add(5*time.Second)) == nil {
+		_, _ = t.output() // if there is none, the old one is the answer
+	}
+}
+
+var (
+	// Of a shell that has read our bashrc, and of any other.
+	markedPrompt = regexp.MustCompile(`(` + regexp.QuoteMeta(promptMark) + `[$#] )$`)
+	otherPrompt  = regexp.MustCompile(`(?:^|\n)((?:> )*(?:\S+ ?)?[$#] )$`)
+
+	escapes = regexp.MustCompile(`\x1b\].*?\a|\x1b\[[0-9;?]*[a-zA-Z]`)
+)
+
+// quiet is how long nothing may come after what looks like a prompt, for it
+// to be one: it may be a line that has not been printed to its end.
+const quiet = 200 * time.Millisecond
+
+// output reads up to a prompt.
+func (t *terminal) output() (string, error) {
+	end := time.Now().Add(patience)
+	for {
+		text := strings.ReplaceAll(string(t.unread), "\r", "")
+		if m := markedPrompt.FindStringSubmatchIndex(text); m != nil {
+			return t.at(text, m), nil
+		}
+		bare := escapes.ReplaceAllString(text, "")
+		if m := otherPrompt.FindStringSubmatchIndex(bare); m != nil {
+			err := t.read(time.Now().Add(quiet))
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return t.at(bare, m), nil
+			}
+			if err == nil {
+				continue
+			}
+		}
+		if err := t.read(end); err != nil {
+			return "", fmt.Errorf("no prompt: %w; the screen has:\n%q", err, t.unread)
+		}
+	}
+}
+
+// at notes the prompt that has been found, and returns what is before it.
+func (t *terminal) at(text string, m []int) string {
+	t.prompt, t.unread = text[m[1]-2:m[1]-1], nil
+	return escapes.ReplaceAllString(text[:m[2]], "")
+}
+
+// read reads once, or until a point in time.
+func (t *terminal) read(end time.Time) error {
+	if err := t.screen.SetReadDeadline(end); err != nil {
+		return err
+	}
+	buf := make([]byte, 1<<16)
+	n, err := t.screen.Read(buf)
+	t.unread = append(t.unread, buf[:n]...)
+	return err
+}
+
+// close types exit, which has to be the end of it: the screen gives an error
+// when the last process at the terminal is gone.
+func (t *terminal) close() error {
+	if _, err := t.screen.WriteString("exit\n"); err != nil {
+		return fmt.Errorf("type: %w", err)
+	}
+	end := time.Now().Add(5 * time.Second)
+	for {
+		err := t.read(end)
+		if errors.Is(err, unix.EIO) {
+			return t.screen.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("an inner shell or another process is left at "+
+				"the end of the file; exit has answered %q", t.unread)
+		}
+	}
+}

@@ -1,0 +1,362 @@
+//go:build linux
+
+package texts
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
+)
+
+var update = flag.Bool("update", false, "write what differs into the texts")
+
+// maxNotRun is how many blocks may be shown without having been executed.
+const maxNotRun = 12
+
+func TestMain(m *testing.M) {
+	if os.Args[0] == machineName {
+		if err := machine(); err != nil {
+			fmt.Fprintln(os.Stderr, "machine:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	var err error
+	if scratch, err = os.MkdirTemp("", "texts-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	status := m.Run()
+	if err := os.RemoveAll(scratch); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+// TestCommands executes all console blocks of all texts.
+func TestCommands(t *testing.T) {
+	repo := repository(t)
+	blocks, notRun := 0, 0
+	var names []string
+	for name, d := range documents(t, repo) {
+		names = append(names, name)
+		b, n := d.count()
+		blocks, notRun = blocks+b, notRun+n
+	}
+	assert.Positive(t, blocks, "no block in any text")
+	assert.LessOrEqual(t, notRun, maxNotRun, "blocks that are not run")
+	t.Logf("%d blocks in %d files, %d of them not run", blocks, len(names), notRun)
+
+	template := prepare(t, repo)
+	slices.Sort(names)
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			problems, text := execute(t, template, repo, name, *update)
+			if *update {
+				write(t, filepath.Join(repo, name), text)
+			}
+			report(t, problems)
+		})
+	}
+}
+
+// TestCode compares the code in the texts with its sources.
+func TestCode(t *testing.T) {
+	repo := repository(t)
+	for name, d := range documents(t, repo) {
+		text := d.checkCode(repo, *update)
+		if *update {
+			write(t, filepath.Join(repo, name), text)
+		}
+		report(t, d.problems)
+	}
+}
+
+// TestLinks follows all links that stay in the repository.
+func TestLinks(t *testing.T) {
+	repo := repository(t)
+	all := documents(t, repo)
+	for _, d := range all {
+		d.problems = nil
+		d.checkLinks(repo, all)
+		report(t, d.problems)
+	}
+}
+
+// TestLength keeps a lesson's text to a quarter of an hour: at 220 words in a
+// minute, and 60 lines of what is in blocks.
+func TestLength(t *testing.T) {
+	repo := repository(t)
+	lessons, err := filepath.Glob(repo + "/0*/README.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, lessons)
+	all := documents(t, repo)
+	for _, file := range lessons {
+		name, err := filepath.Rel(repo, file)
+		require.NoError(t, err)
+		words, lines := 0, 0
+		for _, l := range all[name].prose {
+			words += len(strings.Fields(l.text))
+		}
+		for _, b := range all[name].blocks {
+			lines += len(b.lines)
+		}
+		minutes := words/220 + lines/60
+		t.Logf("%s: %d words, %d lines in blocks, %d minutes", name, words, lines, minutes)
+		assert.LessOrEqual(t, minutes, 15, name)
+	}
+}
+
+// TestSpelling has hunspell read the texts.
+func TestSpelling(t *testing.T) {
+	repo := repository(t)
+	list, err := os.ReadFile("words.txt")
+	require.NoError(t, err)
+	own := strings.Split(strings.TrimSpace(string(list)), "\n")
+	assert.True(t, slices.IsSortedFunc(own, foldCase), "LC_ALL=C sort -fu words.txt")
+	for _, d := range documents(t, repo) {
+		report(t, misspelled(t, d))
+	}
+}
+
+func foldCase(a, b string) int {
+	return strings.Compare(strings.ToUpper(a), strings.ToUpper(b))
+}
+
+// misspelled returns a problem for each word that is neither English nor in
+// words.txt.
+func misspelled(t *testing.T, d *document) []string {
+	t.Helper()
+	d.problems = nil
+	var text strings.Builder
+	for _, l := range d.words() {
+		text.WriteString(l.text + "\n")
+	}
+	words, err := filepath.Abs("words.txt")
+	require.NoError(t, err)
+	cmd := exec.Command("hunspell", "-l", "-i", "utf-8", "-d", "en_US", "-p", words)
+	cmd.Stdin = strings.NewReader(text.String())
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s\n  apt-get install hunspell hunspell-en-us", &stderr)
+	found := strings.Fields(string(out))
+	for _, l := range d.words() {
+		for len(found) > 0 && strings.Contains(l.text, found[0]) {
+			d.problem(l.number, "misspelled, or not in words.txt: %s", found[0])
+			found = found[1:]
+		}
+	}
+	assert.Empty(t, found, "where are these words in %s?", d.name)
+	return d.problems
+}
+
+// count returns how many console blocks there are, and how many are not run.
+func (d *document) count() (blocks, notRun int) {
+	for _, b := range d.blocks {
+		if b.kind == "console" {
+			blocks++
+			if b.mark == "not run" {
+				notRun++
+			}
+		}
+	}
+	return blocks, notRun
+}
+
+// checkCode compares blocks of code, or fills them.
+func (d *document) checkCode(repo string, update bool) string {
+	filled := map[int][]string{}
+	for i, b := range d.blocks {
+		if b.mark != "code" {
+			continue
+		}
+		lines, err := code(repo, b.text)
+		if err == nil && len(lines) == 0 {
+			err = errors.New("no line is added")
+		}
+		if err != nil {
+			d.problem(b.number, "%v", err)
+			continue
+		}
+		if !slices.Equal(lines, b.lines) {
+			filled[i] = lines
+			if !update {
+				d.problem(b.number, "not what %s has:\n%s", b.text,
+					strings.Join(lines, "\n"))
+			}
+		}
+	}
+	return d.replace(filled)
+}
+
+// execute runs the commands of a file on a machine of its own, and returns
+// what differs, and the file with the outputs of that machine.
+func execute(t *testing.T, template order, repo, name string, update bool) (
+	[]string, string,
+) {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join(repo, name))
+	require.NoError(t, err)
+	d := read(name, string(file))
+	if blocks, _ := d.count(); blocks == 0 && !d.noCommands() {
+		d.problem(1, "no console block in this file")
+	}
+	o := template
+	o.Scratch = t.TempDir()
+	steps := map[int][]step{}
+	for i, b := range d.blocks {
+		if b.kind != "console" {
+			continue
+		}
+		all := d.steps(b)
+		if b.mark != "not run" {
+			steps[i] = all
+			o.Steps = append(o.Steps, all...)
+		}
+	}
+	if len(d.problems) > 0 || len(o.Steps) == 0 {
+		return d.problems, string(file)
+	}
+	a, err := startMachine(o)
+	require.NoError(t, err)
+	if a.Problem != "" {
+		d.problem(a.Number, "%s", a.Problem)
+	}
+	changed := map[int][]string{}
+	for i := range d.blocks {
+		c := comparison{newPairs()}
+		var lines, differences []string
+		for _, s := range steps[i] {
+			if len(a.Outputs) == 0 {
+				break
+			}
+			got := a.Outputs[0]
+			a.Outputs = a.Outputs[1:]
+			if !c.output(s.want, got) {
+				differences = append(differences, fmt.Sprintf(
+					"%s:%d: %s\n--- the text says\n%s\n--- the machine says\n%s",
+					name, s.Number, strings.Join(s.Typed, "\n"),
+					strings.Join(s.want, "\n"), strings.Join(got, "\n")))
+			}
+			lines = append(lines, s.show(refresh(s.want, got))...)
+		}
+		if len(differences) > 0 {
+			changed[i] = lines
+			if !update || a.Problem != "" {
+				d.problems = append(d.problems, differences...)
+			}
+		}
+	}
+	if a.Problem != "" {
+		return d.problems, string(file)
+	}
+	return d.problems, d.replace(changed)
+}
+
+func report(t *testing.T, problems []string) {
+	t.Helper()
+	for _, p := range problems {
+		t.Error(p)
+	}
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	old, err := os.ReadFile(file)
+	require.NoError(t, err)
+	if string(old) != text {
+		t.Logf("writing %s", file)
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+}
+
+func repository(t *testing.T) string {
+	t.Helper()
+	repo, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	require.FileExists(t, filepath.Join(repo, "go.mod"))
+	return repo
+}
+
+// made are directories of a checkout that git does not know.
+var made = []string{".git", "bin", "rootfs", "work", "public"}
+
+// documents reads all texts of the repository.
+func documents(t *testing.T, repo string) map[string]*document {
+	t.Helper()
+	all := map[string]*document{}
+	err := filepath.WalkDir(repo, func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(repo, path)
+		if entry.IsDir() && (slices.Contains(made, name) || entry.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) == ".md" && err == nil {
+			var text []byte
+			text, err = os.ReadFile(path)
+			all[name] = read(name, string(text))
+		}
+		return err
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, all, "no texts")
+	return all
+}
+
+// scratch is removed after all tests.
+var scratch string
+
+// prepare makes a copy of the repository as a reader has it after
+// scripts/tour.sh: the lessons are built, and there is a root filesystem.
+func prepare(t *testing.T, repo string) order {
+	t.Helper()
+	nstest.NeedRoot(t)
+	o := order{Repository: filepath.Join(scratch, filepath.Base(checkout)),
+		Go:      filepath.Dir(run(t, repo, "command -v go")),
+		Modules: os.Getenv("NSTEST_MODULES"), Builds: os.Getenv("NSTEST_BUILDS")}
+	if o.Modules == "" {
+		o.Modules = run(t, repo, "go env GOMODCACHE")
+		o.Builds = run(t, repo, "go env GOCACHE")
+	}
+	if err := os.Mkdir(o.Repository, 0o755); errors.Is(err, os.ErrExist) {
+		return o
+	}
+	copying := "tar -c"
+	for _, name := range made {
+		copying += " --exclude=./" + name
+	}
+	run(t, repo, copying+" . | tar -x -C "+o.Repository)
+	if bin := os.Getenv("NSTEST_BIN"); bin != "" {
+		run(t, repo, "cp -r "+bin+" "+o.Repository+"/bin")
+	} else {
+		run(t, o.Repository, "CGO_ENABLED=0 go build -o bin/ ./0*")
+	}
+	run(t, o.Repository, "scripts/rootfs.sh")
+	return o
+}
+
+func run(t *testing.T, dir, script string) string {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", "umask 022; "+script)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s: %s", script, out)
+	return strings.TrimSpace(string(out))
+}

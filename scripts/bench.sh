@@ -1,0 +1,209 @@
+#!/usr/bin/env bash
+# bench.sh measures what a start costs: each lesson beside the tools of the
+# field, and beside the floor, which is what the kernel alone asks for. It runs
+# them in turn, as whole processes, with a command that does nothing, and
+# compares medians. It fails where a ratio is above scripts/bench/lines.tsv.
+#
+# Usage: scripts/bench.sh [--quick] [--json | --write] [--only REGEX] [--runs N]
+#   --quick  installs nothing, runs each a few times, and leaves out what takes
+#            long; fails only beyond twice a line
+#   --json   prints everything as JSON
+#   --write  puts the tables and the picture into docs/performance.md
+#   --only   measures the rows that match, such as 'floor|lesson'
+#   --runs   so many runs of each; 40 if not given
+# NSL_BIN is where the lessons are, if not to be built into bin/.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+quick='' only='' runs=40
+options=()
+while [[ $# -gt 0 ]]; do
+  case $1 in
+  -h | --help)
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+    exit
+    ;;
+  --quick) quick=yes runs=8 options+=(-quick -pause 60ms) ;;
+  --json | --write) options+=("-${1#--}") ;;
+  --only) only=${2:?"--only needs a regular expression"} && shift ;;
+  --runs) runs=${2:?"--runs needs a number"} && shift ;;
+  *) die "unknown argument: $1" "scripts/bench.sh -h" ;;
+  esac
+  shift
+done
+options+=(-only "$only" -runs "$runs")
+
+[[ -n $quick ]] || install_for test bench >&2
+need_go
+command -v gcc >/dev/null || die "there is no gcc" "sudo apt-get install gcc libc6-dev"
+[[ -n ${NSL_BIN:-} ]] || build_lessons >&2
+need_mqueue >&2
+bin=${NSL_BIN:-$repo/bin}
+
+# Below /var/tmp: some machines have a /tmp in which nothing may be executed.
+work=$(as_user mktemp -d /var/tmp/nsl-bench.XXXXXX)
+chmod 755 "$work"
+
+# clean_up removes what was made, and what the tools leave behind: cgroups,
+# those that were not there before, and of them those with a tool's name.
+cgroups() {
+  find /sys/fs/cgroup -depth -type d \( -path '*/nsl-bench*' \
+    -o -path '*/libpod_parent*' -o -path '*/payload' -o -path '*/supervisor' \
+    -o -path '*/nsl-floor-*' \) 2>/dev/null || true # some go while it looks
+}
+cgroups_before=$(cgroups)
+clean_up() {
+  local dir
+  while read -r dir; do
+    [[ $'\n'$cgroups_before$'\n' == *$'\n'$dir$'\n'* ]] || as_root rmdir "$dir"
+  done < <(cgroups)
+  as_root rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# --- the programs ---
+
+for program in measure floor stay cpuid; do
+  gcc -O2 -Wall -Wextra -static -o "$work/$program" "$repo/scripts/bench/$program.c"
+done
+gcc -O2 -static -nostartfiles -o "$work/nothing" "$repo/scripts/bench/nothing.c"
+(cd "$repo" && as_user env CGO_ENABLED=0 go build -o "$work/" ./scripts/bench/...)
+
+# The new root of lessons 07 and 08 and of their peers: only what is run, and
+# what systemd-nspawn takes a root for.
+root=$work/root
+mkdir -p "$root"/{proc,sys,dev,tmp,usr,etc}
+cp "$work/nothing" "$work/stay" "$root"
+
+# --- the table of what is run: series, name, command ---
+
+# row SERIES NAME COMMAND... adds a row, unless a command is not installed.
+row() {
+  local IFS=$'\t'
+  command -v "$3" >/dev/null || return 0
+  printf '%s\n' "$1	$2	$(command -v "$3")	${*:4}" >>"$work/rows"
+}
+
+# bundle N makes directories as runc and crun want them, with the namespaces and
+# the limits of lesson N: for {} = 0 to 99, since each needs its own cgroup.
+bundle() {
+  local i edits=() types='"pid" "mount" "uts" "ipc" "network"'
+  if [[ $1 == 05 ]]; then
+    edits+=(-e '/Mappings/d')
+  else
+    types+=' "user"'
+  fi
+  if [[ $1 == 08 ]]; then
+    types+=' "cgroup"'
+  else
+    edits+=(-e '/resources/d')
+  fi
+  types=$(sed 's/"[a-z]*"/{"type": &}/g; s/} {/}, {/g' <<<"$types")
+  for i in {0..99}; do
+    mkdir "$work/bundle-$1-$i"
+    sed "${edits[@]}" -e "s|@root@|$root|; s|@cgroup@|/nsl-bench/$1-$i|" \
+      -e "s|@namespaces@|$types|" "$repo/scripts/bench/config.json" \
+      >"$work/bundle-$1-$i/config.json"
+    [[ $1 == 08 ]] || break
+  done
+}
+
+nothing=$work/nothing
+row isolated exec "$nothing"
+row isolated go "$work/empty"
+while IFS=$'\t' read -r lesson _ twin; do
+  n=${lesson%%-*}
+  number=${n#0}
+  program=("$bin/$lesson")
+  command=$nothing
+  if [[ $number -ge 7 ]]; then
+    program+=(-rootfs "$root")
+    command=/nothing
+  fi
+  floor=("$work/floor" "$number")
+  row isolated "floor-$n" "${floor[@]}" lo "$root" "$command"
+  if [[ $number -lt 5 ]]; then
+    row isolated "lesson-$n" "${program[@]}" "$command"
+  else
+    row isolated "floor-$n-veth" "${floor[@]}" veth "$root" "$command"
+    row isolated "lesson-$n" "${program[@]}" -net=lo "$command"
+    row isolated "lesson-$n-veth" "${program[@]}" "$command"
+  fi
+  if [[ $number -lt 7 ]]; then
+    # shellcheck disable=SC2086 # the words of a command
+    row isolated "unshare-$n" $twin "$command"
+  fi
+done < <(rows lessons)
+
+row isolated ip-05-veth "$repo/scripts/bench/ip.sh" "$nothing"
+
+# bubblewrap makes a mount namespace in any case.
+flags=(--die-with-parent --unshare-pid --as-pid-1)
+view=(--bind / / --proc /proc)
+row isolated bwrap-02 bwrap "${flags[@]}" "${view[@]}" "$nothing"
+flags+=(--unshare-uts --hostname bench)
+row isolated bwrap-03 bwrap "${flags[@]}" "${view[@]}" "$nothing"
+flags+=(--unshare-ipc)
+view+=(--mqueue /dev/mqueue)
+row isolated bwrap-04 bwrap "${flags[@]}" "${view[@]}" "$nothing"
+flags+=(--unshare-net)
+row isolated bwrap-05 bwrap "${flags[@]}" "${view[@]}" "$nothing"
+flags+=(--unshare-user --uid 0 --gid 0)
+row isolated bwrap-06 bwrap "${flags[@]}" "${view[@]}" "$nothing"
+row isolated bwrap-07 bwrap "${flags[@]}" --bind "$root" / --proc /proc \
+  --dev /dev --mqueue /dev/mqueue --ro-bind /sys /sys --tmpfs /tmp /nothing
+
+crun=(crun --root "$work/crun")
+runc=(runc --root "$work/runc")
+for n in 05 06 07 08; do
+  bundle "$n"
+  run=(run --bundle "$work/bundle-$n-{}" "bench-$n-{}")
+  if [[ $n == 08 ]]; then
+    row isolated crun-08 "${crun[@]}" "${run[@]}"
+  else
+    row isolated "crun-$n" "${crun[@]}" --cgroup-manager=disabled "${run[@]}"
+  fi
+  row isolated "runc-$n" "${runc[@]}" "${run[@]}"
+done
+row isolated nspawn-08 systemd-nspawn --quiet --register=no --keep-unit \
+  --private-network --private-users=0:65536 -D "$root" /nothing
+row isolated podman-08 podman --root "$work/podman" --runroot "$work/podman-run" \
+  --cgroup-manager=cgroupfs --events-backend=none run --rm --log-driver=none \
+  --network=none --uidmap=0:0:1 --gidmap=0:0:1 --cgroupns=private \
+  --ulimit=nofile=1024:1024 --ulimit=nproc=1024:1024 \
+  --memory=64m --pids-limit=64 --cpus=0.5 --rootfs "$root" /nothing
+
+if [[ -z $quick ]]; then
+  grep -P '^isolated\t(lesson-08-veth|floor-08-veth|crun-08|runc-08)\t' "$work/rows" |
+    sed 's/^isolated/back to back/; p; s/^back to back/a hundred at once/' >"$work/more"
+  grep -P '^isolated\t(lesson-08-veth|floor-08-veth)\t' "$work/rows" |
+    sed 's/^isolated/among 500/' >>"$work/more"
+  cat "$work/more" >>"$work/rows"
+fi
+
+# --- run it ---
+
+# own CONTROLLER prints the directory of the cgroup that we are in.
+own() {
+  sed -n "s|^[0-9]*:\([^:]*,\)*$1\(,[^:]*\)*:|/sys/fs/cgroup/$1|p" /proc/self/cgroup
+}
+if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
+  unified=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
+  where=(CGROUP="$(dirname "$unified/.")")
+else
+  where=(MEMORY="$(own memory)" PIDS="$(own pids)" CPU="$(own cpu)")
+fi
+
+# All in one mount namespace, where /run is empty, so that what the tools note
+# there is gone at the end; and without a cgroup v2 beside v1, which crun 1.8
+# refuses. sudo's variables would make lesson 06 map another user.
+# shellcheck disable=SC2016 # "$@" is the inner shell's
+as_root env -u SUDO_UID -u SUDO_GID PATH="$PATH" "${where[@]}" \
+  unshare --mount bash -euc '
+    mount -t tmpfs tmpfs /run
+    ! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified
+    exec "$@"' bash "$work/report" -tools "$work" -rows "$work/rows" -bin "$bin" \
+  -lines "$repo/scripts/bench/lines.tsv" -repo "$repo" "${options[@]}"

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# break.sh breaks a lesson on purpose, and lets the check find out.
+#
+#   scripts/break.sh NN      list what may be broken in lesson NN
+#   scripts/break.sh NN K    break number K: the change, what follows from it,
+#                            and what the check says
+#
+# A breakage is a patch, NN-name/breaks/K-name.patch, with the symptom that
+# follows at its top. It is applied to a copy of the lesson in work/broken.
+#
+# Exit status: 0 the check fails as predicted, 1 it does not, 2 the command
+# line is wrong.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+# misused NOTE: the command line makes no sense.
+misused() {
+  printf '%s: %s\n  %s -h\n' "${0##*/}" "$1" "$0" >&2
+  exit 2
+}
+
+case ${1:-} in
+-h | --help)
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+  exit
+  ;;
+esac
+[[ $# -eq 1 || $# -eq 2 ]] || misused 'NN, or NN and K'
+[[ $1 =~ ^0?([1-8])(-[a-z-]+)?$ ]] || misused 'NN is 01 to 08'
+lesson=$(rows lessons | cut -f 1 | grep "^0${BASH_REMATCH[1]}-")
+patches=("$repo/$lesson"/breaks/*.patch)
+
+if [[ $# -eq 1 ]]; then
+  for patch in "${patches[@]}"; do
+    name=${patch##*/}
+    printf '%s  %s\n' "${name%%-*}" "$(head -n 1 "$patch")"
+  done
+  exit
+fi
+
+patch=$(printf '%s\n' "${patches[@]}" | grep "/$2-[^/]*\$") ||
+  misused "$lesson has no breakage $2"
+mapfile -t predicted < <(sed -n 's/^Fails: //p' "$patch")
+[[ ${#predicted[@]} -gt 0 ]] || die "$patch predicts nothing"
+
+install_for tour
+need_mqueue
+need_go
+make_work
+broken=broken/$lesson-$2
+as_user rm -rf "$repo/work/$broken"
+as_user mkdir -p "$repo/work/$broken"
+for file in "$repo/$lesson"/*.go; do
+  [[ $file == *_test.go ]] || as_user cp "$file" "$repo/work/$broken"
+done
+as_user patch --quiet --strip 2 --fuzz 0 --directory "$repo/work/$broken" \
+  <"$patch" || die "${patch#"$repo/"} does not apply to $lesson any more"
+(cd "$repo/work" && as_user env CGO_ENABLED=0 go build -o "$broken/" "./$broken")
+
+say "$(head -n 1 "$patch")"
+sed -n '/^@@/,$p' "$patch"
+say "What follows: $(sed '1,2d;/^Fails:/,$d' "$patch" | xargs -d '\n')"
+
+[[ $lesson < 07 ]] || need_rootfs
+cd "$repo" # for rootfs
+launcher "$lesson" "work/$broken/${broken##*/}"
+report=$(scripts/check.sh "$lesson" -- "${launch[@]}") || true
+grep -A 1 '^not ok' <<<"$report" | grep -v '^--' || true
+
+# All that was predicted fails, and nothing else does.
+status=0
+for point in "${predicted[@]}"; do
+  if grep -q "^skipped $point" <<<"$report"; then
+    say "this machine can not show it: $(grep "^skipped $point" <<<"$report")"
+  elif ! grep -q "^not ok  $point" <<<"$report"; then
+    say "predicted, but not seen: $point"
+    status=1
+  fi
+done
+while IFS= read -r line; do
+  for point in "${predicted[@]}"; do
+    [[ $line != "not ok  $point"* ]] || continue 2
+  done
+  say "seen, but not predicted: ${line#not ok  }"
+  status=1
+done < <(grep '^not ok' <<<"$report" || true)
+[[ $status -ne 0 ]] || say "as predicted: the check fails"
+exit "$status"

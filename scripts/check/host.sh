@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# host.sh: the host, before the launcher and after it. It is sourced by
+# check.sh, not run.
+#
+# Other people's containers come and go in the meantime: what is theirs is
+# left out.
+
+# shellcheck disable=SC2154 # set by check.sh
+kinds=(mounts hostname links addresses routes queues cgroups processes)
+declare -A before=()
+
+host_mounts() { cat /proc/self/mountinfo; }
+
+host_hostname() { uname -n; }
+
+# foreign prints the devices whose peer is in another network namespace. They
+# live as long as that one, which a process or a mount would keep.
+foreign() { ip -o link | awk '/link-netnsid/ { print $2 }'; }
+
+# without_foreign FIELD COMMAND... runs the command and drops the lines about
+# such a device, the name of which is in FIELD. They come and go: so it looks
+# for them before and after.
+without_foreign() {
+  local field=$1 devices lines
+  devices=$(foreign)
+  lines=$("${@:2}")
+  devices+=" $(foreign)"
+  awk -v field="$field" -v devices="$devices" '
+    function bare(name) { sub("[@:].*", "", name); return name }
+    BEGIN { split(devices, list); for (i in list) drop[bare(list[i])] }
+    !(bare($field) in drop)' <<<"$lines"
+}
+
+host_links() { without_foreign 2 ip -o link | awk '{ print $1, $2 }'; }
+
+host_addresses() {
+  without_foreign 2 ip -o address | awk '{ print $2, $3, $4 }'
+}
+
+host_routes() { without_foreign 1 device_routes; }
+
+# device_routes prints the host's routes, each with its device first.
+device_routes() { ip -4 route | sed 's/.* dev \([^ ]*\).*/\1: &/'; }
+
+# Those of mode 0 are of a check, this one or another that runs now.
+host_queues() {
+  awk 'FNR > 1 && $3 != 0 { print FILENAME, $1, $2 }' /proc/sysvipc/*
+}
+
+# All cgroups; once there is a run, those that it was in and the ones above.
+# systemd and others make and remove cgroups when they want to.
+host_cgroups() {
+  local dir
+  if [[ ${#cgroups[@]} -eq 0 ]]; then
+    find /sys/fs/cgroup -type d 2>/dev/null || true
+    return
+  fi
+  for dir in "${cgroups[@]}"; do
+    while [[ $dir == /sys/fs/cgroup/* ]]; do
+      [[ ! -d $dir ]] || echo "$dir"
+      dir=${dir%/*}
+    done
+  done | sort -u
+}
+
+# host_processes prints who was started by a launcher of ours and is still
+# there: its descendants, who has our variable, and who is in a PID namespace
+# that it has made.
+host_processes() {
+  local run process
+  {
+    for process in "${kin[@]}"; do
+      [[ $(born "${process% *}") != "$process" ]] || echo "${process% *}"
+    done
+    grep -las "NSL_CHECK=$mark" /proc/[0-9]*/environ | tr -dc '0-9\n'
+    for run in a b; do
+      [[ -n ${id["$run pid"]:-} ]] &&
+        [[ $(readlink /proc/self/ns/pid) != *"${id["$run pid"]}"* ]] || continue
+      find /proc/[0-9]*/ns/pid -lname "*${id["$run pid"]}*" 2>/dev/null |
+        tr -dc '0-9\n'
+    done
+  } | sort -un | xargs -r ps -o pid=,args= -p
+}
+
+remember_host() {
+  local kind
+  for kind in "${kinds[@]}"; do before[$kind]=$("host_$kind" | sort); done
+}
+
+# changes KIND prints what is new, and what is gone.
+changes() {
+  local now new gone
+  now=$("host_$1" | sort)
+  new=$(comm -13 <(echo "${before[$1]}") <(echo "$now"))
+  gone=$(comm -23 <(echo "${before[$1]}") <(echo "$now"))
+  [[ -z $new ]] || echo "new: $(head -n 3 <<<"$new" | xargs -d '\n')"
+  [[ -z $gone || $1 == cgroups ]] ||
+    echo "gone: $(head -n 3 <<<"$gone" | xargs -d '\n')"
+}
+
+# check_host waits a moment for each kind: the kernel removes a network
+# namespace, with the devices in it, only some time after its last process.
+check_host() {
+  local kind seen deadline=$((SECONDS + 3))
+  wanted host || return 0
+  # What ours has left there is no news any more.
+  ! grep -qs " tmpfs $mark " /proc/self/mountinfo || umount "$dir/mnt"
+  for kind in "${kinds[@]}"; do
+    seen=$(changes "$kind")
+    while [[ -n $seen && $SECONDS -lt $deadline ]]; do
+      sleep 0.05
+      seen=$(changes "$kind")
+    done
+    point host "$kind" "${seen:-as before}" 'as before' "${question[$kind]}"
+  done
+}
+
+declare -A question=(
+  [mounts]='findmnt on the host. Who shares mounts with whom? See mount_namespaces(7).'
+  [hostname]='Which process called sethostname(2), and in which namespace was it then?'
+  [links]='ip link on the host. What ends the life of a veth?'
+  [addresses]='ip address on the host. Whose device has it?'
+  [routes]='ip route on the host. Who added it, and in which network namespace?'
+  [queues]='ipcs on the host. Which namespace was the process in that made it?'
+  [cgroups]='When may a cgroup be removed, and who of yours is still there to do it?'
+  [processes]='Your launcher is gone, they are not. Who is their parent, and what would have ended them?'
+)

@@ -1,0 +1,440 @@
+# shellcheck shell=bash
+# points.sh: what check.sh looks at, type by type. It is sourced, not run.
+#
+# Each point is what was seen, what is expected, and a question for whoever
+# sees these two differ. `ask a` lets the command inside look; `enter` and
+# /proc/PID, where PID is the command's on the host, are the kernel's answer
+# to us. What would change the host is tried only once the kernel has said
+# that the namespace is not the host's.
+
+# shellcheck disable=SC2154 # set by check.sh
+untried="not tried: the namespace is the host's"
+
+# runs_command: is the shell inside there, and is it the one that answers?
+runs_command() {
+  local run seen
+  for run in a b; do
+    seen=yes
+    if [[ -z ${shell[$run]} && -n ${ended[$run]:-} ]]; then
+      seen="nothing: ${ended[$run]}$(errors "$run")"
+    elif [[ -z ${shell[$run]} ]]; then
+      seen='answers, but no process that the kernel knows gives them'
+    fi
+    point run "it runs the command it is given, run $run" "$seen" yes \
+      'What does your launcher do with its arguments? Try: COMMAND sh -c "echo hello"'
+  done
+  [[ -n ${shell[a]} && -n ${shell[b]} ]] || return 1
+  readlink "/proc/${shell[a]}/ns/pid" >/dev/null ||
+    die "the command inside is root's: you may not see its namespaces" \
+      "sudo $0 $number -- ${command[*]}"
+}
+
+# count TEXT prints how many lines have it in them.
+count() { grep -cF -- "$1" || true; }
+
+# errors RUN prints the launcher's last words.
+errors() { tail -n 2 "$dir/$1.errors" | tr '\n' ' ' | sed 's/^/; it says: /; s/ $//'; }
+
+# read_namespaces RUN asks the kernel: lines like pid:[4026531836]. And in
+# which cgroups the shell is.
+read_namespaces() {
+  local line
+  while IFS= read -r line; do
+    id["$1 ${line%%:*}"]=${line//[!0-9]/}
+  done < <(readlink "${types[@]/#//proc/${shell[$1]}/ns/}")
+  # Held open, it keeps its number: nobody else's namespace gets the same.
+  exec {line}<"/proc/${shell[$1]}/ns/pid"
+  mapfile -t -O "${#cgroups[@]}" cgroups < <(cgroups_of "$1")
+}
+
+# cgroups_of RUN prints the directories of all cgroups that its shell is in.
+cgroups_of() {
+  local controllers
+  while IFS=: read -r _ controllers _; do
+    cgroup_dir "$1" "${controllers%%,*}"
+  done <"/proc/${shell[$1]}/cgroup"
+}
+
+# differs TYPE tells if run a is in another namespace than we are.
+differs() {
+  local host
+  host=$(readlink "/proc/self/ns/$1")
+  [[ -n ${id["a $1"]:-} && "$1:[${id["a $1"]}]" != "$host" ]]
+}
+
+check_namespace() {
+  local seen="the host's" expected="the host's"
+  if [[ ! -e /proc/self/ns/$1 ]]; then
+    skip "$1" 'the namespace' 'this kernel has no such type'
+    return
+  fi
+  if [[ -z ${id["a $1"]:-} ]]; then
+    seen='unreadable'
+  elif differs "$1"; then
+    seen=another
+    [[ ${id["a $1"]} != "${id["b $1"]:-}" ]] || seen='one for two runs'
+  fi
+  if is_own "$1"; then expected=another; fi
+  point "$1" "the namespace, ${id["a $1"]:-}" "$seen" "$expected" \
+    "Outside and inside: readlink /proc/self/ns/$1. Which call makes a new one, and when does it?"
+}
+
+check_pid() {
+  # shellcheck disable=SC2016 # $$ and $PPID are for the shell inside
+  ask a 'echo process $$, parent $PPID'
+  point pid 'the command is the first process' \
+    "$answer; for the kernel $(awk '/^NSpid/ { print $NF }' "/proc/${shell[a]}/status")" \
+    'process 1, parent 0; for the kernel 1' \
+    'Who is the first process in the namespace: the command, or one that started it?'
+}
+
+# mount_at PLACE [PID] prints type and device of what is mounted there last.
+mount_at() {
+  cat "/proc/${2:-${shell[a]}}/mountinfo" | awk -v place="$1" '
+    $5 == place { for (i = 6; $i != "-"; i++); last = $(i + 1) " " $3 }
+    END { print (last ? last : "nothing") }'
+}
+
+check_mnt() {
+  local here there
+  here=$(mount_at /proc)
+  if [[ $here == "$(mount_at /proc self)" ]]; then
+    here="the host's proc"
+  else
+    here="a new ${here% *}"
+  fi
+  ask a 'echo /proc/[0-9]*'
+  [[ $answer != /proc/*/proc/* ]] || answer="$(wc -w <<<"$answer") processes"
+  point mnt 'what ps sees' "$answer in $here" '/proc/1 in a new proc' \
+    'Whose processes does a proc filesystem show: those of its reader, or of who mounted it?'
+
+  if ! differs mnt; then here=$untried; else
+    ask a "d=${dir@Q}/mnt; [ -d \"\$d\" ] || d=/tmp; mount -t tmpfs $mark \"\$d\""
+    here=$(cat "/proc/${shell[a]}/mountinfo" | count " tmpfs $mark ")
+    there=$(count " tmpfs $mark " </proc/self/mountinfo)
+    here="inside $here, on the host $there"
+  fi
+  [[ -z $covered ]] || here="its /proc has covered the host's"
+  point mnt 'a mount made inside stays inside' "$here" 'inside 1, on the host 0' \
+    'findmnt -o TARGET,PROPAGATION / -- and who else is in that peer group?'
+}
+
+check_uts() {
+  local host name seen=$untried
+  host=$(uname -n)
+  ask a 'uname -n'
+  name="a name of its own"
+  [[ $answer != "$host" ]] || name="the host's"
+  point uts "the hostname, $answer" "$name" 'a name of its own' \
+    'A new UTS namespace starts as a copy. Who gives it a name?' hostname
+
+  name=check-$RANDOM
+  if differs uts; then
+    ask a "hostname $name || echo $name >/proc/sys/kernel/hostname; uname -n"
+    seen="inside ${answer##*$'\n'}, on the host $(uname -n)"
+    ask b 'uname -n'
+    [[ $answer != "$name" ]] || seen+=', in another run the same'
+  fi
+  point uts 'a hostname set inside stays inside' "$seen" \
+    "inside $name, on the host $host" \
+    'Which name does sethostname(2) set, and whose is it?'
+}
+
+# queue_keys prints the keys of this IPC namespace's message queues.
+queue_keys() { awk 'FNR > 1 { print $1 }' /proc/sysvipc/msg; }
+
+check_ipc() {
+  local key='' seen
+  queue=$(ipcmk -Q -p 0 | grep -o '[0-9]*$')
+  ask a 'cat /proc/sysvipc/msg /proc/sysvipc/sem /proc/sysvipc/shm | grep -vc key'
+  ipcrm -q "$queue"
+  queue=
+  point ipc 'System V objects inside, while the host has a queue' \
+    "$answer" 0 'ipcmk -Q outside, ipcs inside. What decides which queues a process sees?'
+
+  seen=$untried
+  if differs ipc; then
+    enter --ipc ipcmk -Q -p 0 >/dev/null
+    ask a 'cat /proc/sysvipc/msg'
+    key=$(awk 'NR > 1 { print $1 }' <<<"$answer")
+    seen="inside $(wc -w <<<"$key")"
+    seen+=", on the host $(queue_keys | grep -cxF -- "${key:-none}" || true)"
+  fi
+  point ipc 'a queue made inside stays inside' "$seen" 'inside 1, on the host 0' \
+    'Compare the keys, not the ids: each namespace counts its ids from 0.'
+
+  if [[ ! -d /dev/mqueue ]] && ! from_lesson 07; then
+    skip ipc 'POSIX message queues' 'there is no /dev/mqueue: sudo mkdir /dev/mqueue'
+    return
+  fi
+  seen=$(mount_at /dev/mqueue)
+  if [[ $seen == "$(mount_at /dev/mqueue self)" ]]; then
+    seen="the host's"
+  elif ! differs ipc; then
+    seen=$untried
+  elif [[ $seen == mqueue* ]]; then
+    ask a ": >/dev/mqueue/$mark; ls /dev/mqueue"
+    seen="${seen% *} with ${answer//"$mark"/the queue made inside}"
+  fi
+  point ipc '/dev/mqueue' "$seen" 'mqueue with the queue made inside' \
+    'Whose POSIX queues does an mqueue filesystem show? What did lesson 02 do about /proc?' mqueue
+}
+
+# devices prints the names in /proc/net/dev, sorted, without those that some
+# modules make in every network namespace.
+devices() {
+  tr -d ' ' | sed -n 's/:.*//p' |
+    grep -vxE 'tunl0|sit0|gre0|gretap0|erspan0|ip_vti0|ip6_vti0|ip6tnl0|ip6gre0' |
+    sort | xargs
+}
+
+# reach ADDRESS knocks at a port of it from the network namespace of run a.
+# A refusal is an answer. A firewall may give none: then it is enough that
+# somebody has said whose address it is.
+reach() {
+  local said
+  said=$(enter --net timeout 2 bash -c ": 2>&1 <>/dev/tcp/$1/9" 2>&1) && said=refused
+  if [[ $said == *refused* || $(enter --net ip neighbour show "$1") == *lladdr* ]]; then
+    echo answers
+  else
+    said=${said##*: }
+    echo "${said:-no answer}"
+  fi
+}
+
+check_net() {
+  local expected='eth0 lo' parent gateway seen
+  # Only who is root outside can lay a cable to the host.
+  parent=$(awk '/^PPid/ { print $2 }' "/proc/${shell[a]}/status")
+  grep -qs '^Uid:.[0-9]*.0' "/proc/$parent/status" || expected=lo
+  ask a 'cat /proc/net/dev'
+  point net 'the devices' "$(devices <<<"$answer")" "$expected" \
+    'ip link, outside and inside. A veth has two ends: where is each, and who put it there?' veth
+
+  if ! differs net; then seen=$untried; else seen=$(reach 127.0.0.1); fi
+  point net 'lo, 127.0.0.1' "$seen" answers \
+    'ip -brief link inside. In which state does a new network namespace have its devices?' lo
+
+  [[ $expected != lo ]] || return 0
+  gateway=
+  if differs net; then
+    gateway=$(enter --net ip -4 route show default | awk '{ print $3 }')
+    seen='no default route'
+  fi
+  [[ -z $gateway ]] || seen=$(reach "$gateway")
+  if [[ -n $gateway && $(ip -o -4 address) != *" $gateway/"* ]]; then
+    seen="the default route leads to $gateway, which is not the host"
+  fi
+  point net "the host${gateway:+, $gateway}" "$seen" answers \
+    'ip address and ip route, on both sides. Which address is the next hop, and is its link up?' veth
+}
+
+check_user() {
+  local me=$EUID map
+  ask a 'id -u; id -g'
+  point user 'root inside: uid and gid' "${answer//$'\n'/ }" '0 0' \
+    'id inside, as your launcher starts it. To what does the kernel map an id that is not mapped?'
+  for map in uid_map gid_map; do
+    # Behind sudo, the one who called it is as good as root.
+    me=$EUID
+    [[ $map == uid_map ]] || me=$(id -g)
+    seen=$(xargs <"/proc/${shell[a]}/$map")
+    if [[ -n ${SUDO_UID:-} && $seen != "0 $me 1" ]]; then
+      me=$SUDO_UID
+      [[ $map == uid_map ]] || me=$SUDO_GID
+    fi
+    point user "$map: inside, outside, how many" "$seen" "0 $me 1" \
+      'user_namespaces(7), "Defining user and group ID mappings": which ids may you map?'
+  done
+  point user 'setgroups' "$(cat "/proc/${shell[a]}/setgroups")" deny \
+    'Why must one who maps a gid without privilege first give up setgroups(2)?'
+}
+
+check_root() {
+  local seen pid=${shell[a]}
+  seen=another
+  ! test "/proc/$pid/root" -ef / || seen="the host's"
+  point root 'the root directory' "$seen" another \
+    'ls / inside. Which call changes what / means, and for whom?'
+
+  ask a "[ -e ${dir@Q}/host ] && echo there || echo gone"
+  point root 'a file of the host' "$answer" gone \
+    'Which paths inside still lead to the host?'
+
+  seen=gone
+  if ! differs mnt; then
+    seen=$untried
+  elif enter --mount /bin/sh -c "[ -e ${dir@Q}/host ]"; then
+    seen=there
+  fi
+  point root 'the old root in the mount namespace' "$seen" gone \
+    'After pivot_root(2) there are two roots. What becomes of the old one?' pivot
+
+  seen=/
+  test "/proc/$pid/cwd" -ef "/proc/$pid/root" || seen=elsewhere
+  point root 'the working directory' "$seen" / \
+    'pwd inside. Does a new root move a process that is somewhere else?'
+
+  ask a '[ -c /dev/null ] && echo x >/dev/null && head -c 3 /dev/zero | wc -c'
+  point root 'bytes from /dev/zero' "$answer" 3 \
+    'ls -l /dev inside. May root of a user namespace make a device?' dev
+
+  seen=$(cat "/proc/$pid/mountinfo" | awk '
+    $5 == "/sys" || $5 == "/proc/sys" { sub(",.*", "", $6); how[$5] = $6 }
+    END { print "/sys " how["/sys"] ", /proc/sys " how["/proc/sys"] }')
+  point root 'settings of the machine' "$seen" '/sys ro, /proc/sys ro' \
+    'Which files below /proc and /sys are the whole machine'\''s, and who may write to them?' readonly
+
+  seen=$(cat "/proc/$pid/environ" | tr '\0' '\n' | count "$mark")
+  point root 'variables of yours inside' "$seen" 0 \
+    'export SECRET=1, then env inside. Who should give a container its variables?' environment
+
+  seen=$(ls "/proc/$pid/fd" | sort -n | xargs)
+  point root 'open files' "$seen" '0 1 2' \
+    'ls -l /proc/self/fd inside, with 9</ on the command line. What does execve(2) leave open?' descriptors
+}
+
+# cgroup_dir RUN CONTROLLER prints the directory of the cgroup that the run's
+# shell is in: that of the controller's v1 hierarchy if it has one, or that of v2.
+cgroup_dir() {
+  awk -v controller="$2" '
+    FILENAME ~ /cgroup$/ {
+      split($0, part, ":")
+      path = substr($0, length(part[1] part[2]) + 3)
+      if (part[2] == "") v2 = path
+      else if (index("," part[2] ",", "," controller ",")) v1 = path
+      next
+    }
+    { for (i = 6; $i != "-"; i++); type = $(i + 1); options = "," $NF "," }
+    type == "cgroup2" && !(v1) { root = $4; at = $5; path = v2; found = 1 }
+    type == "cgroup" && v1 && index(options, "," controller ",") {
+      root = $4; at = $5; path = v1; found = 1
+    }
+    END {
+      if (root != "/" && index(path, root) == 1)
+        path = substr(path, length(root) + 1)
+      if (found) print at (path == "/" ? "" : path)
+    }' "/proc/${shell[$1]}/cgroup" /proc/self/mountinfo
+}
+
+# limit_of FILE... prints the number in the first of the files that is there.
+limit_of() {
+  local file value
+  for file in "$@"; do
+    [[ -f $file ]] || continue
+    read -r value _ <"$file"
+    # v1 has no word for no limit, but the largest number of pages.
+    [[ $value =~ ^[0-9]+$ && ${#value} -lt 18 ]] || value=none
+    echo "$value"
+    return
+  done
+  echo none
+}
+
+check_cgroup() {
+  local dir limit swap seen
+  ask a 'cut -d : -f 3 /proc/self/cgroup | sort -u'
+  point cgroup 'paths in /proc/self/cgroup' "${answer//$'\n'/ }" / \
+    'cat /proc/self/cgroup inside. Which cgroup was the process in when it got its namespace?'
+
+  if ! differs pid; then return; fi
+  # Run b is for what may end a run.
+  check_memory "$(cgroup_dir b memory)"
+  check_pids "$(cgroup_dir b pids)"
+  check_cpu "$(cgroup_dir a cpu)"
+}
+
+# try_block BYTES lets run b fill that much memory: dd reads a whole block
+# before it writes.
+try_block() {
+  ask b "dd if=/dev/zero of=/dev/null bs=$1 count=1"
+  [[ -n ${ended[b]:-} ]] || seen+="$2: status $status"
+}
+
+check_memory() {
+  local limit swap seen='' file
+  limit=$(limit_of "$1"/memory.{max,limit_in_bytes})
+  if [[ $limit == none ]]; then
+    seen='no limit'
+  elif [[ $limit -gt $((1 << 30)) ]]; then
+    seen="$limit bytes, too much to be tried"
+  else
+    try_block $((limit / 2)) 'half of the limit'
+    try_block $((limit / 4 * 5)) ', more than it'
+  fi
+  point cgroup "memory, at most $limit bytes" "${seen:-$answer}" \
+    'half of the limit: status 0, more than it: status 137' \
+    'Is the process in the cgroup whose limit you wrote? grep memory /proc/PID/cgroup outside.' limits
+
+  for file in "$1"/memory.swap.max "$1"/memory.memsw.limit_in_bytes; do
+    [[ -f $file ]] || continue
+    swap=$(limit_of "$file")
+    # v1 counts memory and swap together.
+    [[ $file != *memsw* || $swap != "$limit" || $limit == none ]] || swap=0
+    point cgroup 'swap beyond that' "$swap" 0 \
+      'Where does a page go when there is no more room for it in memory?' limits
+    return
+  done
+  skip cgroup 'swap beyond that' 'this kernel does not count swap'
+}
+
+check_pids() {
+  local limit seen='no limit' refused
+  limit=$(limit_of "$1/pids.max")
+  if [[ $limit != none && $limit -gt 1000 ]]; then
+    seen="$limit, too many to be tried"
+  elif [[ $limit != none ]]; then
+    ask b "(i=0; while [ \$i -lt $limit ]; do sleep 60 & i=\$((i + 1)); done)"
+    refused=$(awk '$1 == "max" { print $2 }' "$1/pids.events")
+    seen="one more is refused"
+    [[ ${refused:-0} -gt 0 ]] || seen="$limit more are made"
+  fi
+  point cgroup "processes, at most $limit" "$seen" 'one more is refused' \
+    'Is the process in the cgroup whose limit you wrote? grep pids /proc/PID/cgroup outside.' limits
+}
+
+check_cpu() {
+  local limit period=100000 seen='no limit' deadline=$((SECONDS + patience))
+  limit=$(limit_of "$1"/cpu.{max,cfs_quota_us})
+  if [[ $limit != none ]]; then
+    [[ ! -f $1/cpu.max ]] || read -r _ period <"$1/cpu.max"
+    [[ ! -f $1/cpu.cfs_period_us ]] || read -r period <"$1/cpu.cfs_period_us"
+    # More of them than CPUs: then others can not keep them from their quota.
+    ask a 'i=0; while [ $i -lt 8 ]; do while :; do :; done & i=$((i + 1)); done'
+    seen='never throttled'
+    while [[ $SECONDS -lt $deadline && $seen == never* ]]; do
+      ! grep -qE '^nr_throttled [1-9]' "$1/cpu.stat" || seen=throttled
+    done
+  fi
+  point cgroup "CPU time, at most $limit of $period microseconds" "$seen" throttled \
+    'Is the process in the cgroup whose limit you wrote? grep cpu /proc/PID/cgroup outside.' limits
+}
+
+# check_end ends run a as it should end, and run b as it should not.
+check_end() {
+  local seen dirs=() dir
+  finish a
+  if [[ -z ${shell[a]} || -z ${shell[b]} ]]; then
+    finish b
+    return
+  fi
+  seen=${ended[a]}
+  [[ $seen != *has\ ended* ]] || seen='it has ended'
+  point run 'when its command ends' "$seen" 'it has ended' \
+    'For which process does your launcher wait?'
+
+  # Who is killed can not remove its cgroup: that is done here.
+  mapfile -t dirs < <(cgroups_of b)
+  pkill -KILL -P "${launcher[b]}" || true
+  seen='its command is still there'
+  for _ in {1..50}; do
+    [[ -z $(born "${shell[b]}") ]] && seen='its command is gone' && break
+    sleep 0.02
+  done
+  point run 'when it is killed' "$seen" 'its command is gone' \
+    'Who tells the command? prctl(2), PR_SET_PDEATHSIG; and which signals does process 1 get?' killed
+  finish b
+  for dir in "${dirs[@]}"; do
+    [[ $'\n'${before[cgroups]}$'\n' == *$'\n'"$dir"$'\n'* ]] || rmdir "$dir"
+  done
+}

@@ -1,0 +1,225 @@
+#!/usr/bin/env bash
+# compare.sh puts the namespaces of the host and of containers side by side: a
+# row for each type, a column for each of them, and a sign where they differ.
+# Usage: scripts/compare.sh [--neutral] [NN | PID...]
+#   NN         a lesson, 01 to 08: starts two containers of it, and ends them
+#   PID...     these processes, by the numbers that they have on the host
+#   (nothing)  all containers of the lessons that run on this machine now
+#   --neutral  host, new-1, new-2 instead of numbers: the same on any machine,
+#              so that two people can compare theirs with diff
+# The host is where you type this. Exit status: 1 if an answer is missing.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+types="pid mnt uts ipc net user cgroup time"
+neutral='' lesson='' dir='' hold='' pids=()
+declare -A ids=() names=()
+
+# clean_up lets the containers' read come to the end of its file: they end.
+clean_up() {
+  [[ -z $hold ]] || exec {hold}>&-
+  wait
+  [[ -z $dir ]] || rm -rf "$dir"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+# start runs a container of the lesson up to its first output. Its command
+# then reads from a pipe of which only this script holds the other end: should
+# the script be killed, the container ends too.
+start() {
+  local pid word='' flags=()
+  case $lesson in # no cable, no limits: that is all for which these need root
+  05-* | 06-*) flags=(-net=lo) ;;
+  07-*) flags=(-net=lo -rootfs "$repo/rootfs") ;;
+  08-*) flags=(-net=lo -rootfs "$repo/rootfs" -memory max -pids max -cpus max) ;;
+  esac
+  "$repo/bin/$lesson" "${flags[@]}" sh -c 'echo ready; read -r _' \
+    <"$dir/hold" >"$dir/ready" {hold}>&- &
+  read -r -t 20 word <"$dir/ready" || true
+  find_containers
+  for pid in "${containers[@]}"; do
+    [[ $word == ready && ${launcher_of[$pid]} -eq $! ]] || continue
+    pids+=("$pid") names[$pid]=$lesson
+    return
+  done
+  die "bin/$lesson has not started its command" "bin/$lesson sh -c 'echo ready'"
+}
+
+# start_two starts two containers of the lesson NN.
+start_two() {
+  if [[ $lesson == 0[1-5]-* && $EUID -ne 0 ]]; then
+    as_root env NO_COLOR="${NO_COLOR:-}" "$0" ${neutral:+--neutral} "$lesson"
+    exit
+  fi
+  [[ -x $repo/bin/$lesson ]] || build_lessons >&2
+  [[ $lesson != 0[78]-* || -d $repo/rootfs ]] || as_user "$repo/scripts/rootfs.sh" >&2
+  dir=$(mktemp -d)
+  mkfifo "$dir/hold" "$dir/ready"
+  exec {hold}<>"$dir/hold"
+  start
+  start
+  rm -r "$dir" # all have them open now: nothing is left if we are killed
+  dir=''
+}
+
+# read_ids looks up the namespaces of a process: in lsns, and what that does
+# not tell, or tells twice, in /proc/PID/ns.
+read_ids() {
+  local pid=$1 id type
+  while read -r id type; do
+    [[ $id =~ ^[0-9]+$ && " $types " == *" $type "* ]] || continue
+    [[ -z ${ids["$pid $type"]:-} ]] || id=twice
+    ids["$pid $type"]=$id
+  done < <(lsns --noheadings --raw --output NS,TYPE --task "$pid" 2>/dev/null)
+  for type in $types; do
+    [[ -L /proc/self/ns/$type ]] || ids["$pid $type"]=none # in this kernel
+    [[ ${ids["$pid $type"]:-twice} == twice ]] || continue
+    id=$(readlink "/proc/$pid/ns/$type" | tr -cd 0-9) || return 1
+    ids["$pid $type"]=$id
+  done
+}
+
+# missing says why there is no answer for a process.
+missing() {
+  local state=''
+  [[ ! -r /proc/$1/status ]] || state=$(grep '^State:' "/proc/$1/status") || true
+  case $state in
+  '') die "there is no process $1 (any more)" "ps ax" ;;
+  *[ZX]' ('*) die "process $1 has ended: it has no namespaces left" "ps ax" ;;
+  esac
+  [[ $EUID -eq 0 ]] || die "process $1 is not yours: only root sees its namespaces" \
+    "sudo $0 ${pids[*]}"
+  die "root as you are, you may not see the namespaces of process $1" \
+    "it has capabilities that you lack: are you in a container?"
+}
+
+# neutralize replaces ids by words that are the same on any machine.
+neutralize() {
+  local type pid id count
+  local -A word
+  for type in $types; do
+    [[ ${ids["$$ $type"]} != none ]] || continue
+    word=(["${ids["$$ $type"]}"]=host) count=0
+    for pid in "${pids[@]}"; do
+      id=${ids["$pid $type"]}
+      [[ -n ${word[$id]:-} ]] || word[$id]=new-$((++count))
+      ids["$pid $type"]=${word[$id]}
+    done
+    ids["$$ $type"]=host
+  done
+}
+
+# show prints the table for these processes.
+show() {
+  local pid type host
+  printf "$bold%-8s%-13s" "" host
+  for pid in "$@"; do printf '%-15.13s' "${names[$pid]}"; done
+  printf '%s\n' "$plain"
+  if [[ -z $neutral ]]; then
+    printf '%-8s%-13s' "" "PID $$"
+    printf 'PID %-11s' "$@"
+    printf '\n'
+  fi
+  for type in $types; do
+    host=${ids["$$ $type"]}
+    if [[ $host == none ]]; then
+      printf '%-8s%s\n' "$type" "not in this kernel"
+      continue
+    fi
+    printf '%-8s%-13s' "$type" "$host"
+    for pid in "$@"; do
+      if [[ ${ids["$pid $type"]} == "$host" ]]; then
+        printf "$dim%-10s =$plain   " "$host"
+      else
+        printf "$green%-10s *$plain   " "${ids["$pid $type"]}"
+      fi
+    done
+    printf '\n'
+  done
+}
+
+# sum_up says in one sentence what the table shows.
+sum_up() {
+  local pid type sets='' new same first shared=''
+  local -A seen=()
+  for pid in "${pids[@]}"; do
+    new='' same=''
+    for type in $types; do
+      if [[ ${ids["$pid $type"]} == none ]]; then
+        continue
+      elif [[ ${ids["$pid $type"]} == "${ids["$$ $type"]}" ]]; then
+        same+=" $type"
+        continue
+      fi
+      new+=" $type"
+      [[ -z ${seen["${ids["$pid $type"]} $type"]:-} ]] || shared=yes
+      seen["${ids["$pid $type"]} $type"]=yes
+    done
+    first=${first-$new}
+    [[ $new == "$first" ]] || sets=differ
+  done
+  if [[ -n $sets ]]; then
+    say "* is a namespace that is not the host's, = is the host's"
+  elif [[ -z $new ]]; then
+    say "all namespaces are the host's (=): nothing is isolated"
+  elif [[ -n $shared ]]; then
+    say "not the host's (*):$new, some of them shared; the host's (=):$same"
+  elif [[ ${#pids[@]} -eq 1 ]]; then
+    say "not the host's (*):$new; the host's (=):$same"
+  else
+    say "new in each (*):$new; the host's (=):${same:- none}"
+  fi
+}
+
+while [[ $# -gt 0 ]]; do
+  case $1 in
+  -h | --help)
+    sed -n '2,/^[^#]/s/^# //p' "$0"
+    exit
+    ;;
+  --neutral) neutral=yes ;;
+  0[1-8]*)
+    [[ -z $lesson && ${#pids[@]} -eq 0 ]] || die "one lesson, or PIDs" "$0 -h"
+    lesson=$(rows lessons | cut -f 1 | grep -x "$1\|$1-.*") ||
+      die "there is no lesson $1" "$0 -h"
+    ;;
+  *)
+    [[ $1 =~ ^[1-9][0-9]*$ ]] || die "neither a lesson nor a PID: $1" "$0 -h"
+    [[ -z $lesson ]] || die "one lesson, or PIDs" "$0 -h"
+    [[ -v names[$1] ]] || pids+=("$1")
+    names[$1]=$(cat "/proc/$1/comm" 2>/dev/null) || true
+    ;;
+  esac
+  shift
+done
+
+if [[ -n $lesson ]]; then
+  start_two
+elif [[ ${#pids[@]} -eq 0 ]]; then
+  find_containers
+  pids=("${containers[@]}")
+  for pid in "${pids[@]}"; do names[$pid]=${lesson_of[$pid]}; done
+  [[ ${#pids[@]} -gt 0 ]] || die "no container of a lesson runs on this machine" \
+    "start one in another terminal, such as: sudo bin/01-pid" \
+    "or let this script start two: $0 01"
+fi
+
+shown=()
+for pid in $$ "${pids[@]}"; do
+  if read_ids "$pid"; then
+    shown+=("$pid")
+  elif [[ -d /proc/$pid || ! -v lesson_of[$pid] ]]; then
+    missing "$pid"
+  fi # one that we have found ourselves may have ended since
+done
+pids=("${shown[@]:1}")
+[[ -z $neutral ]] || neutralize
+for ((i = 0; i < ${#pids[@]}; i += 5)); do # five columns fit a projector
+  show "${pids[@]:i:5}" | sed 's/ *$//'
+  printf '\n'
+done
+sum_up

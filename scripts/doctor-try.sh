@@ -1,0 +1,196 @@
+#!/usr/bin/env bash
+# doctor-try.sh tries what the lessons do, each thing in a child that is thrown
+# away, and prints how it went: a name, a tab, and "ok" or what went wrong.
+# doctor.sh runs it, as you and as root, and draws the conclusions.
+#
+# Usage: scripts/doctor-try.sh [--cgroup PREFIX]
+#
+#   --cgroup PREFIX  only the controllers of lesson 08; their names get PREFIX
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+export LC_ALL=C # doctor.sh knows the messages in English
+
+# try NAME COMMAND... runs the command in a child.
+try() {
+  local name=$1 answer
+  shift
+  if ! command -v "$1" >/dev/null; then
+    answer="not tried: no $1"
+  elif answer=$("$@" 2>&1 >/dev/null </dev/null); then
+    answer=ok
+  fi
+  printf '%s\t%s\n' "$name" "${answer%%$'\n'*}"
+}
+
+# try_namespaces does what the lessons do, but for the cgroup. unshare makes
+# a new mount namespace private: no mount in here reaches the host. -n keeps
+# mount from making /run/mount there.
+try_namespaces() {
+  local root=(unshare --map-root-user) dir=$repo/scripts pivot=pivot_root
+  local mount_overlay='mount -n -t tmpfs tmpfs /tmp && cd /tmp &&
+    mkdir lower upper work new &&
+    mount -n -t overlay -o lowerdir=lower,upperdir=upper,workdir=work none new'
+
+  try pid unshare --pid --fork true
+  try mnt unshare --mount true
+  try proc unshare --pid --fork --mount mount -n -t proc proc /proc
+  try uts unshare --uts true
+  try ipc unshare --ipc true
+  try mqueue unshare --ipc --mount mount -n -t mqueue mqueue /tmp
+  try net unshare --net true
+  try overlay unshare --mount sh -c "$mount_overlay"
+
+  # A user namespace without and with a map, and with each of the others.
+  try user unshare --user true
+  try user.map "${root[@]}" true
+  try user.pid "${root[@]}" --pid --fork true
+  try user.mnt "${root[@]}" --mount mount -n -t tmpfs tmpfs /tmp
+  try user.proc "${root[@]}" --mount --pid --fork mount -n -t proc proc /proc
+  try user.uts "${root[@]}" --uts true
+  try user.ipc "${root[@]}" --ipc true
+  try user.mqueue "${root[@]}" --ipc --mount mount -n -t mqueue mqueue /tmp
+  try user.net "${root[@]}" --net true
+  try user.sysfs "${root[@]}" --net --mount mount -n -t sysfs sysfs /sys
+  try user.devpts "${root[@]}" --mount \
+    mount -n -t devpts -o newinstance devpts /tmp
+  try user.overlay "${root[@]}" --mount sh -c "$mount_overlay"
+  try user.cgroup "${root[@]}" --cgroup true
+  ! grep -q '^0::' <(head -n 1 /proc/self/cgroup) || # cgroup v2 alone
+    try user.cgroup "${root[@]}" --cgroup --mount mount -n -t cgroup2 none /tmp
+
+  # What a missing tool keeps us from trying, a lesson may do all the same.
+  command -v pivot_root >/dev/null || pivot='busybox pivot_root'
+  ! command -v "${pivot%% *}" >/dev/null ||
+    try user.pivot "${root[@]}" --mount sh -c \
+      "mount -n --rbind '$dir' '$dir' && cd '$dir' && $pivot . ."
+  command -v ip >/dev/null || return 0
+  try lo unshare --net ip link set lo up
+  try veth unshare --net ip link add nsl0 type veth peer name nsl1
+  try user.lo "${root[@]}" --net ip link set lo up
+  try cable may_change_network
+}
+
+# may_change_network asks to delete a route that nobody has. Who may change
+# this network namespace is told "no such"; who may not, "not permitted".
+may_change_network() {
+  local answer
+  answer=$(ip route del 10.200.255.254/32 table 10200 2>&1) || true
+  [[ $answer != *'not permitted'* ]] || {
+    echo "$answer" >&2
+    return 1
+  }
+}
+
+# cgroup_place CONTROLLER prints v1 or v2, and the directory in which lesson
+# 08 makes its cgroup: on v1 our own, on v2 the one above it.
+cgroup_place() {
+  local names name path root point rest own
+  local -A ours=() places=()
+  while IFS=: read -r _ names path; do # see cgroups(7)
+    for name in ${names//,/ }; do ours[$name]=$path; done
+    [[ -n $names ]] || ours[v2]=$path
+  done </proc/self/cgroup
+  while read -r _ _ _ root point rest; do # see proc_pid_mountinfo(5)
+    rest=${rest##* - }
+    case $rest in
+    'cgroup '*) names=${rest##* } ;;
+    'cgroup2 '*) names=v2 ;;
+    *) continue ;;
+    esac
+    for name in ${names//,/ }; do
+      [[ -n ${ours[$name]:-} ]] || continue
+      own=$point${ours[$name]#"${root%/}"}
+      own=${own%/}
+      [[ $name != v2 || $own == "$point" ]] || own=${own%/*}
+      places[$name]=$own
+    done
+  done </proc/self/mountinfo
+  if [[ -n ${places[$1]:-} ]]; then
+    echo "v1 ${places[$1]}"
+  elif [[ -n ${places[v2]:-} ]]; then
+    echo "v2 ${places[v2]}"
+  else
+    echo 'no cgroup file system is mounted' >&2
+    return 1
+  fi
+}
+
+# try_limit CONTROLLER makes a cgroup, writes a limit, lets a child in, and
+# removes the cgroup. It ends the subshell that it runs in.
+try_limit() {
+  local kind place new limit=$1.max none=max procs=cgroup.procs
+  place=$(cgroup_place "$1") || exit 1
+  kind=${place%% *} place=${place#* }
+  if [[ $kind == v1 ]]; then
+    procs=tasks
+    case $1 in
+    memory) limit=memory.limit_in_bytes none=-1 ;;
+    cpu) limit=cpu.cfs_quota_us none=-1 ;;
+    esac
+  fi
+  new=$place/nsl-$BASHPID-doctor # cleanup.sh knows this mark
+  mkdir "$new" || exit 1
+  # shellcheck disable=SC2064 # the name as it is now
+  trap "rmdir '$new'" EXIT
+  [[ -e $new/$limit ]] || {
+    echo "no controller $1: $place/cgroup.subtree_control" >&2
+    exit 1
+  }
+  echo "$none" >"$new/$limit" || exit 1
+  # shellcheck disable=SC2016 # for the other shell
+  sh -c 'echo $$ >"$1"' sh "$new/$procs" || exit 1
+}
+
+# forward_policy prints what becomes of packets from device to device, and
+# for drop, which table and chain of nft says so.
+forward_policy() {
+  local found=''
+  if command -v nft >/dev/null; then
+    found=$(nft list chains 2>/dev/null | awk '
+      $1 == "table" { table = $2 " " $3 }
+      $1 == "chain" { chain = $2 }
+      /hook forward.*policy drop/ { found = "drop " table " " chain }
+      END { print found }') || found='unknown, not root'
+  elif ! command -v iptables >/dev/null; then
+    found='unknown, no nft'
+  fi
+  # Where no such table is, iptables would make one.
+  if [[ $found != drop* ]] && command -v iptables >/dev/null &&
+    grep -qs '^filter' /proc/net/ip_tables_names &&
+    [[ $(iptables -S FORWARD 2>/dev/null) == '-P FORWARD DROP'* ]]; then
+    found=drop
+  fi
+  echo "${found:-accept}"
+}
+
+# facts prints what the kernel says of the process that tries.
+facts() {
+  local chroot=no place
+  awk -v OFS='\t' '/^(CapEff|CapBnd|Seccomp|NoNewPrivs):/ {
+    print "is." substr($1, 1, length($1) - 1), $2 }' /proc/self/status
+  # A chroot is mostly a directory on which nothing is mounted.
+  grep -q '^[^ ]* [^ ]* [^ ]* [^ ]* / ' /proc/self/mountinfo || chroot=yes
+  [[ ! -e /proc/1/root/. || /proc/1/root/. -ef /. ]] || chroot=yes
+  place=$(cgroup_place memory 2>&1) || true
+  printf 'is.%s\t%s\n' chroot "$chroot" forward "$(forward_policy)" \
+    cgroup "$place"
+}
+
+prefix=cgroup
+case ${1:-} in
+-h | --help)
+  sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+  exit
+  ;;
+--cgroup) prefix=${2:?--cgroup needs a prefix} ;;
+'')
+  facts
+  try_namespaces
+  ;;
+*) die "unknown option $1" "$0 -h" ;;
+esac
+for controller in memory pids cpu; do
+  try "$prefix.$controller" try_limit "$controller"
+done

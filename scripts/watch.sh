@@ -1,0 +1,276 @@
+#!/usr/bin/env bash
+# watch.sh shows the lessons' containers that run on this machine, below the
+# host, as a picture that is live: start it on the projector.
+# Usage: scripts/watch.sh [--once]
+#   --once  one picture and no more, as it also is where there is no terminal
+# q or Ctrl-C ends it. + is a new container, - one that has just ended.
+#   first line   lesson, PID on the host > inside, command of its first process
+#   second line  its namespaces that are not the host's
+#   third line   its hostname, address, memory and processes used of its limits
+# Where they do not fit, each has one line. A ? is what only root can see.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+types=() # of namespaces, those that this kernel has
+for type in pid mnt uts ipc net user cgroup time; do
+  [[ ! -e /proc/self/ns/$type ]] || types+=("$type")
+done
+moment=3 # seconds that a container is marked as new or gone
+
+# What is known about a container, by its PID on the host.
+born=() gone=() lesson=() pids=() command=() own=() hostname=() address=()
+memory=() processes=() within=() memory_dir=() pids_dir=() v1=()
+
+# enter are the namespaces to enter on the way to another UTS namespace: root
+# may go there at once, and you with the rights that its user namespace gives.
+enter=(--uts)
+[[ $EUID -eq 0 ]] || enter=(--user --preserve-credentials --uts)
+
+# find_trees finds where the trees of cgroups are mounted, see cgroups(7): one
+# for each controller of v1, and one for v2. Hidden is the path of its root.
+declare -A top=() hidden=()
+find_trees() {
+  local root point line kind options name
+  while read -r _ _ _ root point line; do # see proc_pid_mountinfo(5)
+    read -r kind _ options <<<"${line#* - }"
+    [[ $kind == cgroup* ]] || continue
+    [[ $kind != cgroup2 ]] || options=v2
+    for name in ${options//,/ }; do
+      top[$name]=$point hidden[$name]=${root%/}
+    done
+  done </proc/self/mountinfo
+}
+
+# From here on, all comes from files of the kernel that bash reads itself: to
+# start a program for each would take more time than everything else together.
+
+# see notes what seldom changes about a container.
+see() {
+  local pid=$1 key value type line last='' words=()
+  while read -r key value; do
+    [[ $key != NSpid: ]] || pids[pid]=${value//$'\t'/ > }
+  done <"/proc/$pid/status"
+  mapfile -d '' -t words <"/proc/$pid/cmdline"
+  line=${words[*]}
+  command[pid]=${line//[![:print:]]/?}
+
+  own[pid]=''
+  for type in "${types[@]}"; do
+    if [[ ! -e /proc/$pid/ns/$type ]]; then
+      own[pid]='?' # not for us to see
+      break
+    elif [[ ! /proc/$pid/ns/$type -ef /proc/self/ns/$type ]]; then
+      own[pid]+="${own[pid]:+ }$type"
+    fi
+  done
+
+  hostname[pid]='' address[pid]=''
+  [[ ${own[pid]} != '?' ]] || hostname[pid]='?' address[pid]='?'
+  if [[ ${own[pid]} == *uts* ]]; then
+    # No file has the name that another UTS namespace gives the host: this is
+    # the only question that starts a program.
+    line=$(nsenter --target "$pid" "${enter[@]}" uname -n) || line='?'
+    hostname[pid]=${line//[![:print:]]/?}
+  fi
+  if [[ ${own[pid]} == *net* ]]; then
+    address[pid]='no address'
+    while read -r line; do # "|-- 10.200.3.2", and then "/32 host LOCAL"
+      if [[ $line == '/32 host LOCAL' && $last != *' 127.'* ]]; then
+        address[pid]=${last##* }
+      fi
+      last=$line
+    done <"/proc/$pid/net/fib_trie"
+  fi
+}
+
+# size writes bytes in VAR as a person would.
+size() {
+  local -n text=$2
+  if [[ $1 == max || $1 -ge $((1 << 60)) ]]; then
+    text=max
+  elif [[ $1 -lt $((1 << 20)) ]]; then
+    text=$(($1 >> 10))K
+  else
+    text=$((($1 * 10) >> 20))
+    text=${text%?}.${text: -1}M
+    text=${text/.0M/M}
+  fi
+}
+
+# place notes the directories in which files say what a container uses, if it
+# is in a cgroup of its own.
+place() {
+  local pid=$1 names name path dir
+  memory_dir[pid]='' pids_dir[pid]='' v1[pid]='' memory[pid]='' processes[pid]=''
+  while IFS=: read -r _ names path; do # see proc_pid_cgroup(5)
+    [[ $path == */nsl-* ]] || continue
+    names=${names:-v2}
+    for name in ${names//,/ }; do
+      dir=${top[$name]:-}${path#"${hidden[$name]:-}"}
+      [[ $name != memory && $name != v2 ]] || memory_dir[pid]=$dir
+      [[ $name != pids && $name != v2 ]] || pids_dir[pid]=$dir
+    done
+  done <"/proc/$pid/cgroup"
+  [[ ! -e ${memory_dir[pid]}/memory.usage_in_bytes ]] || v1[pid]=yes
+}
+
+# measure notes what a container uses of its limits.
+measure() {
+  local pid=$1 now limit used=memory.current most=memory.max
+  [[ -z ${v1[pid]} ]] || used=memory.usage_in_bytes most=memory.limit_in_bytes
+  [[ -z ${memory_dir[pid]} ]] ||
+    { read -r now <"${memory_dir[pid]}/$used" &&
+      read -r limit <"${memory_dir[pid]}/$most" &&
+      size "$now" now && size "$limit" limit &&
+      memory[pid]="$now of $limit"; }
+  [[ -z ${pids_dir[pid]} ]] ||
+    { read -r now <"${pids_dir[pid]}/pids.current" &&
+      read -r limit <"${pids_dir[pid]}/pids.max" &&
+      processes[pid]="$now of $limit"; }
+}
+
+# look brings what is known up to date. A process can end at any moment, and
+# its files with it: what could not be read stays as it was.
+turn=0
+look() {
+  local pid first=''
+  [[ ${#born[@]} -gt 0 || $turn -gt 0 ]] || first=yes
+  find_containers
+  for pid in "${containers[@]}"; do
+    if [[ ! -v born[pid] || -v gone[pid] ]]; then
+      unset "gone[pid]"
+      born[pid]=$SECONDS lesson[pid]=${lesson_of[$pid]}
+      within[pid]=${inside_of[$pid]:-0}
+      [[ -z $first ]] || born[pid]=-$moment
+      see "$pid" 2>/dev/null || true
+      place "$pid" 2>/dev/null || true
+    fi
+    measure "$pid" 2>/dev/null || true
+  done
+  for pid in "${!born[@]}"; do
+    if [[ -v lesson_of[$pid] ]]; then
+      continue
+    elif [[ ! -v gone[pid] ]]; then
+      gone[pid]=$SECONDS
+    elif [[ $((SECONDS - gone[pid])) -ge $moment ]]; then
+      unset "born[pid]" "gone[pid]"
+    fi
+  done
+  # One of them each time: somebody may have given it another name.
+  turn=$((turn + 1))
+  [[ ${#containers[@]} -eq 0 ]] ||
+    see "${containers[turn % ${#containers[@]}]}" 2>/dev/null || true
+}
+
+# draw makes the picture: an array of lines, each cut to the terminal's width.
+draw() {
+  local pid parent text long=yes below=() picture=()
+  for pid in "${!born[@]}"; do
+    parent=${within[pid]}
+    [[ -v born[parent] ]] || parent=0
+    below[parent]+="$pid "
+  done
+  [[ $lines -eq 0 || $((3 * ${#born[@]} + 2)) -le $lines ]] || long=''
+  set -- /proc/[0-9]*
+  line "$bold" "host $HOSTNAME: $# processes," \
+    "${#containers[@]} containers of lessons${live:+      (q ends this)}"
+  branch 0 ''
+  [[ ${#born[@]} -gt 0 ]] ||
+    line '' "none runs; start one in another terminal: sudo bin/01-pid"
+
+  local last=$((${#picture[@]} - 1))
+  if [[ $lines -gt 0 && $last -gt $((lines - 2)) ]]; then
+    picture=("${picture[@]:0:lines-2}" "... and $((last - lines + 3)) more")
+  fi
+  if [[ -n $live ]]; then
+    printf -v text "%s$end_of_line\n" "${picture[@]}"
+    printf '%s' "$home$text$end_of_screen"
+  else
+    printf '%s\n' "${picture[@]}"
+  fi
+}
+
+# line COLOUR TEXT... adds a line to the picture.
+line() {
+  local colour=$1 text=${*:2}
+  picture+=("$colour${text:0:columns}$plain")
+}
+
+# branch adds the containers that were started in another one, by its PID, or
+# on the host, 0.
+branch() {
+  local indent=$2 pid tee bar mark colour text limits children=()
+  read -ra children <<<"${below[$1]:-}"
+  [[ ${#children[@]} -gt 0 ]] || return 0
+  for pid in "${children[@]}"; do
+    tee=$indent$fork bar=$indent$pipe mark=' ' colour=''
+    [[ $pid != "${children[-1]}" ]] || tee=$indent$corner bar="$indent  "
+    [[ $((SECONDS - born[pid])) -ge $moment ]] || mark=+ colour=$green
+    [[ ! -v gone[pid] ]] || mark=- colour=$red
+    if [[ -n $long ]]; then
+      limits="no limits of its own"
+      [[ -z ${memory[pid]:-}${processes[pid]:-} ]] ||
+        limits="memory ${memory[pid]:-max}  processes ${processes[pid]:-max}"
+      line "$colour" "$tee$mark ${lesson[pid]}  PID ${pids[pid]:-$pid}  ${command[pid]:-}"
+      line "$colour" "$bar   own: ${own[pid]:-}"
+      text=${hostname[pid]:+${hostname[pid]}  }${address[pid]:+${address[pid]}  }
+      line "$colour" "$bar   $text$limits"
+    else
+      printf -v text '%-13s %-11s %-10s %-14s %-12s %-8s' "${lesson[pid]}" \
+        "${pids[pid]:-$pid}" "${hostname[pid]:--}" "${address[pid]:--}" \
+        "${memory[pid]:--}" "${processes[pid]:--}"
+      [[ $columns -lt 120 ]] || printf -v text '%s %-31s' "$text" "${own[pid]:-}"
+      line "$colour" "$tee$mark $text ${command[pid]:-}"
+    fi
+    branch "$pid" "$bar  "
+  done
+}
+
+once='' live=''
+case ${1:-} in
+-h | --help)
+  sed -n '2,/^[^#]/s/^# //p' "$0"
+  exit
+  ;;
+--once) once=yes ;;
+'') ;;
+*) die "unknown argument: $1" "$0 -h" ;;
+esac
+
+fork='|-' corner='`-' pipe='| '
+if [[ ${LC_ALL:-${LC_CTYPE:-${LANG:-}}} == *[Uu][Tt][Ff]* ]]; then
+  fork='├─' corner='└─' pipe='│ '
+fi
+find_trees
+columns=100 lines=0 # no bottom
+if [[ -n $once || ! -t 0 || ! -t 1 || ${TERM:-dumb} == dumb ]]; then
+  look
+  draw
+  exit
+fi
+
+# The terminal: a screen of its own, no cursor, and keys that are not shown.
+# Ctrl-Z is off: it would leave the terminal like this.
+live=yes resized=yes key=''
+home=$'\e[H' end_of_line=$'\e[K' end_of_screen=$'\e[J'
+before=$(stty -g)
+trap 'stty "$before"; printf "\e[?25h\e[?1049l"' EXIT
+trap 'exit 0' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+trap resized=yes WINCH
+stty -echo -icanon susp undef
+printf '\e[?1049h\e[?25l'
+
+while [[ $key != [qQ] ]]; do
+  if [[ -n $resized ]]; then
+    resized=''
+    read -r lines columns < <(stty size)
+  fi
+  look
+  draw
+  key=''
+  # Its status is 1 at the end of file: the terminal is gone.
+  read -rsn 1 -t 1 key || [[ $? -gt 128 ]] || exit 1
+done

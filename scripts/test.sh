@@ -134,6 +134,9 @@ for test in "$out"/*.test; do
     -test.skip "$patient"
 done
 
+say "what a start costs"
+check "bench.sh --quick" env NSL_BIN="$repo/bin" scripts/bench.sh --quick
+
 say "as an ordinary user"
 id "$user" &>/dev/null || as_root useradd --create-home --shell /bin/bash "$user"
 for name in 06-user 07-pivot-root 08-cgroups; do

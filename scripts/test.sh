@@ -91,7 +91,7 @@ else
 fi
 # What is left out: whole packages, and tests of the scripts.
 left_out='texts'
-patient='^Test(Bench|Break|Check|Cleanup|Demo|Sandbox|Watch)'
+patient='^Test(Bench|Break|Check|Cleanup|Demo|Doctor|Sandbox|Watch)'
 if [[ -n $all ]]; then
   left_out='' patient='^$'
 else

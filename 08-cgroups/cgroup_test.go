@@ -78,7 +78,7 @@ func TestNoLimits(t *testing.T) {
 
 func TestBadLimits(t *testing.T) {
 	for flag, values := range map[string][]string{
-		"-memory": {"64MB", "-1", "50%", "0", "", "1.5G", "M", "64m", "9999999999G",
+		"-memory": {"4095K", "64MB", "-1", "50%", "0", "", "1.5G", "M", "64m", "9999999999G",
 			"18446744073709551615", "Max"},
 		"-pids": {"15", "0", "-1", "4194305", "1e3", "", "64K"},
 		"-cpus": {"0", "0.001", "-0.5", "NaN", "Inf", "abc", "", "50%", "8193"},

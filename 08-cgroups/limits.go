@@ -19,7 +19,9 @@ type limits struct {
 	cpus   string // microseconds in every period of 100000
 }
 
-// setMemory reads bytes, or units of 1024 (K), 1024² (M) or 1024³ (G).
+// setMemory reads bytes, or units of 1024 (K), 1024² (M) or 1024³ (G). With
+// too little, the kernel would kill the parent as it starts the child: on v1
+// that one is in the cgroup, too, for a moment.
 func (l *limits) setMemory(value string) error {
 	if l.memory = value; value == none {
 		return nil
@@ -31,9 +33,10 @@ func (l *limits) setMemory(value string) error {
 			number, unit = value[:last], 1<<power
 		}
 	}
+	const least = 4 << 20
 	n, err := strconv.ParseUint(number, 10, 64)
-	if err != nil || n == 0 || n > math.MaxInt64/unit {
-		return fmt.Errorf("want bytes, or like 64K, 64M, 64G, or max")
+	if err != nil || n > math.MaxInt64/unit || n*unit < least {
+		return fmt.Errorf("want 4M or more, as bytes or with K, M, G, or max")
 	}
 	l.memory = strconv.FormatUint(n*unit, 10)
 	return nil

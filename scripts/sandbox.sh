@@ -12,7 +12,7 @@
 # Without COMMAND: a shell. With COMMAND: its output and its exit status, and
 # the machine is gone. Status 125: the machine failed. COMMAND has a terminal
 # if sandbox.sh has one on stdin, stdout and stderr. If not, it has pipes, and
-# reads what is on stdin once that has ended or in blocks (200 KB/s).
+# stdin comes to it in blocks of 30 KB and slowly (200 KB/s).
 # bin/, scripts/ and rootfs/ are brought, to the same path inside as outside,
 # and COMMAND starts there.
 #
@@ -24,13 +24,8 @@ set -euo pipefail
 umask 022
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-
-# What the machine gets of this one: programs, and modules for its kernel.
-from_packages="bash bsdextrautils bsdutils coreutils dash diffutils findutils
-  grep hostname iproute2 iptables iputils-ping less libc-bin libcap2-bin mawk
-  mount ncurses-bin procps sed socat strace tar util-linux util-linux-extra"
-modules="bridge dummy iptable_filter iptable_nat ipv6 overlay tun veth
-  xt_MASQUERADE xt_comment xt_conntrack xt_tcpudp"
+# shellcheck source=scripts/dev/sandbox-tree.sh
+source "$repo/scripts/dev/sandbox-tree.sh"
 
 usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
 
@@ -45,75 +40,6 @@ misused() {
 # the lines that are not a stack trace.
 broken() {
   (die "$1" "$(grep -v '\[<' "/dev/fd/$log" | tail -n 12)") || exit 125
-}
-
-# build_tree DIR puts the machine's files there.
-build_tree() {
-  local dir program kernel module programs libraries
-  mkdir -p "$1"/{etc,dev,home/learner,mnt,opt,proc,root,run,srv,sys,tmp,var/tmp}
-  mkdir -p "$1"/usr/{bin,lib,lib64,local/bin,sbin,share}
-  for dir in bin lib lib64 sbin; do ln -s "usr/$dir" "$1/$dir"; done
-
-  # shellcheck disable=SC2086 # a list
-  mapfile -t programs < <(dpkg -L $from_packages 2>/dev/null |
-    grep -E '^(/usr)?/s?bin/' | while read -r file; do
-    [[ ! -f $file ]] || echo "$file"
-  done)
-  programs+=(/usr/bin/awk "$(command -v busybox)")
-  mapfile -t libraries < <(ldd "${programs[@]}" 2>/dev/null |
-    grep -o '/[^ ]* (' | sed 's:^/lib:/usr/lib:' | sort -u)
-  # -L: what a link leads to. Two names of one file stay one file.
-  cp -L --preserve=links --parents "${programs[@]}" "${libraries[@]% (}" "$1"
-  cp -rL --parents /etc/os-release /lib/terminfo "$1"
-  if [[ -e $1/sbin/iptables-legacy ]]; then
-    cp -r --parents /usr/lib/*/xtables "$1"
-    ln -sf iptables-legacy "$1/sbin/iptables"
-  fi
-  # procps cannot read this kernel's /proc/cpuinfo (ps aux fails). It looks for
-  # two kinds of cores there, and is content with an empty file.
-  sed -i s:/proc/cpuinfo:/dev/././null: "$1"/lib/*/libproc2.so*
-
-  # The init script takes all programs from busybox, others what else is there.
-  mkdir -p "$1"/lib/sandbox/{bin,dev/{mqueue,pts,shm}}
-  for program in $(busybox --list); do
-    ln -s /bin/busybox "$1/lib/sandbox/bin/$program"
-    [[ -e $1/bin/$program || -e $1/sbin/$program ]] ||
-      ln -s /bin/busybox "$1/bin/$program"
-  done
-  cp "$repo/scripts/dev/sandbox-init.sh" "$1/init"
-  ln -s /proc/self/fd "$1/lib/sandbox/dev/fd"
-  ln -s fd/0 "$1/lib/sandbox/dev/stdin"
-  ln -s fd/1 "$1/lib/sandbox/dev/stdout"
-  ln -s fd/2 "$1/lib/sandbox/dev/stderr"
-
-  # The kernel runs /sbin/modprobe when it lacks a module that it has here.
-  ln -sf /bin/busybox "$1/sbin/modprobe"
-  kernel=$(echo /usr/lib/uml/modules/*)
-  dir=$1/lib/modules/${kernel##*/}
-  mkdir -p "$dir"
-  cp "$kernel"/modules.{alias,dep} "$dir"
-  for module in $modules; do grep "/$module.ko:" "$kernel/modules.dep"; done |
-    tr -s ' :' '\n' | sort -u | (cd "$kernel" && xargs cp --parents -t "$dir")
-
-  echo sandbox >"$1/etc/hostname"
-  echo '127.0.0.1 localhost sandbox' >"$1/etc/hosts"
-  echo "PS1='\u@\h:\w\\$ '" >"$1/etc/bash.bashrc"
-  cat >"$1/etc/passwd" <<'END'
-root:x:0:0:root:/root:/bin/bash
-learner:x:1000:1000:learner:/home/learner:/bin/bash
-nobody:x:65534:65534:nobody:/nonexistent:/bin/false
-END
-  printf '%s:\n' root:x:0 tty:x:5 learner:x:1000 nogroup:x:65534 \
-    >"$1/etc/group"
-  cat >"$1/etc/fstab" <<'END'
-proc    /proc          proc    nosuid,nodev,noexec
-sysfs   /sys           sysfs   nosuid,nodev,noexec
-cgroup2 /sys/fs/cgroup cgroup2 nosuid,nodev,noexec,nsdelegate
-devpts  /dev/pts       devpts  nosuid,noexec,gid=5,mode=620,ptmxmode=666
-tmpfs   /dev/shm       tmpfs   nosuid,nodev,mode=1777
-mqueue  /dev/mqueue    mqueue  nosuid,nodev,noexec
-tmpfs   /run           tmpfs   nosuid,nodev,mode=755
-END
 }
 
 user=root uid=0 mem=512M bring=()
@@ -138,11 +64,9 @@ while [[ ${1:-} == -* ]]; do
   shift
 done
 
-if ! command -v linux.uml >/dev/null &&
-  [[ $(dpkg --print-architecture 2>/dev/null) != amd64 ]]; then
+[[ $(dpkg --print-architecture 2>/dev/null) == amd64 ]] ||
   die "user-mode-linux is a package of Debian and Ubuntu on amd64 alone" \
     "a virtual machine does it too: multipass shell, or limactl start"
-fi
 install_for vm
 [[ -d $repo/bin ]] || die "there is no $repo/bin" "go build -o bin/ ./..."
 
@@ -169,7 +93,7 @@ for old in "$cache"/run.*; do
 done
 
 # The files of the machine itself are made once, and again when one changes.
-version=$(cat "$0" "$repo/scripts/dev/sandbox-init.sh" \
+version=$(cat "$repo"/scripts/dev/sandbox-{init,tree}.sh \
   <(stat -c %Y /var/lib/dpkg/status) | sha256sum | cut -c -16)
 tree=$cache/$version.cpio
 if [[ ! -e $tree ]]; then
@@ -178,7 +102,7 @@ if [[ ! -e $tree ]]; then
     2>/dev/null >"$scratch/cpio"
   mv "$scratch/cpio" "$tree"
   rm -r "$scratch/tree"
-  find "$cache" -name '*.cpio' -mtime +7 -delete
+  find "$cache" -name '*.cpio' -mmin +60 -delete
 fi
 touch "$tree"
 

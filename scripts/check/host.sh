@@ -32,7 +32,7 @@ addresses() {
 
 host_links() { addresses | grep -v ' '; }
 
-host_addresses() { addresses | grep ' '; }
+host_addresses() { addresses | grep ' ' || true; }
 
 # Only of the devices that were there before: those that are new are news
 # themselves.

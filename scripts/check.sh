@@ -281,7 +281,7 @@ born() {
   fields=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) || return 0
   # shellcheck disable=SC2086 # in words
   set -- "$1" $fields
-  [[ ${2:-Z} == Z ]] || echo "$1 ${21}"
+  [[ ${2:-Z} == Z ]] || echo "$1 ${21:-}"
 }
 
 # clean_up ends what is left of the launchers. To remove a tree is to remove

@@ -187,14 +187,32 @@ func TestOwnCgroupFiles(t *testing.T) {
 	require.Contains(t, r.Stderr, "Read-only file system")
 }
 
-// The container is in its cgroup from its first moment: with so little
-// memory even the part of the lesson that sets it up gets killed there, as
-// it could not be if it were put in afterwards.
+// The container is in its cgroup from its first moment: clone(2) puts it
+// there on v2, and on v1 the thread that calls clone(2) is there itself.
 func TestBornInside(t *testing.T) {
 	nstest.NeedCgroup(t)
-	r := nstest.Run(t, "-memory", "1M", "true")
-	require.Equal(t, 128+9, r.Status, r.Stderr)
-	require.Contains(t, r.Stderr, "oom_kill")
+	log := filepath.Join(t.TempDir(), "strace")
+	cmd := exec.Command("strace", append([]string{"-f", "-o", log,
+		"-e", "trace=clone,clone3,openat"}, nstest.Command(t, "true").Args...)...)
+	r := nstest.RunCmd(t, cmd)
+	require.Zero(t, r.Status, r.Stderr)
+	text, err := os.ReadFile(log)
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "cgroup.procs")
+
+	before, after, born := strings.Cut(string(text), "CLONE_NEWPID")
+	require.True(t, born, "no clone in:\n%s", text)
+	thread := before[strings.LastIndexByte(before, '\n')+1:]
+	thread, _, _ = strings.Cut(thread, " ")
+	call, _, _ := strings.Cut(after, "\n")
+	if _, v1, err := nstest.CgroupOf(os.Getpid(), "memory"); err != nil || !v1 {
+		require.NoError(t, err)
+		require.Contains(t, call, "CLONE_INTO_CGROUP")
+		return
+	}
+	for _, controller := range []string{"memory", "pids", "cpu"} {
+		require.Regexp(t, `(?m)^`+thread+` .*/`+controller+`/.*nsl-.*/tasks"`, before)
+	}
 }
 
 // The lesson itself stays where it was, with all its threads.
@@ -290,8 +308,8 @@ func TestNoRight(t *testing.T) {
 
 // A controller that is missing is named, with the file that says so.
 func TestControllerMissing(t *testing.T) {
-	nstest.NeedRoot(t)
 	nstest.NeedCgroup(t)
+	nstest.NeedRoot(t)
 	run := func(flags ...string) nstest.Result {
 		command := nstest.Helper("divide")
 		command = append(command, nstest.Command(t, flags...).Args...)

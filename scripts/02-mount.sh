@@ -24,7 +24,7 @@ expect_not '02-mount' 'kthreadd' 'init'
 
 step 'What did it? A new PID namespace and a new mount namespace do not: ps reads /proc, and
 that still belongs to the PID namespace in which it was mounted. Mounted again, it is ours.'
-run host "unshare --fork --pid --mount sh -c 'ps -e | wc -l; mount -t proc proc /proc; ps -e'"
+run host "unshare --fork --pid --mount sh -c 'busybox ps | wc -l; mount -t proc proc /proc; ps -e'"
 expect '^[0-9]{2,}$' '^ *1 .* sh$'
 expect_not "^ *$$ "
 

@@ -117,6 +117,8 @@ mkdir -p www/cgi-bin
 printf '#!/bin/sh\necho; echo "hello $REMOTE_ADDR"\n' >www/cgi-bin/hello
 chmod +x www/cgi-bin/hello
 quiet internet 'busybox httpd -p 203.0.113.2:80 -h www'
+# It is no child of that shell any more, and would outlive it.
+undo+=("kill $(pgrep --ns "$internet" --nslist net -x busybox)")
 run lab 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
 expect '^hello 203\.0\.113\.1$'
 

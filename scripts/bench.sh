@@ -4,11 +4,14 @@
 # them in turn, as whole processes, with a command that does nothing, and
 # compares medians. It fails where a ratio is above scripts/bench/lines.tsv.
 #
-# Usage: scripts/bench.sh [--quick] [--json | --write] [--only REGEX] [--runs N]
+# Usage: scripts/bench.sh [--quick] [--json | --write] [--v2]
+#                         [--only REGEX] [--runs N]
 #   --quick  installs nothing, runs each a few times, and leaves out what takes
 #            long; fails only beyond twice a line
 #   --json   prints everything as JSON
 #   --write  puts the tables and the picture into docs/performance.md
+#   --v2     in a virtual machine with cgroup v2 (scripts/sandbox.sh): slower,
+#            and beside the floor and unshare only
 #   --only   measures the rows that match, such as 'floor|lesson'
 #   --runs   so many runs of each; 40 if not given
 # NSL_BIN is where the lessons are, if not to be built into bin/.
@@ -16,8 +19,8 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-quick='' only='' runs=40
-options=()
+quick='' v2='' only='' runs=40
+options=() output=()
 while [[ $# -gt 0 ]]; do
   case $1 in
   -h | --help)
@@ -25,7 +28,8 @@ while [[ $# -gt 0 ]]; do
     exit
     ;;
   --quick) quick=yes runs=8 options+=(-quick -pause 60ms) ;;
-  --json | --write) options+=("-${1#--}") ;;
+  --json | --write) output+=("-${1#--}") ;;
+  --v2) v2=yes options+=(-v2) ;;
   --only) only=${2:?"--only needs a regular expression"} && shift ;;
   --runs) runs=${2:?"--runs needs a number"} && shift ;;
   *) die "unknown argument: $1" "scripts/bench.sh -h" ;;
@@ -34,7 +38,7 @@ while [[ $# -gt 0 ]]; do
 done
 options+=(-only "$only" -runs "$runs")
 
-[[ -n $quick ]] || install_for test bench >&2
+[[ -n $quick ]] || install_for test bench ${v2:+vm} >&2
 need_go
 command -v gcc >/dev/null || die "there is no gcc" "sudo apt-get install gcc libc6-dev"
 [[ -n ${NSL_BIN:-} ]] || build_lessons >&2
@@ -80,10 +84,12 @@ cp "$work/nothing" "$work/stay" "$root"
 
 # --- the table of what is run: series, name, command ---
 
-# row SERIES NAME COMMAND... adds a row, unless a command is not installed.
+# row SERIES NAME COMMAND... adds a row, unless its command is not installed, or
+# not in the virtual machine.
 row() {
   local IFS=$'\t'
   command -v "$3" >/dev/null || return 0
+  [[ -z $v2 || $2 != @(ip|bwrap|crun|runc|nspawn|podman)-* ]] || return 0
   printf '%s\n' "$1	$2	$(command -v "$3")	${*:4}" >>"$work/rows"
 }
 
@@ -114,7 +120,7 @@ bundle() {
 nothing=$work/nothing
 row isolated exec "$nothing"
 row isolated go "$work/empty"
-while IFS=$'\t' read -r lesson _ twin; do
+while IFS=$'\t' read -r lesson _ twin _; do
   n=${lesson%%-*}
   number=${n#0}
   program=("$bin/$lesson")
@@ -176,7 +182,7 @@ row isolated podman-08 podman --root "$work/podman" --runroot "$work/podman-run"
   --ulimit=nofile=1024:1024 --ulimit=nproc=1024:1024 \
   --memory=64m --pids-limit=64 --cpus=0.5 --rootfs "$root" /nothing
 
-if [[ -z $quick ]]; then
+if [[ -z $quick$v2 ]]; then
   grep -P '^isolated\t(lesson-08-veth|floor-08-veth|crun-08|runc-08)\t' "$work/rows" |
     sed 's/^isolated/back to back/; p; s/^back to back/a hundred at once/' >"$work/more"
   grep -P '^isolated\t(lesson-08-veth|floor-08-veth)\t' "$work/rows" |
@@ -186,24 +192,16 @@ fi
 
 # --- run it ---
 
-# own CONTROLLER prints the directory of the cgroup that we are in.
-own() {
-  sed -n "s|^[0-9]*:\([^:]*,\)*$1\(,[^:]*\)*:|/sys/fs/cgroup/$1|p" /proc/self/cgroup
-}
-if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
-  unified=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
-  where=(CGROUP="$(dirname "$unified/.")")
+# In a mount namespace, where what is mounted and unmounted is nobody else's.
+# sudo's variables would make lesson 06 map another user.
+report=("$repo/scripts/bench/inside.sh" "$work/report" -tools "$work"
+  -rows "$work/rows" -lines "$repo/scripts/bench/lines.tsv" -bin "$bin"
+  -repo "$repo")
+if [[ -z $v2 ]]; then
+  as_root env -u SUDO_UID -u SUDO_GID PATH="$PATH" \
+    unshare --mount "${report[@]}" "${options[@]}" "${output[@]}"
 else
-  where=(MEMORY="$(own memory)" PIDS="$(own pids)" CPU="$(own cpu)")
+  "$repo/scripts/sandbox.sh" --with "$work" \
+    "${report[@]}" "${options[@]}" -json >"$work/v2.json" || [[ -s $work/v2.json ]]
+  "$work/report" -repo "$repo" -from "$work/v2.json" "${options[@]}" "${output[@]}"
 fi
-
-# All in one mount namespace, where /run is empty, so that what the tools note
-# there is gone at the end; and without a cgroup v2 beside v1, which crun 1.8
-# refuses. sudo's variables would make lesson 06 map another user.
-# shellcheck disable=SC2016 # "$@" is the inner shell's
-as_root env -u SUDO_UID -u SUDO_GID PATH="$PATH" "${where[@]}" \
-  unshare --mount bash -euc '
-    mount -t tmpfs tmpfs /run
-    ! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified
-    exec "$@"' bash "$work/report" -tools "$work" -rows "$work/rows" -bin "$bin" \
-  -lines "$repo/scripts/bench/lines.tsv" -repo "$repo" "${options[@]}"

@@ -82,12 +82,10 @@ for pid in /proc/[0-9]*; do
   [[ -z $name ]] || ours[$pid]=$name
 done
 
-# alive PID tells whether there is such a process, and not just its remains.
-alive() {
-  local state
-  state=$(sed -n 's/^State:\t//p' "/proc/$1/status" 2>/dev/null) || return 1
-  [[ -n $state && $state != [ZX]* ]]
-}
+# alive PID tells whether there is such a process. A zombie has no arguments,
+# nor has a thread of the kernel: those have the low numbers that lessons in
+# another PID namespace have, too.
+alive() { { read -rN1 _ <"/proc/$1/cmdline"; } 2>/dev/null; }
 
 # somebody prints one of us who is alive. Most names do not tell whose a
 # thing is: it may belong to that one.
@@ -253,8 +251,11 @@ done
 
 # === Users ===
 
+# delete_user NAME: userdel complains of each thing that is not there.
+delete_user() { userdel --remove "$1" 2>/dev/null || ! id "$1" 2>/dev/null; }
+
 while IFS=: read -r name _; do
-  remove_unless_used user "$name" userdel --remove "$name"
+  remove_unless_used user "$name" delete_user "$name"
 done < <(grep '^nsl-' /etc/passwd)
 
 [[ -n $found ]] || echo 'Nothing is left over.'

@@ -134,12 +134,18 @@ start() {
 
 # stop NAME ends what start has started, and shows its last words.
 stop() {
-  local in=${to[$1]:-} out=${from[$1]:-}
-  kill "${launcher[$1]}" 2>/dev/null || true
-  wait "${launcher[$1]}" 2>/dev/null || true
-  [[ -z $in ]] || {
+  local pid=${launcher[$1]} in=${to[$1]:-} out=${from[$1]:-} n
+  kill "$pid" 2>/dev/null || true
+  [[ -z $in ]] || exec {in}>&-
+  for ((n = 0; n < 60; n++)); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.05
+  done
+  kill -KILL "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  [[ -z $out ]] || {
     show "$(timeout 1 cat <&"$out")"
-    exec {in}>&- {out}<&-
+    exec {out}<&-
   }
   unset "launcher[$1]" "to[$1]" "from[$1]"
 }
@@ -274,7 +280,7 @@ fail() {
   {
     printf '\n%s\n' "${red}This did not hold:$plain" "$sentence"
     printf '  expected  %s\n' "$1"
-    printf '  seen      %s\n' "${2:-${seen:-nothing}}"
+    show "  seen      ${2:-${seen:-nothing}}"
     [[ $status -eq 0 ]] || printf '  status    %s\n' "$status"
   } >&2
   exit 1

@@ -60,7 +60,7 @@ func bench(t *testing.T, bin string, args ...string) (benchReport, string, error
 }
 
 // benchLessons returns a directory with the lessons, built.
-func benchLessons(t *testing.T) string {
+func benchLessons(t testing.TB) string {
 	t.Helper()
 	if bin := os.Getenv("NSTEST_BIN"); bin != "" {
 		return bin
@@ -141,4 +141,51 @@ func TestBenchFailsOnASlowLesson(t *testing.T) {
 	assert.Contains(t, complaints, "lesson-03: ")
 	assert.Contains(t, complaints, "03-uts: broken on purpose")
 	assert.NotContains(t, complaints, "lesson-01")
+}
+
+// The scripts as whole commands: go test -run '^$' -bench . ./internal/scripttest
+
+func BenchmarkDoctor(b *testing.B) { benchScript(b, "doctor.sh") }
+
+func BenchmarkCompare(b *testing.B) { benchScript(b, "compare.sh", "08") }
+
+func BenchmarkCheck(b *testing.B) {
+	benchScript(b, "check.sh", "03", "--", filepath.Join(benchLessons(b), "03-uts"))
+}
+
+func BenchmarkWatchFifty(b *testing.B) {
+	lesson := filepath.Join(benchLessons(b), "04-ipc")
+	for range 50 {
+		cmd := exec.Command(lesson, "sh", "-c", "echo; read -r _")
+		stdin, err := cmd.StdinPipe()
+		require.NoError(b, err)
+		stdout, err := cmd.StdoutPipe()
+		require.NoError(b, err)
+		require.NoError(b, cmd.Start())
+		b.Cleanup(func() {
+			stdin.Close()
+			_ = cmd.Wait() // read's own status, at the end of file
+		})
+		_, err = stdout.Read(make([]byte, 1))
+		require.NoError(b, err, "a container did not start")
+	}
+	benchScript(b, "watch.sh", "--once")
+}
+
+// benchScript measures a script that succeeds.
+func benchScript(b *testing.B, name string, args ...string) {
+	b.Helper()
+	if os.Geteuid() != 0 {
+		b.Skip("the lessons 01 to 05 need root")
+	}
+	script, err := filepath.Abs(filepath.Join("../../scripts", name))
+	require.NoError(b, err)
+	bin := benchLessons(b)
+	b.ResetTimer()
+	for range b.N {
+		cmd := exec.Command(script, args...)
+		cmd.Env = append(os.Environ(), "NSL_BIN="+bin)
+		out, err := cmd.CombinedOutput()
+		require.NoError(b, err, "%s", out)
+	}
 }

@@ -278,12 +278,21 @@ const doctorAsks = "echo 'sudo: a password is required' >&2\nexit 1\n"
 
 func doctorTestRoot(t *testing.T) {
 	m := doctorIn("")
-	start := time.Now()
+	before := doctorCPUTime(t)
 	r := m.report(t)
-	assert.Less(t, time.Since(start), 5*time.Second)
+	assert.Less(t, doctorCPUTime(t)-before, 2500*time.Millisecond,
+		"5 s and more on two CPUs that others use, too")
 	assert.Equal(t, "01 ready", r.statuses())
 	assert.Equal(t, "accept", r.Tried["root.is.forward"])
 	m.agrees(t, r, "")
+}
+
+// doctorCPUTime is what the children of the test have used so far.
+func doctorCPUTime(t *testing.T) time.Duration {
+	t.Helper()
+	var used unix.Rusage
+	require.NoError(t, unix.Getrusage(unix.RUSAGE_CHILDREN, &used))
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // The same to read: ten facts, no line too long, no colour in a pipe.

@@ -18,7 +18,7 @@ What the shells print is compared with what the block says.
 
 	```console              the terminal that is open: all blocks share it
 	```console terminal=2   another one, a user's shell on the same host
-	> …                     continues a command after \, ' or <<END
+	> …                     continues a command after \, ', <<END, in a loop
 	…                       a line of just that is for any number of lines
 
 PIDs, numbers of namespaces, keys, addresses, times and the like are not

@@ -117,7 +117,7 @@ func (d *document) words() []line {
 		for _, re := range []*regexp.Regexp{inlineCode, target, htmlTag, manPage, lesson} {
 			text = re.ReplaceAllString(text, " ")
 		}
-		all = append(all, line{l.number, strings.ReplaceAll(text, "’", "'")})
+		all = append(all, line{l.number, strings.ReplaceAll(text, "'s ", " ")})
 	}
 	return all
 }

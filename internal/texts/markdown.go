@@ -58,11 +58,18 @@ var kinds = map[string]bool{
 func read(name, text string) *document {
 	d := &document{name: name, lines: strings.Split(text, "\n")}
 	var mark line
+	made := false // by bench.sh, between its marks
 	for i := 0; i < len(d.lines); i++ {
 		text, number := d.lines[i], i+1
 		if m := comment.FindStringSubmatch(text); m != nil {
 			mark = line{number, strings.TrimSpace(m[1])}
 			d.checkMark(mark)
+			if name, _, _ := strings.Cut(mark.text, ":"); strings.HasSuffix(name, "bench") {
+				made = name == "bench"
+			}
+			continue
+		}
+		if made {
 			continue
 		}
 		m := openFence.FindStringSubmatch(text)
@@ -111,7 +118,7 @@ func (d *document) checkMark(mark line) {
 		if strings.TrimSpace(text) == "" {
 			d.problem(mark.number, "the mark %q has no reason", name)
 		}
-	case "code":
+	case "code", "bench", "/bench":
 	default:
 		d.problem(mark.number, "unknown mark %q", mark.text)
 	}
@@ -197,7 +204,17 @@ func unfinished(typed []string) bool {
 		end := strings.Trim(strings.Fields(word)[0], `-'"`)
 		return !strings.HasSuffix("\n"+body, "\n"+end)
 	}
-	return strings.HasSuffix(all, `\`) || strings.Count(all, "'")%2 == 1
+	words := strings.Fields(strings.ReplaceAll(all, ";", " "))
+	loops := 0
+	for _, word := range words {
+		switch word {
+		case "for", "while":
+			loops++
+		case "done":
+			loops--
+		}
+	}
+	return loops > 0 || strings.HasSuffix(all, `\`) || strings.Count(all, "'")%2 == 1
 }
 
 // show is a step as it stands in the file, with an output.

@@ -44,13 +44,16 @@ var forms = []form{
 	{"date", `\b(?:(?:Sun|Mon|Tue|Wed|Thu|Fri|Sat) )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)` +
 		` +\d+ +(?:\d\d:\d\d(?::\d\d UTC \d{4})?|\d{4})\b`, false},
 	{"time", `\b\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?\b`, false},
+	{"durations", `\b\d+\.\d+(?:/\d+\.\d+){2,3} ms\b`, false},
 	{"duration", `\b\d+m\d+\.\d+s\b|\b\d+(?:\.\d+)? ?m?s\b`, false},
 	{"namespace", `\b40265\d{5}\b`, true},
 	{"key", `\b0x[0-9a-f]{8}\b`, true},
 	{"scratch directory", `\bnsl\.\w{6}\b`, false},
 	{"cgroup", `\bnsl-\d+-\d+\b`, false},
+	{"name of check.sh", `\bcheck-\d+\b`, false},
 	{"veth", `\bnsl\d+\b`, true},
-	{"peer", `@if\d+\b`, false},
+	// The kernel notes a second later that both ends are up.
+	{"peer", `@if\d+(?: (?:UP|DOWN|LOWERLAYERDOWN|UNKNOWN))?\b`, false},
 	{"PID", `\b2\d{4}\b`, true},
 	{"version of busybox", `\bBusyBox v\S+ \([^)]*\)`, false},
 	{"PID inside", `(?:(?i:\bprocess |\bpid )|^\[\d+\][+-]? +)\d{1,4}\b`, false},

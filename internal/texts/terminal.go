@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -118,6 +120,40 @@ func sortNamespaces(lines []string) []string {
 // A shell tells at some prompt or other that a job has ended.
 var notice = regexp.MustCompile(`(?m)^\[\d+\][+-]?  +(?:Done|Terminated|Killed)\b.*\n?`)
 
+// background is what a shell says about a job that it has started.
+var background = regexp.MustCompile(`(?m)^\[\d+\] (\d+)$`)
+
+// awaitExec waits until the process with this number, in its own namespace,
+// has become its command: a shell does not, and what is typed next may look
+// for it. A subshell never does: so there is an end to it.
+func awaitExec(pid string) {
+	const forkNoExec = 0x40 // PF_FORKNOEXEC in the flags of proc_pid_stat(5)
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		forked := false
+		files, _ := filepath.Glob("/proc/[0-9]*/status")
+		for _, file := range files {
+			status, _ := os.ReadFile(file)
+			_, after, _ := strings.Cut(string(status), "\nNSpid:\t")
+			line, _, _ := strings.Cut(after, "\n")
+			numbers := strings.Fields(line)
+			if len(numbers) == 0 || numbers[len(numbers)-1] != pid {
+				continue
+			}
+			stat, _ := os.ReadFile(filepath.Dir(file) + "/stat")
+			_, after, _ = strings.Cut(string(stat), ") ")
+			fields := strings.Fields(after)
+			if len(fields) > 6 {
+				flags, _ := strconv.Atoi(fields[6])
+				forked = forked || flags&forkNoExec != 0
+			}
+		}
+		if !forked {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
 func split(output string) []string {
 	if output == "" {
 		return nil
@@ -189,6 +225,9 @@ func (t *terminal) command(typed []string) (string, error) {
 	output, err := t.output()
 	if err != nil {
 		return "", err
+	}
+	if m := background.FindStringSubmatch(output); m != nil {
+		awaitExec(m[1])
 	}
 	output = notice.ReplaceAllString(output, "")
 	// Other shells than ours ask for the next line by "> ".

@@ -226,6 +226,9 @@ static void furnish(void)
 		   "newinstance,ptmxmode=0666,mode=0620"));
 	must(mount("tmpfs", "/dev/shm", "tmpfs", safe, "mode=1777"));
 	must(mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"));
+	if (lesson >= 8 && getenv("CGROUP"))
+		must(mount("cgroup2", "/sys/fs/cgroup", "cgroup2",
+			   safe | MS_RDONLY, NULL));
 }
 
 /* --- cgroup: up to three directories, with limits --- */

@@ -6,6 +6,7 @@
 # left out.
 
 # shellcheck disable=SC2154 # set by check.sh
+# shellcheck disable=SC2030,SC2031 # a dir in a pipe is that pipe's own
 kinds=(mounts hostname links addresses routes queues cgroups processes)
 declare -A before=()
 
@@ -74,8 +75,8 @@ host_processes() {
     done
     grep -las "NSL_CHECK=$mark" /proc/[0-9]*/environ | tr -dc '0-9\n'
     for run in a b; do
-      [[ -n ${id["$run pid"]:-} ]] &&
-        [[ $(readlink /proc/self/ns/pid) != *"${id["$run pid"]}"* ]] || continue
+      [[ -n ${id["$run pid"]:-} ]] || continue
+      [[ $(readlink /proc/self/ns/pid) != *"${id["$run pid"]}"* ]] || continue
       find /proc/[0-9]*/ns/pid -lname "*${id["$run pid"]}*" 2>/dev/null |
         tr -dc '0-9\n'
     done

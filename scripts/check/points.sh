@@ -8,6 +8,8 @@
 # that the namespace is not the host's.
 
 # shellcheck disable=SC2154 # set by check.sh
+# shellcheck disable=SC2002 # with cat, a process that has gone ends no script
+# shellcheck disable=SC2012,SC2017 # numbers in /proc; memory in whole pages
 untried="not tried: the namespace is the host's"
 
 # runs_command: is the shell inside there, and is it the one that answers?
@@ -241,7 +243,7 @@ check_user() {
     seen=$(xargs <"/proc/${shell[a]}/$map")
     if [[ -n ${SUDO_UID:-} && $seen != "0 $me 1" ]]; then
       me=$SUDO_UID
-      [[ $map == uid_map ]] || me=$SUDO_GID
+      [[ $map == uid_map ]] || me=${SUDO_GID:-}
     fi
     point user "$map: inside, outside, how many" "$seen" "0 $me 1" \
       'user_namespaces(7), "Defining user and group ID mappings": which ids may you map?'

@@ -26,13 +26,6 @@ mount --make-rshared /
 echo sandbox >/proc/sys/kernel/hostname
 ip link set lo up
 
-# A login's place in the tree of cgroups.
-session=/sys/fs/cgroup/user.slice/session-1.scope
-mkdir -p $session
-for group in /sys/fs/cgroup /sys/fs/cgroup/user.slice; do
-  echo +cpu +memory +pids >$group/cgroup.subtree_control
-done
-
 # What sandbox.sh brings. Its job sets the arguments.
 tar -xf /dev/ubda -C /
 chmod 1777 /tmp
@@ -41,18 +34,32 @@ chmod 1777 /tmp
 rm /job
 user=$1 directory=$2 TERM=$3 size=$4
 shift 4
-as='' home=/root
+
+# The place in the tree of cgroups that systemd gives to root's login, and to
+# the scope of: systemd-run --user --scope -p Delegate=yes
+as='' home=/root path="user-0.slice session-1.scope"
 if [ "$user" = learner ]; then
   as='/bin/setpriv --reuid learner --regid learner --init-groups'
   home=/home/learner
-  # What systemd-run --user --scope -p Delegate=yes gives an ordinary user.
-  chown learner:learner $session $session/cgroup.procs \
-    $session/cgroup.threads $session/cgroup.subtree_control
+  chown learner:learner $home
+  path="user-1000.slice user@1000.service app.slice run-1.scope"
+fi
+cd /sys/fs/cgroup
+for name in user.slice $path; do
+  echo +cpu +memory +pids >cgroup.subtree_control
+  mkdir "$name"
+  cd "$name"
+done
+session=$PWD
+if [ "$user" = learner ]; then
+  cd ../.. # user@1000.service: its limits stay root's
+  chown learner:learner . cgroup.procs cgroup.threads cgroup.subtree_control
+  chown -R learner:learner app.slice
 fi
 
 # run becomes the command.
 run() {
-  echo 0 >$session/cgroup.procs
+  echo 0 >"$session/cgroup.procs"
   cd "$directory"
   # shellcheck disable=SC2086 # several words, or none
   exec $as env -i HOME=$home USER="$user" LOGNAME="$user" SHELL=/bin/bash \
@@ -60,18 +67,24 @@ run() {
     LANG=C.UTF-8 TERM="$TERM" "$@"
 }
 
+# watch takes the new sizes of sandbox.sh's terminal. When sandbox.sh ends, by
+# whatever means, the line does, and then the machine.
+watch() {
+  while read -r rows columns; do
+    stty rows "$rows" columns "$columns" </dev/tty0
+  done
+  poweroff -f
+}
+
 # A line is opened once: to close it would throw away what waits in it.
 exec 3<>/dev/ttyS0
 stty raw -echo <&3
+watch <&3 3>&- &
 status=0
 if [ -n "$size" ]; then
   echo started >&3
   chown "$user" /dev/tty0
-  # A new size of the terminal, whenever it changes.
-  while read -r rows columns; do
-    stty rows "$rows" columns "$columns" </dev/tty0
-  done <&3 &
-  # shellcheck disable=SC2086
+  # shellcheck disable=SC2086 # rows and columns
   stty rows ${size% *} columns ${size#* } </dev/tty0
   (run setsid -c "$@") <>/dev/tty0 >&0 2>&0 3>&- || status=$?
 else

@@ -4,26 +4,32 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // writeDocs puts what has been found into docs/performance.md, between the
 // marks that name each part, and draws the picture beside it.
-func writeDocs(repo string, r *report) error {
-	file := filepath.Join(repo, "docs", "performance.md")
+func writeDocs(s settings, r *report) error {
+	file := filepath.Join(s.repo, "docs", "performance.md")
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
 	page := string(text)
-	for _, part := range []struct{ name, text string }{
+	type part struct{ name, text string }
+	parts := []part{
 		{"machine", r.machineText()},
 		{"starts", r.startsTable()},
 		{"steps", r.stepsTable()},
 		{"many", r.manyTable()},
 		{"ratios", r.ratiosTable()},
 		{"memory", r.memoryTable()},
-	} {
+	}
+	if s.v2 {
+		parts = []part{{"v2", r.machineText() + "\n" + r.startsTable()}}
+	}
+	for _, part := range parts {
 		before, rest, ok1 := strings.Cut(page, "<!-- bench: "+part.name+" -->\n")
 		_, after, ok2 := strings.Cut(rest, "<!-- /bench -->")
 		if !ok1 || !ok2 {
@@ -32,10 +38,10 @@ func writeDocs(repo string, r *report) error {
 		page = before + "<!-- bench: " + part.name + " -->\n\n" + part.text +
 			"\n<!-- /bench -->" + after
 	}
-	if err := os.WriteFile(file, []byte(page), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(page), 0o644); err != nil || s.v2 {
 		return err
 	}
-	picture := filepath.Join(repo, "docs", "performance.svg")
+	picture := filepath.Join(s.repo, "docs", "performance.svg")
 	return os.WriteFile(picture, []byte(r.plot()), 0o644)
 }
 
@@ -46,8 +52,10 @@ func (r *report) machineText() string {
 		strings.Join(m.Tools, "; "))
 }
 
-// tools are the columns of the table and the colours of the plot.
-var tools = []struct{ key, name, colour string }{
+// tool is a column of the table, and a colour in the plot.
+type tool struct{ key, name, colour string }
+
+var tools = []tool{
 	{"floor", "the floor", "#888888"},
 	{"lesson", "the lesson", "#d62728"},
 	{"unshare", "unshare", "#1f77b4"},
@@ -68,10 +76,24 @@ var starts = []struct{ key, name string }{
 	{"08", "08 cgroups, lo only"}, {"08-veth", "08 cgroups"},
 }
 
+// measured are the tools that there is a row of.
+func (r *report) measured() []tool {
+	var some []tool
+	for _, tool := range tools {
+		if slices.ContainsFunc(r.Rows, func(row *row) bool {
+			return strings.HasPrefix(row.Name, tool.key+"-")
+		}) {
+			some = append(some, tool)
+		}
+	}
+	return some
+}
+
 // startsTable is one row for each lesson, one column for each tool.
 func (r *report) startsTable() string {
 	var b strings.Builder
 	fmt.Fprint(&b, "| ms |")
+	tools := r.measured()
 	for _, tool := range tools {
 		fmt.Fprintf(&b, " %s |", tool.name)
 	}

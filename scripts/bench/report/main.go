@@ -27,6 +27,8 @@ type settings struct {
 	crowd int           // containers alive, and starts at once
 
 	quick, json, write bool
+	v2                 bool   // in the virtual machine with cgroup v2
+	from               string // file of an earlier run, instead of a new one
 	only               *regexp.Regexp
 }
 
@@ -45,6 +47,8 @@ func main() {
 	flag.BoolVar(&s.quick, "quick", false, "")
 	flag.BoolVar(&s.json, "json", false, "")
 	flag.BoolVar(&s.write, "write", false, "")
+	flag.BoolVar(&s.v2, "v2", false, "")
+	flag.StringVar(&s.from, "from", "", "")
 	only := flag.String("only", "", "")
 	flag.Parse()
 	s.only = regexp.MustCompile(*only)
@@ -54,12 +58,12 @@ func main() {
 }
 
 func run(s settings) error {
-	rep, err := measureAll(s)
+	rep, err := s.report()
 	if err != nil {
 		return err
 	}
 	if s.write {
-		if err := writeDocs(s.repo, rep); err != nil {
+		if err := writeDocs(s, rep); err != nil {
 			return err
 		}
 	}
@@ -75,8 +79,25 @@ func run(s settings) error {
 	return rep.verdict(s.quick)
 }
 
+// report measures, or reads what has been measured.
+func (s settings) report() (*report, error) {
+	if s.from == "" {
+		return measureAll(s)
+	}
+	text, err := os.ReadFile(s.from)
+	if err != nil {
+		return nil, err
+	}
+	rep := &report{}
+	if err := json.Unmarshal(text, rep); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.from, err)
+	}
+	return rep, nil
+}
+
 // verdict is an error where a start has failed or a line is not reached. A
-// quick run is too short for more than twice the line.
+// quick run is short, and may be on a busy machine: it takes the fastest starts
+// if these are nearer, and fails beyond twice the line.
 func (r *report) verdict(quick bool) error {
 	var errs []error
 	for _, row := range r.Rows {
@@ -86,13 +107,13 @@ func (r *report) verdict(quick bool) error {
 		}
 	}
 	for _, x := range r.Ratios {
-		line, times := x.Line, ""
+		is, line, times := x.Wall, x.Line, ""
 		if quick {
-			line, times = 2*line, "twice "
+			is, line, times = min(x.Wall, x.Fastest), 2*line, "twice "
 		}
-		if x.Wall > line {
+		if is > line {
 			errs = append(errs, fmt.Errorf("%s, %s: %.2f times %s, and the "+
-				"line is %s%g", x.Series, x.Row, x.Wall, x.To, times, x.Line))
+				"line is %s%g", x.Series, x.Row, is, x.To, times, x.Line))
 		}
 	}
 	return errors.Join(errs...)

@@ -28,7 +28,7 @@ func (r *report) plot() string {
 	fmt.Fprintln(&b, `<title>Milliseconds from start to exit, by lesson</title>`)
 	fmt.Fprintln(&b, `<rect width="100%" height="100%" fill="white"/>`)
 	at := 0
-	for _, tool := range tools {
+	for _, tool := range r.measured() {
 		fmt.Fprintf(&b, `<circle cx="%d" cy="%d" r="5" fill="%s"/>`+
 			`<text x="%d" y="%d">%s</text>`+"\n", 20+at%5*150, 20+at/5*22,
 			tool.colour, 30+at%5*150, 24+at/5*22, strings.Trim(tool.name, "`"))
@@ -46,7 +46,7 @@ func (r *report) plot() string {
 		y := top + i*line + line/2
 		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n",
 			left-10, y+4, start.name)
-		for _, tool := range tools {
+		for _, tool := range r.measured() {
 			row := r.find(isolated, tool.key+"-"+start.key)
 			if row == nil {
 				continue

@@ -34,8 +34,9 @@ type row struct {
 	wall, cpu, peak []float64
 }
 
-// spread is the quartiles of some runs.
+// spread is the fastest of some runs, and their quartiles.
 type spread struct {
+	Least  float64 `json:"least"`
 	Q1     float64 `json:"q1"`
 	Median float64 `json:"median"`
 	Q3     float64 `json:"q3"`
@@ -43,12 +44,13 @@ type spread struct {
 
 // ratio compares the median of a row with that of another, or with a sum.
 type ratio struct {
-	Series string  `json:"series"`
-	Row    string  `json:"row"`
-	To     string  `json:"to"`
-	Wall   float64 `json:"wall"`
-	CPU    float64 `json:"cpu"`
-	Line   float64 `json:"line"` // for Wall: what is to be reached
+	Series  string  `json:"series"`
+	Row     string  `json:"row"`
+	To      string  `json:"to"`
+	Wall    float64 `json:"wall"`
+	CPU     float64 `json:"cpu"`
+	Fastest float64 `json:"fastest"` // of the fastest runs, not of medians
+	Line    float64 `json:"line"`    // for Wall: what is to be reached
 }
 
 // summarise computes what is printed from the single runs.
@@ -58,8 +60,8 @@ func (r *row) summarise() {
 }
 
 func spreadOf(values []float64) spread {
-	return spread{quantile(values, 0.25), quantile(values, 0.5),
-		quantile(values, 0.75)}
+	return spread{quantile(values, 0), quantile(values, 0.25),
+		quantile(values, 0.5), quantile(values, 0.75)}
 }
 
 // quantile interpolates between the two values nearest to part q.
@@ -98,31 +100,35 @@ func (r *report) compare(file string) error {
 		if x.Line, err = strconv.ParseFloat(fields[3], 64); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-		of := r.find(x.Series, x.Row)
-		wall, cpu, ok := r.sum(x.Series, x.To)
-		if of != nil && ok {
-			x.Wall, x.CPU = of.Wall.Median/wall, of.CPU.Median/cpu
+		of, to := r.find(x.Series, x.Row), r.sum(x.Series, x.To)
+		if of != nil && to != nil {
+			x.Wall = of.Wall.Median / to.Wall.Median
+			x.CPU = of.CPU.Median / to.CPU.Median
+			x.Fastest = of.Wall.Least / to.Wall.Least
 			r.Ratios = append(r.Ratios, x)
 		}
 	}
 	return nil
 }
 
-// sum adds up the medians of rows; a - before a name subtracts.
-func (r *report) sum(series, names string) (wall, cpu float64, ok bool) {
+// sum adds up rows; a - before a name subtracts.
+func (r *report) sum(series, names string) *row {
+	var total row
 	for _, name := range strings.Fields(names) {
-		sign := 1.0
-		if bare, minus := strings.CutPrefix(name, "-"); minus {
-			sign, name = -1, bare
-		}
-		row := r.find(series, name)
+		bare, minus := strings.CutPrefix(name, "-")
+		row := r.find(series, bare)
 		if row == nil {
-			return 0, 0, false
+			return nil
 		}
-		wall += sign * row.Wall.Median
-		cpu += sign * row.CPU.Median
+		sign := 1.0
+		if minus {
+			sign = -1
+		}
+		total.Wall.Median += sign * row.Wall.Median
+		total.Wall.Least += sign * row.Wall.Least
+		total.CPU.Median += sign * row.CPU.Median
 	}
-	return wall, cpu, wall > 0 && cpu > 0
+	return &total
 }
 
 // readTable reads a file with tabs between at least so many fields; # begins

@@ -30,7 +30,9 @@ func (r *report) text() string {
 			row.Wall.Median, row.Wall.Q1, row.Wall.Q3, row.CPU.Median,
 			row.PeakKiB, row.Runs)
 	}
-	fmt.Fprint(w, "\nratio of medians\ttime\tCPU\tto reach\t\t\n")
+	if len(r.Ratios) > 0 {
+		fmt.Fprint(w, "\nratio of medians\ttime\tCPU\tto reach\t\t\n")
+	}
 	for _, x := range r.Ratios {
 		fmt.Fprintf(w, "%s: %s / (%s)\t%.2f\t%.2f\t%g\t%s\t\n", x.Series,
 			x.Row, x.To, x.Wall, x.CPU, x.Line, x.mark())

@@ -1,0 +1,596 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"namespaces/internal/nstest"
+)
+
+// sandbox is a run of scripts/sandbox.sh.
+type sandbox struct {
+	*exec.Cmd
+	stdout, stderr bytes.Buffer
+}
+
+// newSandbox prepares a run. WaitDelay fails the run if a process that it
+// started outlives it: that process would hold the output open.
+func newSandbox(t *testing.T, args ...string) *sandbox {
+	t.Helper()
+	if testing.Short() {
+		nstest.Skip(t, "-short leaves out the virtual machine")
+	}
+	repo, err := nstest.Repo()
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	script := filepath.Join(repo, "scripts", "sandbox.sh")
+	s := &sandbox{Cmd: exec.CommandContext(ctx, script, args...)}
+	s.WaitDelay = 5 * time.Second
+	s.Dir = repo
+	s.Env = os.Environ()
+	s.Stdout, s.Stderr = &s.stdout, &s.stderr
+	return s
+}
+
+// freshCache gives the run a cache of its own, in a directory whose name the
+// command line of a kernel could not hold. It tells its processes from others.
+func (s *sandbox) freshCache(t *testing.T) (dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "it's, a: cache")
+	s.Env = append(s.Env, "XDG_CACHE_HOME="+dir)
+	return filepath.Join(dir, "namespaces-sandbox")
+}
+
+// oneWall takes the namespaces from it in which its process is otherwise.
+func (s *sandbox) oneWall(t *testing.T) *sandbox {
+	t.Helper()
+	s.Env = append(s.Env, "PATH="+fakes(t, os.Getenv("PATH"), map[string]string{
+		"bwrap": "echo no namespaces >&2; exit 1\n",
+	}))
+	return s
+}
+
+// status runs it and returns its exit status.
+func (s *sandbox) status(t *testing.T) int {
+	t.Helper()
+	err := s.Run()
+	if exit := new(exec.ExitError); !errors.As(err, &exit) {
+		require.NoError(t, err, "%s", &s.stderr)
+	}
+	return s.ProcessState.ExitCode()
+}
+
+// prints runs it, which has to succeed, and returns what it wrote to stdout.
+func (s *sandbox) prints(t *testing.T) string {
+	t.Helper()
+	require.Zero(t, s.status(t), "%s%s", &s.stdout, &s.stderr)
+	return s.stdout.String()
+}
+
+// inSandbox is the output of a shell script inside, by section: a line
+// "== NAME" begins one.
+func inSandbox(t *testing.T, s *sandbox) map[string]string {
+	t.Helper()
+	sections := map[string]string{}
+	for _, section := range strings.Split("\n"+s.prints(t), "\n== ")[1:] {
+		name, text, _ := strings.Cut(section, "\n")
+		sections[name] = strings.TrimSpace(text)
+	}
+	return sections
+}
+
+// sandboxProcesses are those with a cache directory in their environment,
+// without zombies.
+func sandboxProcesses(cache string) (found []string) {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		environ, _ := os.ReadFile(dir + "/environ")
+		cmdline, _ := os.ReadFile(dir + "/cmdline")
+		stat, _ := os.ReadFile(dir + "/stat")
+		if bytes.Contains(environ, []byte("XDG_CACHE_HOME="+filepath.Dir(cache))) &&
+			!bytes.Contains(stat, []byte(") Z ")) {
+			found = append(found, filepath.Base(dir)+" "+
+				strings.ReplaceAll(string(cmdline), "\x00", " "))
+		}
+	}
+	return found
+}
+
+const sandboxProbe = `
+echo == id; id -u
+echo == first; tr '\0' '\n' </proc/1/cmdline
+echo == self; echo $PPID; grep CapEff /proc/self/status
+echo == controllers; cat /sys/fs/cgroup/cgroup.subtree_control
+echo == limits; ls /sys/fs/cgroup/user.slice/user-0.slice/session-1.scope
+echo == group; cat /proc/self/cgroup
+echo == mounts; cat /proc/self/mountinfo
+echo == hostname; hostname; cat /proc/sys/kernel/hostname
+echo == lo; cat /sys/class/net/lo/flags; ls /sys/class/net
+echo == directory; pwd; ls
+echo == ps; ps aux; ps -ef
+echo == missing
+for tool in lsns unshare ps ip ipcs ipcmk hostname bash mount nsenter setpriv \
+  pivot_root findmnt capsh flock strace awk column busybox wget httpd; do
+  command -v $tool >/dev/null || echo $tool
+done
+echo == modules
+ip link add nsl0 type veth peer nsl1 && ip link add nslbr type bridge &&
+  iptables -t nat -A POSTROUTING -j MASQUERADE && echo loaded
+echo == end
+`
+
+func TestSandboxMachine(t *testing.T) {
+	repo, err := nstest.Repo()
+	require.NoError(t, err)
+	got := inSandbox(t, newSandbox(t, "bash", "-c", sandboxProbe))
+
+	assert.Equal(t, "0", got["id"])
+	assert.Contains(t, got["first"], "/init")
+	assert.Contains(t, got["self"], "1\nCapEff:\t000001ffffffffff")
+	assert.Equal(t, "cpu memory pids", got["controllers"])
+	for _, file := range []string{"memory.max", "pids.max", "cpu.max"} {
+		assert.Contains(t, got["limits"], file)
+	}
+	assert.Equal(t, "0::/user.slice/user-0.slice/session-1.scope", got["group"])
+	assert.Equal(t, "sandbox\nsandbox", got["hostname"])
+	assert.Equal(t, "0x9\nlo", got["lo"], "IFF_UP and IFF_LOOPBACK")
+	assert.Regexp(t, "^"+repo+"\nbin\n(rootfs\n)?scripts$", got["directory"])
+	assert.Regexp(t, `(?m)^root +1 +[0-9.]+ +[0-9.]+ `, got["ps"], "ps aux")
+	assert.Regexp(t, `(?m)^root +1 +0 `, got["ps"], "ps -ef")
+	assert.Contains(t, got, "missing")
+	assert.Empty(t, got["missing"])
+	assert.Equal(t, "loaded", got["modules"])
+
+	types := map[string]string{}
+	for _, line := range strings.Split(got["mounts"], "\n") {
+		mount, super, _ := strings.Cut(line, " - ")
+		fields := strings.Fields(mount)
+		assert.Contains(t, mount, " shared:")
+		types[fields[4]] = strings.Fields(super)[0]
+	}
+	assert.Equal(t, map[string]string{
+		"/": "rootfs", "/proc": "proc", "/sys": "sysfs", "/dev": "devtmpfs",
+		"/sys/fs/cgroup": "cgroup2", "/dev/pts": "devpts", "/run": "tmpfs",
+		"/dev/shm": "tmpfs", "/dev/mqueue": "mqueue",
+	}, types)
+}
+
+func TestSandboxUser(t *testing.T) {
+	got := inSandbox(t, newSandbox(t, "--user", "bash", "-c", `
+		echo == id; id; echo $HOME; touch $HOME/file file && stat -c %U file
+		echo == root; cat /etc/shadow /proc/1/environ 2>&1
+		echo == namespaces; unshare -Urpmf --mount-proc bash -c 'echo $$; id -u'
+		echo == scope; cat /proc/self/cgroup
+		cd /sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/app.slice
+		echo == beside; mkdir limited && echo $BASHPID >limited/cgroup.procs &&
+			echo 99 >limited/pids.max && cat limited/pids.max limited/cpu.max
+		echo == below; cd run-1.scope && mkdir own &&
+			echo +cpu +memory +pids >cgroup.subtree_control && cat own/memory.max
+		echo == stolen; echo 5 2>&1 >../../pids.max; mkdir ../../../mine 2>&1
+		true`))
+	assert.Equal(t, "uid=1000(learner) gid=1000(learner) groups=1000(learner)\n"+
+		"/home/learner\nlearner", got["id"])
+	assert.Contains(t, got["root"], "Permission denied")
+	assert.Equal(t, "1\n0", got["namespaces"])
+	assert.Equal(t, "0::/user.slice/user-1000.slice/user@1000.service/app.slice/"+
+		"run-1.scope", got["scope"])
+	assert.Equal(t, "99\nmax 100000", got["beside"])
+	assert.Equal(t, "max", got["below"])
+	assert.Regexp(t, "(?s)pids.max: Permission denied.*mine.*: Permission denied",
+		got["stolen"])
+}
+
+// pivot_root(2) refuses the first root filesystem of a kernel, and unshare(2)
+// with CLONE_NEWUSER a process in a chroot: inside is neither.
+func TestSandboxPivotRoot(t *testing.T) {
+	t.Parallel()
+	for _, flags := range []string{"--mount", "--user --map-root-user --mount"} {
+		out := newSandbox(t, "unshare", "bash", "-euc", `exec unshare `+flags+
+			` bash -euc 'new=$(mktemp -d); mount -t tmpfs new $new
+			mkdir $new/bin; cp /bin/busybox $new/bin; cd $new
+			pivot_root . .; busybox umount -l .; busybox ls /'`).prints(t)
+		assert.Equal(t, "bin\n", out, flags)
+	}
+}
+
+func TestSandboxStatus(t *testing.T) {
+	t.Parallel()
+	for want, command := range map[int][]string{
+		0:   {"true"},
+		42:  {"bash", "-c", "exit 42"},
+		126: {"/etc/passwd"},
+		127: {"no-such-command"},
+		137: {"bash", "-c", "kill -KILL $$"},
+	} {
+		assert.Equal(t, want, newSandbox(t, command...).status(t), command)
+	}
+}
+
+func TestSandboxStreams(t *testing.T) {
+	t.Parallel()
+	args := []string{"a b", "it's", "new\nline", `\$x "`, "", "\x1b[1m", "*", "ä"}
+	s := newSandbox(t, append([]string{"bash", "-c",
+		`printf '%s|' "$@"; printf 'no newline\r' >&2`, "bash"}, args...)...)
+	assert.Zero(t, s.status(t))
+	assert.Equal(t, strings.Join(args, "|")+"|", s.stdout.String())
+	assert.Equal(t, "no newline\r", s.stderr.String())
+
+	data := make([]byte, 200_000)
+	rand.New(rand.NewSource(1)).Read(data)
+	s = newSandbox(t, "tee", "/dev/stderr")
+	s.Stdin = bytes.NewReader(data)
+	assert.Zero(t, s.status(t))
+	assert.True(t, bytes.Equal(data, s.stdout.Bytes()), "stdin to stdout")
+	assert.True(t, bytes.Equal(data, s.stderr.Bytes()), "stdin to stderr")
+
+	// More than fits in any buffer, read late; and somebody who stops reading.
+	s = newSandbox(t, "head", "-c", "20000000", "/dev/zero")
+	s.Path, s.Args = "/bin/bash", append([]string{"bash", "-c",
+		`"$@" | (sleep 3; wc -c)`, "bash"}, s.Args...)
+	assert.Equal(t, "20000000\n", s.prints(t))
+	s = newSandbox(t, "yes")
+	s.Path, s.Args = "/bin/bash", append([]string{"bash", "-c",
+		`"$@" | head -n 1`, "bash"}, s.Args...)
+	assert.Equal(t, "y\n", s.prints(t))
+}
+
+// What the command leaves behind holds its pipes, and must not hold us.
+func TestSandboxEndsWithItsCommand(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t, "bash", "-c", "setsid sleep 1000 & echo $!; exit 3")
+	assert.Equal(t, 3, s.status(t))
+	assert.NotEmpty(t, s.stdout.String())
+	s = newSandbox(t, "cat", "/etc/hostname") // and stdin that does not end
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer w.Close()
+	s.Stdin = r
+	assert.Equal(t, "sandbox\n", s.prints(t))
+}
+
+func TestSandboxWith(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "sub", "it's a file")
+	writeFile(t, "#!/bin/sh\nid -u\nstat -c %a /tmp\n", file)
+	require.NoError(t, os.Chmod(file, 0o755))
+	assert.Equal(t, "1000\n1777\n", newSandbox(t, "--user",
+		"--with", filepath.Dir(file), file).prints(t))
+}
+
+// Two that build their files at the same time, and run at the same time.
+func TestSandboxTwoAtOnce(t *testing.T) {
+	t.Parallel()
+	first, second := newSandbox(t), newSandbox(t)
+	cache := first.freshCache(t)
+	second.Env = append(second.Env, "XDG_CACHE_HOME="+filepath.Dir(cache))
+	const script = `echo "$1" >/tmp/name; hostname "$1"; sleep 2
+		cat /tmp/name; hostname; ls /tmp; echo $$`
+	for i, s := range []*sandbox{first, second} {
+		s.Args = append(s.Args, "bash", "-c", script, "bash", strconv.Itoa(i))
+		require.NoError(t, s.Start())
+	}
+	for i, s := range []*sandbox{first, second} {
+		require.NoError(t, s.Wait(), "%s", &s.stderr)
+		assert.Regexp(t, fmt.Sprintf("^%[1]d\n%[1]d\nname\n[0-9]+\n$", i),
+			s.stdout.String())
+	}
+	assert.Len(t, names(t, cache), 1)
+	assert.Empty(t, sandboxProcesses(cache))
+}
+
+// hostile is what root inside tries on the host.
+const hostile = `
+mkdir /host; echo == hostfs; mount -t hostfs none /host -o / 2>&1
+grep hostfs /proc/filesystems; busybox modprobe hostfs 2>&1
+echo == disk; echo HOSTILE | dd of=/dev/ubda conv=notrunc 2>&1 >/dev/null
+echo == done
+echo 12345 >/proc/sys/kernel/pid_max; echo HOSTILE >/proc/sys/kernel/core_pattern
+hostname hostile; date -s '2001-01-01'; ipcmk -Q; ip link add hostile type dummy
+for device in b-8-0 b-253-0 b-254-0 b-259-0 b-98-16; do
+  IFS=- read -r type major minor <<<$device
+  mknod /tmp/disk $type $major $minor; echo HOSTILE >/tmp/disk; rm /tmp/disk
+done
+mount -o remount,rw /; chroot /proc/1/root rm -rf "$1"
+rm -rf --no-preserve-root "$1" "$PWD" /usr/bin/*
+echo b >/proc/sysrq-trigger
+`
+
+func TestSandboxHoldsRoot(t *testing.T) {
+	for _, walls := range []int{2, 1} {
+		t.Run(fmt.Sprint(walls), func(t *testing.T) {
+			precious := filepath.Join(t.TempDir(), "precious")
+			writeFile(t, "not for you", precious, "file")
+			for _, path := range []string{precious, precious + "/file"} {
+				require.NoError(t, os.Chmod(path, 0o777))
+			}
+			kernel := func() string {
+				out, err := exec.Command("bash", "-c", `cat /proc/sys/kernel/{hostname,pid_max}
+					cat /proc/sys/kernel/core_pattern
+					ls /sys/class/net | grep hostile; date +%Y`).Output()
+				require.NoError(t, err)
+				require.NotEmpty(t, out)
+				return string(out)
+			}
+			files, before := snapshot(t, precious), kernel()
+
+			s := newSandbox(t, "--with", precious, "bash", "-c", hostile, "bash", precious)
+			if walls == 1 {
+				s.oneWall(t)
+			}
+			repo := snapshot(t, filepath.Join(s.Dir, "scripts"))
+			assert.Equal(t, 125, s.status(t), "it pulls the plug")
+			out := s.stdout.String()
+			assert.Contains(t, out, "unknown filesystem type 'hostfs'")
+			assert.NotContains(t, out, "nodev\thostfs")
+			assert.Contains(t, out, "== done", "it got that far")
+			assertUntouched(t, files, precious)
+			assertUntouched(t, repo, filepath.Join(s.Dir, "scripts"))
+			assert.Equal(t, before, kernel())
+			if walls == 1 {
+				assert.Contains(t, s.stderr.String(), "not malice")
+			} else {
+				assert.NotContains(t, s.stderr.String(), "malice")
+			}
+		})
+	}
+}
+
+// The second wall: had root inside the whole kernel, it would be in a process
+// that can write to nothing of the host.
+func TestSandboxKernelCannotWrite(t *testing.T) {
+	s := newSandbox(t, "sh", "-c", "echo ready; sleep 1000")
+	cache := s.freshCache(t)
+	s.Stdout = nil
+	stdout, err := s.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, s.Start())
+	t.Cleanup(func() {
+		s.Process.Signal(syscall.SIGTERM)
+		s.Wait()
+	})
+	line := make([]byte, 6)
+	_, err = stdout.Read(line)
+	require.NoError(t, err, "%s", &s.stderr)
+
+	kernels := 0
+	for _, p := range sandboxProcesses(cache) {
+		number, command, _ := strings.Cut(p, " ")
+		pid, err := strconv.Atoi(number)
+		require.NoError(t, err)
+		session, _ := unix.Getsid(pid)
+		if !strings.HasPrefix(command, "linux.uml ") || session != pid {
+			continue // the first of its processes leads a session
+		}
+		kernels++
+		assert.Equal(t, "0000000000000000", nstest.Status(t, pid, "CapEff"))
+		assert.Equal(t, "1", nstest.Status(t, pid, "NoNewPrivs"))
+		for kind, own := range nstest.Namespaces(t, pid) {
+			if kind != "time" && kind != "cgroup" {
+				assert.NotEqual(t, nstest.Namespaces(t, os.Getpid())[kind], own)
+			}
+		}
+		for _, m := range nstest.Mounts(t, pid) {
+			own := m.Type == "tmpfs" && m.Root == "/" ||
+				m.Type == "tmpfs" && strings.HasPrefix(m.Root, "/newroot") ||
+				strings.HasPrefix(m.Point, "/dev")
+			assert.True(t, own || strings.HasPrefix(m.Options, "ro,"), "%v", m)
+		}
+	}
+	assert.Equal(t, 1, kernels)
+}
+
+func TestSandboxAsOrdinaryUser(t *testing.T) {
+	t.Parallel()
+	repo, err := nstest.Repo()
+	require.NoError(t, err)
+	dir := t.TempDir() // a checkout and home of that user
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
+	out, err := exec.Command("cp", "-r", filepath.Join(repo, "scripts"),
+		filepath.Join(repo, "bin"), dir).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for _, walls := range []int{2, 1} {
+		s := newSandbox(t, "bash", "-c", "id -u; stat -c %u . / bin /usr/bin/bash")
+		s.Path, s.Dir = filepath.Join(dir, "scripts", "sandbox.sh"), dir
+		s.Env = append(s.Env, "HOME="+dir, "XDG_CACHE_HOME=")
+		if walls == 1 {
+			s.oneWall(t)
+		}
+		if nstest.Root() {
+			require.NoError(t, os.Chown(dir, nobody, nobody))
+			s.SysProcAttr = &syscall.SysProcAttr{
+				Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
+			}
+		}
+		assert.Equal(t, "0\n0\n0\n0\n0\n", s.prints(t), "%d walls", walls)
+		assert.Equal(t, walls == 1, s.stderr.Len() > 0, "%s", &s.stderr)
+	}
+}
+
+// Whatever ends it, and when: no process stays and no file but the cache.
+func TestSandboxInterrupted(t *testing.T) {
+	built := t.TempDir()
+	warm := newSandbox(t, "true")
+	warm.Env = append(warm.Env, "XDG_CACHE_HOME="+built)
+	warm.prints(t)
+	for _, walls := range []int{2, 1} {
+		for signal, status := range map[syscall.Signal]int{
+			syscall.SIGTERM: 143, syscall.SIGINT: 130, syscall.SIGHUP: 129,
+			syscall.SIGKILL: -1,
+		} {
+			for _, moment := range []string{"build", "boot", "run"} {
+				name := fmt.Sprintf("%s at %s, %d walls", signal, moment, walls)
+				t.Run(name, func(t *testing.T) {
+					s := newSandbox(t, "sh", "-c", "echo running; sleep 1000")
+					if walls == 1 {
+						s.oneWall(t)
+					}
+					home := built
+					if moment == "build" {
+						home = t.TempDir()
+					}
+					s.Env = append(s.Env, "XDG_CACHE_HOME="+home)
+					s.interrupt(t, filepath.Join(home, "namespaces-sandbox"),
+						signal, status, moment)
+					if signal == syscall.SIGKILL && (moment != "run" || walls == 1) {
+						// Then nobody is left to remove it; the next run does.
+						next := newSandbox(t, "true")
+						next.Env = append(next.Env, "XDG_CACHE_HOME="+home)
+						next.prints(t)
+					}
+					left, err := filepath.Glob(home + "/namespaces-sandbox/run.*")
+					require.NoError(t, err)
+					assert.Empty(t, left)
+				})
+			}
+		}
+	}
+}
+
+// interrupt starts it and ends it by a signal, at a moment.
+func (s *sandbox) interrupt(
+	t *testing.T, cache string, signal syscall.Signal, status int, moment string,
+) {
+	t.Helper()
+	memory := names(t, "/dev/shm")
+	stdin, w, err := os.Pipe() // that does not end
+	require.NoError(t, err)
+	defer w.Close()
+	s.Stdin = stdin
+	s.Stdout = nil
+	stdout, err := s.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, s.Start())
+
+	switch moment {
+	case "build":
+		nstest.Until(t, "a tree half built", func() bool {
+			found, _ := filepath.Glob(cache + "/run.*/tree/usr/bin/*")
+			return len(found) > 3
+		})
+	case "boot":
+		nstest.Until(t, "a kernel", func() bool {
+			return strings.Contains(fmt.Sprint(sandboxProcesses(cache)), " linux.uml quiet")
+		})
+	case "run":
+		_, err = stdout.Read(make([]byte, 8))
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.Process.Signal(signal))
+	started := time.Now()
+	s.Wait()
+	if signal != syscall.SIGKILL {
+		assert.Less(t, time.Since(started), 3*time.Second)
+	}
+	assert.Equal(t, status, s.ProcessState.ExitCode(), "%s", &s.stderr)
+	nstest.Until(t, "no process", func() bool {
+		return len(sandboxProcesses(cache)) == 0
+	})
+	assert.Equal(t, memory, names(t, "/dev/shm"))
+}
+
+func TestSandboxTerminal(t *testing.T) {
+	s := newSandbox(t, "--user")
+	s.Stdout, s.Stderr = nil, nil
+	s.Env = append(s.Env, "TERM=xterm")
+	x := nstest.StartTerminal(t, s.Cmd)
+	x.Resize(30, 100)
+	x.Prompt("$ ", "tty; echo $TERM $((6*7))\n")
+	x.Expect("/dev/tty0\r\nxterm 42\r\n")
+	x.Prompt("$ ", "bash -c 'echo go; sleep 1000'\n")
+	x.Prompt("\rgo\r\n", "\x03")
+	x.Prompt("$ ", "echo ended $?\n")
+	x.Expect("ended 130\r\n")
+	x.Prompt("$ ", "bash -c 'echo go; sleep 1000'\n")
+	x.Prompt("\rgo\r\n", "\x1a")
+	x.Prompt("Stopped", "kill %1; wait; stty size\n")
+	x.Expect("30 100\r\n")
+	// The new size arrives as a signal, as in every terminal.
+	x.Prompt("$ ", "trap 'stty size; trap - WINCH' WINCH; echo armed\n")
+	x.Expect("\rarmed")
+	x.Prompt("$ ", "")
+	x.Resize(40, 90)
+	x.Expect("40 90\r\n")
+	x.Type("exit 7\n")
+	assert.Equal(t, 7, x.Wait())
+
+	// It leaves the terminal as it was: a shell on it is still usable.
+	s = newSandbox(t, "true")
+	s.Path, s.Args = "/bin/bash", append([]string{"bash", "-c",
+		`stty -a >/tmp/before.$$; "$@"; stty -a | diff /tmp/before.$$ - && echo same
+		rm /tmp/before.$$`, "bash"}, s.Args...)
+	x = nstest.StartTerminal(t, s.Cmd)
+	x.Expect("same")
+	assert.Zero(t, x.Wait())
+}
+
+func TestSandboxDoesNotStart(t *testing.T) {
+	started := time.Now()
+	s := newSandbox(t, "--mem", "16M", "true")
+	assert.Equal(t, 125, s.status(t))
+	assert.Contains(t, s.stderr.String(), "sandbox.sh: the machine did not start")
+	assert.Regexp(t, "physical memory|Kernel panic", s.stderr.String())
+	assert.Less(t, time.Since(started), 25*time.Second, "no timeout")
+
+	s = newSandbox(t, "reboot", "-f")
+	assert.Equal(t, 125, s.status(t))
+	assert.Contains(t, s.stderr.String(), "stopped before the command did")
+}
+
+// A kernel that hangs is given up, and ended.
+func TestSandboxHangs(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t, "true")
+	s.Env = append(s.Env, "PATH="+fakes(t, os.Getenv("PATH"), map[string]string{
+		"bwrap": "exit 1\n", "linux.uml": "exec sleep 1000\n",
+	}))
+	cache := s.freshCache(t)
+	assert.Equal(t, 125, s.status(t))
+	assert.Contains(t, s.stderr.String(), "sandbox.sh: the machine did not start")
+	assert.Empty(t, sandboxProcesses(cache))
+}
+
+func TestSandboxUsage(t *testing.T) {
+	s := newSandbox(t, "--help")
+	assert.Contains(t, s.prints(t), "sandbox.sh [--user]")
+	for _, args := range [][]string{
+		{"--no-such-option"}, {"--mem"}, {"--mem", "much"}, {"--with"},
+		{"--with", "/no/such/file"},
+	} {
+		s := newSandbox(t, args...)
+		assert.Equal(t, 2, s.status(t), args)
+		assert.Contains(t, s.stderr.String(), "sandbox.sh [--user]")
+	}
+
+	s = newSandbox(t, "true")
+	dir := t.TempDir()
+	require.NoError(t, exec.Command("cp", "-r", filepath.Join(s.Dir, "scripts"), dir).Run())
+	s.Path = filepath.Join(dir, "scripts", "sandbox.sh")
+	assert.Equal(t, 1, s.status(t))
+	assert.Contains(t, s.stderr.String(), "go build -o bin/ ./...")
+
+	// Where the package does not exist.
+	s = newSandbox(t, "true")
+	path := pathWithout(t, os.Getenv("PATH"), "linux.uml")
+	s.Env = append(s.Env, "PATH="+fakes(t, path, map[string]string{
+		"dpkg": "echo arm64\n",
+	}))
+	assert.Equal(t, 1, s.status(t))
+	assert.Contains(t, s.stderr.String(), "multipass")
+}

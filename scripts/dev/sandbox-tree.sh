@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# sandbox-tree.sh: the files of the machine that scripts/sandbox.sh starts. It
+# is sourced, not run.
+
+# What the machine gets of this one: programs, and modules for its kernel.
+from_packages="bash bsdextrautils bsdutils coreutils dash diffutils findutils
+  grep hostname iproute2 iptables iputils-ping less libc-bin libcap2-bin mawk
+  mount ncurses-bin procps sed socat strace tar util-linux util-linux-extra"
+modules="bridge dummy iptable_filter iptable_nat ipv6 overlay tun veth
+  xt_MASQUERADE xt_comment xt_conntrack xt_tcpudp"
+
+# build_tree DIR puts the machine's files there.
+build_tree() {
+  local dir program kernel module programs libraries
+  mkdir -p "$1"/{etc,dev,home/learner,mnt,opt,proc,root,run,srv,sys,tmp,var/tmp}
+  mkdir -p "$1"/usr/{bin,lib,lib64,local/bin,sbin,share}
+  for dir in bin lib lib64 sbin; do ln -s "usr/$dir" "$1/$dir"; done
+
+  # shellcheck disable=SC2086 # a list
+  mapfile -t programs < <(dpkg -L $from_packages 2>/dev/null |
+    grep -E '^(/usr)?/s?bin/' | while read -r file; do
+    [[ ! -f $file ]] || echo "$file"
+  done)
+  programs+=(/usr/bin/awk "$(command -v busybox)")
+  mapfile -t libraries < <(ldd "${programs[@]}" 2>/dev/null |
+    grep -o '/[^ ]* (' | sed 's:^/lib:/usr/lib:' | sort -u)
+  # -L: what a link leads to. Two names of one file stay one file.
+  cp -L --preserve=links --parents "${programs[@]}" "${libraries[@]% (}" "$1"
+  cp -rL --parents /etc/os-release /lib/terminfo "$1"
+  if [[ -e $1/sbin/iptables-legacy ]]; then
+    cp -r --parents /usr/lib/*/xtables "$1"
+    ln -sf iptables-legacy "$1/sbin/iptables"
+  fi
+  # procps cannot read this kernel's /proc/cpuinfo (ps aux fails). It looks for
+  # two kinds of cores there, and is content with an empty file.
+  sed -i s:/proc/cpuinfo:/dev/././null: "$1"/lib/*/libproc2.so*
+
+  # The init script takes all programs from busybox, others what else is there.
+  mkdir -p "$1"/lib/sandbox/{bin,dev/{mqueue,pts,shm}}
+  for program in $(busybox --list); do
+    ln -s /bin/busybox "$1/lib/sandbox/bin/$program"
+    [[ -e $1/bin/$program || -e $1/sbin/$program ]] ||
+      ln -s /bin/busybox "$1/bin/$program"
+  done
+  cp "${BASH_SOURCE[0]%-tree.sh}-init.sh" "$1/init"
+  ln -s /proc/self/fd "$1/lib/sandbox/dev/fd"
+  ln -s fd/0 "$1/lib/sandbox/dev/stdin"
+  ln -s fd/1 "$1/lib/sandbox/dev/stdout"
+  ln -s fd/2 "$1/lib/sandbox/dev/stderr"
+
+  # The kernel runs /sbin/modprobe when it lacks a module that it has here.
+  ln -sf /bin/busybox "$1/sbin/modprobe"
+  kernel=$(echo /usr/lib/uml/modules/*)
+  dir=$1/lib/modules/${kernel##*/}
+  mkdir -p "$dir"
+  cp "$kernel"/modules.{alias,dep} "$dir"
+  for module in $modules; do grep "/$module.ko:" "$kernel/modules.dep"; done |
+    tr -s ' :' '\n' | sort -u | (cd "$kernel" && xargs cp --parents -t "$dir")
+
+  echo sandbox >"$1/etc/hostname"
+  echo '127.0.0.1 localhost sandbox' >"$1/etc/hosts"
+  echo "PS1='\u@\h:\w\\$ '" >"$1/etc/bash.bashrc"
+  cat >"$1/etc/passwd" <<'END'
+root:x:0:0:root:/root:/bin/bash
+learner:x:1000:1000:learner:/home/learner:/bin/bash
+nobody:x:65534:65534:nobody:/nonexistent:/bin/false
+END
+  printf '%s:\n' root:x:0 tty:x:5 learner:x:1000 nogroup:x:65534 \
+    >"$1/etc/group"
+  cat >"$1/etc/fstab" <<'END'
+proc    /proc          proc    nosuid,nodev,noexec
+sysfs   /sys           sysfs   nosuid,nodev,noexec
+cgroup2 /sys/fs/cgroup cgroup2 nosuid,nodev,noexec,nsdelegate
+devpts  /dev/pts       devpts  nosuid,noexec,gid=5,mode=620,ptmxmode=666
+tmpfs   /dev/shm       tmpfs   nosuid,nodev,mode=1777
+mqueue  /dev/mqueue    mqueue  nosuid,nodev,noexec
+tmpfs   /run           tmpfs   nosuid,nodev,mode=755
+END
+}

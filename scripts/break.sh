@@ -59,7 +59,7 @@ as_user patch --quiet --strip 2 --fuzz 0 --directory "$repo/work/$broken" \
 (cd "$repo/work" && as_user env CGO_ENABLED=0 go build -o "$broken/" "./$broken")
 
 say "$(head -n 1 "$patch")"
-sed -n '/^@@/,$p' "$patch"
+sed -n '/^--- /,$p' "$patch"
 say "What follows: $(sed '1,2d;/^Fails:/,$d' "$patch" | xargs -d '\n')"
 
 [[ ! $lesson =~ ^0[78] ]] || need_rootfs

@@ -169,24 +169,28 @@ start() {
 
 # listen RUN reads what the shell inside prints, up to its mark: answer and
 # status. A launcher that has ended, or says nothing in time, is done with.
+# In short steps: bash answers no Ctrl-C while it reads.
 listen() {
-  local line deadline=$((SECONDS + patience))
+  local line='' part deadline=$((SECONDS + patience))
   answer='' status=none
   while [[ -z ${ended[$1]:-} ]]; do
-    if ! IFS= read -r -t "$patience" line <&"${from[$1]}" ||
-      [[ $SECONDS -gt $deadline || ${#answer} -gt 100000 ]]; then
+    if [[ $SECONDS -gt $deadline || ${#answer} -gt 100000 ]]; then
       ended[$1]="it does not end, and gives no answer in $patience seconds"
       patience=1 # the other run has had its time as well
-      break
+    elif ! IFS= read -r -t 0.5 part <&"${from[$1]}"; then
+      line+=$part # not yet a whole line
+    else
+      line+=$part
+      case $line in
+      "$mark-end "*) ended[$1]="it has ended with status ${line##* }" ;;
+      "$mark-$1 "*)
+        status=${line##* } answer=${answer%$'\n'}
+        return
+        ;;
+      *) answer+=$line$'\n' ;;
+      esac
+      line=''
     fi
-    case $line in
-    "$mark-end "*) ended[$1]="it has ended with status ${line##* }" ;;
-    "$mark-$1 "*)
-      status=${line##* } answer=${answer%$'\n'}
-      return
-      ;;
-    *) answer+=$line$'\n' ;;
-    esac
   done
   answer="nothing: ${ended[$1]}"
 }
@@ -277,7 +281,7 @@ born() {
   fields=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) || return 0
   # shellcheck disable=SC2086 # in words
   set -- "$1" $fields
-  [[ ${2:-Z} == Z ]] || echo "$1 ${21}"
+  [[ ${2:-Z} == Z ]] || echo "$1 ${21:-}"
 }
 
 # clean_up ends what is left of the launchers. To remove a tree is to remove

@@ -5,7 +5,6 @@ package scripttest
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -391,7 +390,7 @@ func TestCheckInterrupted(t *testing.T) {
 		fifo, err := os.OpenFile(started, os.O_RDWR, 0)
 		require.NoError(t, err)
 		require.NoError(t, fifo.SetReadDeadline(time.Now().Add(time.Minute)))
-		_, err = io.ReadFull(fifo, make([]byte, 2)) // a line of each run
+		_, err = fifo.Read(make([]byte, 1))
 		require.NoError(t, err)
 		require.NoError(t, fifo.Close())
 		if sig == syscall.SIGINT { // from a terminal, to all

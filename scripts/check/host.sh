@@ -124,5 +124,5 @@ declare -A question=(
   [routes]='ip route on the host. Who added it, and in which network namespace?'
   [queues]='ipcs on the host. Which namespace was the process in that made it?'
   [cgroups]='When may a cgroup be removed, and who of yours is still there to do it?'
-  [processes]='Your launcher is gone, they are not. Who is their parent, and what would have ended them?'
+  [processes]='They outlive your launcher. Who is their parent, and what would have ended them?'
 )

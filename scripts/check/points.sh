@@ -228,7 +228,8 @@ check_net() {
     seen="the default route leads to $gateway, which is not the host"
   fi
   point net "the host${gateway:+, $gateway}" "$seen" answers \
-    'ip address and ip route, on both sides. Which address is the next hop, and is its link up?' veth
+    'ip address and ip route, on both sides. Which address is the next hop, and is its link up?' \
+    veth
 }
 
 check_user() {
@@ -285,7 +286,8 @@ check_root() {
     $5 == "/sys" || $5 == "/proc/sys" { sub(",.*", "", $6); how[$5] = $6 }
     END { print "/sys " how["/sys"] ", /proc/sys " how["/proc/sys"] }')
   point root 'settings of the machine' "$seen" '/sys ro, /proc/sys ro' \
-    'Which files below /proc and /sys are the whole machine'\''s, and who may write to them?' readonly
+    'Which files below /proc and /sys are the whole machine'\''s, and who may write to them?' \
+    readonly
 
   seen=$(cat "/proc/$pid/environ" | tr '\0' '\n' | count "$mark")
   point root 'variables of yours inside' "$seen" 0 \
@@ -293,7 +295,8 @@ check_root() {
 
   seen=$(ls "/proc/$pid/fd" | sort -n | xargs)
   point root 'open files' "$seen" '0 1 2' \
-    'ls -l /proc/self/fd inside, with 9</ on the command line. What does execve(2) leave open?' descriptors
+    'ls -l /proc/self/fd inside, with 9</ on the command line. What does execve(2) leave open?' \
+    descriptors
 }
 
 # cgroup_dir RUN CONTROLLER prints the directory of the cgroup that the run's
@@ -366,7 +369,8 @@ check_memory() {
   fi
   point cgroup "memory, at most $limit bytes" "${seen:-$answer}" \
     'half of the limit: status 0, more than it: status 137' \
-    'Is the process in the cgroup whose limit you wrote? grep memory /proc/PID/cgroup outside.' limits
+    'Is the process in the cgroup whose limit you wrote? grep memory /proc/PID/cgroup outside.' \
+    limits
 
   for file in "$1"/memory.swap.max "$1"/memory.memsw.limit_in_bytes; do
     [[ -f $file ]] || continue
@@ -441,7 +445,8 @@ check_end() {
     sleep 0.02
   done
   point run 'when it is killed' "$seen" 'its command is gone' \
-    'Who tells the command? prctl(2), PR_SET_PDEATHSIG; and which signals does process 1 get?' killed
+    'Who tells the command? prctl(2), PR_SET_PDEATHSIG; and which signals does process 1 get?' \
+    killed
   finish b
   for dir in "${dirs[@]}"; do
     [[ $'\n'${before[cgroups]}$'\n' == *$'\n'"$dir"$'\n'* ]] || rmdir "$dir"

@@ -49,19 +49,32 @@ bin=${NSL_BIN:-$repo/bin}
 work=$(as_user mktemp -d /var/tmp/nsl-bench.XXXXXX)
 chmod 755 "$work"
 
-# clean_up removes what was made, and what the tools leave behind: cgroups,
-# those that were not there before, and of them those with a tool's name.
+# cgroups lists what the tools make: runc, crun and podman below nsl-bench-PID,
+# systemd-nspawn and the floor below our own cgroup.
 cgroups() {
-  find /sys/fs/cgroup -depth -type d \( -path '*/nsl-bench*' \
-    -o -path '*/libpod_parent*' -o -path '*/payload' -o -path '*/supervisor' \
-    -o -path '*/nsl-floor-*' \) 2>/dev/null || true # some go while it looks
+  find /sys/fs/cgroup -depth -type d \( -path "*/nsl-bench-$$*" \
+    -o -path '*/payload' -o -path '*/supervisor' -o -name 'nsl-floor-*' \) \
+    2>/dev/null || true # some go while it looks
 }
 cgroups_before=$(cgroups)
+
+# clean_up removes what was made, and the cgroups that were not there before:
+# tools leave some behind, and if they are interrupted, a process in them.
 clean_up() {
-  local dir
-  while read -r dir; do
-    [[ $'\n'$cgroups_before$'\n' == *$'\n'$dir$'\n'* ]] || as_root rmdir "$dir"
-  done < <(cgroups)
+  local dir left
+  for _ in {1..50}; do
+    left=''
+    while read -r dir; do
+      [[ $'\n'$cgroups_before$'\n' != *$'\n'$dir$'\n'* ]] || continue
+      if [[ $dir == */nsl-bench-$$* ]]; then
+        as_root xargs -r kill -KILL 2>/dev/null <"$dir/cgroup.procs" || true
+      fi
+      as_root rmdir "$dir" 2>/dev/null || left+=" $dir"
+    done < <(cgroups)
+    [[ -n $left ]] || break
+    sleep 0.1 # no event tells when the last process has left a cgroup of v1
+  done
+  [[ -z $left ]] || printf 'bench.sh: could not remove%s\n' "$left" >&2
   as_root rm -rf "$work"
 }
 trap clean_up EXIT
@@ -110,7 +123,7 @@ bundle() {
   types=$(sed 's/"[a-z]*"/{"type": &}/g; s/} {/}, {/g' <<<"$types")
   for i in {0..99}; do
     mkdir "$work/bundle-$1-$i"
-    sed "${edits[@]}" -e "s|@root@|$root|; s|@cgroup@|/nsl-bench/$1-$i|" \
+    sed "${edits[@]}" -e "s|@root@|$root|; s|@cgroup@|/nsl-bench-$$/$1-$i|" \
       -e "s|@namespaces@|$types|" "$repo/scripts/bench/config.json" \
       >"$work/bundle-$1-$i/config.json"
     [[ $1 == 08 ]] || break
@@ -178,6 +191,7 @@ row isolated nspawn-08 systemd-nspawn --quiet --register=no --keep-unit \
   --private-network --private-users=0:65536 -D "$root" /nothing
 row isolated podman-08 podman --root "$work/podman" --runroot "$work/podman-run" \
   --cgroup-manager=cgroupfs --events-backend=none run --rm --log-driver=none \
+  --cgroup-parent="/nsl-bench-$$/podman" \
   --network=none --uidmap=0:0:1 --gidmap=0:0:1 --cgroupns=private \
   --ulimit=nofile=1024:1024 --ulimit=nproc=1024:1024 \
   --memory=64m --pids-limit=64 --cpus=0.5 --rootfs "$root" /nothing

@@ -48,7 +48,7 @@ func bench(t *testing.T, bin string, args ...string) (benchReport, string, error
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, script, append([]string{
-		"--quick", "--json", "--runs", "5",
+		"--quick", "--json", "--runs", "3",
 	}, args...)...)
 	cmd.Env = append(os.Environ(), "NSL_BIN="+bin)
 	var out, stderr bytes.Buffer

@@ -48,8 +48,8 @@ func writeDocs(s settings, r *report) error {
 func (r *report) machineText() string {
 	m := r.Machine
 	return fmt.Sprintf("Linux %s, %d × %s, cgroup %s; the instruction CPUID "+
-		"takes %s µs.\n%s.\n", m.Kernel, m.Cores, m.CPU, m.Cgroups, m.CPUID,
-		strings.Join(m.Tools, "; "))
+		"takes %s µs.\nLoad before the first start: %s.\n%s.\n", m.Kernel,
+		m.Cores, m.CPU, m.Cgroups, m.CPUID, m.Load, strings.Join(m.Tools, "; "))
 }
 
 // tool is a column of the table, and a colour in the plot.
@@ -137,7 +137,8 @@ func (r *report) stepsTable() string {
 				fmt.Fprint(&b, " |")
 				continue
 			}
-			fmt.Fprintf(&b, " %.2f |", of.Wall.Median-to.Wall.Median)
+			fmt.Fprintf(&b, " %.2f (%.2f) |", of.Wall.Median-to.Wall.Median,
+				of.CPU.Median-to.CPU.Median)
 		}
 		fmt.Fprintln(&b)
 	}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,6 +19,7 @@ type machine struct {
 	Cores   int      `json:"cores"`
 	Cgroups string   `json:"cgroups"`
 	CPUID   string   `json:"cpuid_us"` // what the instruction takes
+	Load    string   `json:"load"`     // processes that run, on average
 	Tools   []string `json:"tools"`
 }
 
@@ -28,6 +31,12 @@ func thisMachine(s settings) machine {
 		Cgroups: "v1",
 		CPUID:   firstLine(exec.Command(filepath.Join(s.tools, "cpuid")).Output()),
 		Tools:   []string{runtime.Version()},
+	}
+	load := firstLine(os.ReadFile("/proc/loadavg"))
+	m.Load, _, _ = strings.Cut(load, " ")
+	if n, _ := strconv.ParseFloat(m.Load, 64); n > 0.5 {
+		log.Printf("this machine is busy, its load is %s: expect other "+
+			"numbers when it is quiet", m.Load)
 	}
 	info, _ := os.ReadFile("/proc/cpuinfo")
 	if _, after, ok := strings.Cut(string(info), "model name\t: "); ok {

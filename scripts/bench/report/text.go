@@ -10,8 +10,8 @@ import (
 func (r *report) text() string {
 	var b strings.Builder
 	m := r.Machine
-	fmt.Fprintf(&b, "Linux %s, %d x %s, cgroup %s, CPUID takes %s us\n%s\n",
-		m.Kernel, m.Cores, m.CPU, m.Cgroups, m.CPUID,
+	fmt.Fprintf(&b, "Linux %s, %d x %s, cgroup %s, CPUID takes %s us, load %s\n%s\n",
+		m.Kernel, m.Cores, m.CPU, m.Cgroups, m.CPUID, m.Load,
 		strings.Join(m.Tools, ", "))
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	series := ""

@@ -13,7 +13,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=demo.sh
 source "$(dirname "$0")/demo.sh"
 begin root "$@"
-install_for demo
+install_for demo net
 
 step 'A new network namespace has lo, none of the devices of the host, and even lo is down:'
 run host 'unshare --net ip -brief link'

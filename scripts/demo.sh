@@ -48,10 +48,11 @@ begin() {
   printf '%s\n' "$bold$lesson$plain, in the scratch directory $tmp"
 }
 
-# scratch makes the directory. Some machines let no program run in /tmp.
+# scratch makes the directory. Some machines let no program run in /tmp, others
+# lack a /var/tmp where users may remove what is theirs (sticky bit, -k).
 scratch() {
   local place=/var/tmp
-  [[ -w $place ]] || place=/tmp
+  [[ -k $place && -w $place ]] || place=/tmp
   mktemp -d "$place/nsl.XXXXXX"
 }
 
@@ -82,6 +83,7 @@ step_down() {
 clean_up() {
   local status=$? name i
   trap '' INT TERM HUP
+  [[ $status -lt 128 ]] || echo # after the line that waited for Enter
   for name in "${!launcher[@]}"; do
     stop "$name"
   done

@@ -488,7 +488,7 @@ fi
   note 'Lessons 07 and 08 want a root filesystem.' scripts/rootfs.sh
 missing=()
 while read -r need kind _; do
-  [[ $kind != tour && $kind != demo ]] || have "$need" || missing+=("$need")
+  [[ ! $kind =~ ^(tour|demo|net)$ ]] || have "$need" || missing+=("$need")
 done < <(rows packages)
 [[ ${#missing[@]} -eq 0 ]] ||
   note "The scripts also need: ${missing[*]}" "$(install_line "${missing[@]}")"

@@ -13,6 +13,7 @@ modules="bridge dummy iptable_filter iptable_nat ipv6 overlay tun veth
 build_tree() {
   local dir program kernel module programs libraries
   mkdir -p "$1"/{etc,dev,home/learner,mnt,opt,proc,root,run,srv,sys,tmp,var/tmp}
+  chmod 1777 "$1/var/tmp"
   mkdir -p "$1"/usr/{bin,lib,lib64,local/bin,sbin,share}
   for dir in bin lib lib64 sbin; do ln -s "usr/$dir" "$1/$dir"; done
 

@@ -161,8 +161,9 @@ func (cg *cgroup) remove() {
 			text, _ := os.ReadFile(filepath.Join(p.dir, file))
 			_, after, _ := strings.Cut(string(text), "\noom_kill ")
 			if n, _, _ := strings.Cut(after, "\n"); n != "" && n != "0" {
-				log.Printf("out of memory: a process was killed at the "+
-					"limit (%s: oom_kill %s)", file, n)
+				// Last: with stderr a closed pipe, SIGPIPE ends us here.
+				defer log.Printf("out of memory: a process was killed at "+
+					"the limit (%s: oom_kill %s)", file, n)
 			}
 		}
 		if err := os.Remove(p.dir); err != nil {

@@ -128,19 +128,22 @@ uml_dir=/tmp/
 if ! "${wall[@]}" true 2>"$scratch/log"; then
   say "no namespaces for the sandbox itself ($(cat "$scratch/log")):" \
     "it holds mistakes, not malice" >&2
-  # Its kernel is several processes here too: they end as a group.
-  # shellcheck disable=SC2016 # the inner shell expands it
-  wall=(setpriv --pdeathsig TERM bash -c 'setsid "$@" <&0 &
-    trap "kill -KILL -- -$! $!" TERM
-    until wait; do :; done' bash)
+  wall=()
   uml_dir=run.$$/
 fi
+# The machine is several processes. They end as a group, at the latest when
+# this script does: in its first moments bwrap would leave one behind.
+# shellcheck disable=SC2016 # the inner shell expands it
+leader=(setpriv --pdeathsig TERM bash -c '
+  trap "kill -KILL -- -\$! \$! 2>/dev/null; wait; exit" TERM
+  setsid "$@" <&0 &
+  wait' leader)
 
 # hostfs gives root inside the host's files, as the user who runs this: it must
 # not start. The other two take a second, for what nobody needs here.
 # fd 0 and 3 are the line to the init script, 4 to 6 the command's streams.
 # Paths are relative: $cache may have blanks and commas.
-kernel=("${wall[@]}" linux.uml quiet "mem=$mem" "initrd=$version.cpio" "root="
+kernel=("${leader[@]}" "${wall[@]}" linux.uml quiet "mem=$mem" "initrd=$version.cpio" "root="
   "ubd0r=run.$$/disk" "uml_dir=$uml_dir" noreboot "pty.legacy_count=0"
   "initcall_blacklist=init_hostfs,raid6_select_algo,init_zswap"
   "con=null" "con1=null,fd:1" "console=tty1" "ssl=null" "ssl0=fd:0,fd:3")
@@ -150,9 +153,11 @@ if [[ -n $terminal ]]; then
 else
   mkfifo "$scratch/in"
   exec {in}<>"$scratch/in" {feed}<>"$scratch/in"
-  exec {out}> >(exec cat)
+  # When nobody reads what the command writes, it ends as by SIGPIPE.
+  trap 'exit 141' USR1
+  exec {out}> >(cat || kill -USR1 $$)
   out_cat=$!
-  exec {err}> >(exec cat >&2)
+  exec {err}> >(cat >&2 || kill -USR1 $$)
   err_cat=$!
   kernel+=("ssl1=fd:4,null" "ssl2=null,fd:5" "ssl3=null,fd:6")
 fi
@@ -181,8 +186,7 @@ fi
 while kill -0 "$vm" 2>/dev/null; do wait "$vm" || true; done
 vm=''
 if [[ -z $terminal ]]; then
-  wait "$err_cat" || true
-  wait "$out_cat" || exit $?
+  wait "$out_cat" "$err_cat" || true
 fi
 read -r -u "$from_vm" status ||
   broken "the machine stopped before the command did"

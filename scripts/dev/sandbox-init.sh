@@ -26,6 +26,22 @@ mount --make-rshared /
 echo sandbox >/proc/sys/kernel/hostname
 ip link set lo up
 
+# watch takes the new sizes of sandbox.sh's terminal. When sandbox.sh ends, by
+# whatever means, the line does, and then the machine.
+watch() {
+  while read -r rows columns; do
+    stty rows "$rows" columns "$columns" </dev/tty0
+  done
+  poweroff -f
+}
+
+# A line is opened once: to close it would throw away what waits in it. This
+# one before the disk is read: the kernel does not notice that its other end
+# has gone already, until it looks at all of them, as when the disk answers.
+exec 3<>/dev/ttyS0
+stty raw -echo <&3
+watch <&3 3>&- &
+
 # What sandbox.sh brings. Its job sets the arguments.
 tar -xf /dev/ubda -C /
 chmod 1777 /tmp
@@ -67,19 +83,6 @@ run() {
     LANG=C.UTF-8 TERM="$TERM" "$@"
 }
 
-# watch takes the new sizes of sandbox.sh's terminal. When sandbox.sh ends, by
-# whatever means, the line does, and then the machine.
-watch() {
-  while read -r rows columns; do
-    stty rows "$rows" columns "$columns" </dev/tty0
-  done
-  poweroff -f
-}
-
-# A line is opened once: to close it would throw away what waits in it.
-exec 3<>/dev/ttyS0
-stty raw -echo <&3
-watch <&3 3>&- &
 status=0
 if [ -n "$size" ]; then
   echo started >&3

@@ -62,7 +62,9 @@ func addressOf(link netlink.Link) (netip.Prefix, error) {
 	if link.Attrs().Flags&net.FlagUp == 0 {
 		return netip.Prefix{}, fmt.Errorf("%s is down", link.Attrs().Name)
 	}
-	addrs, err := netlink.AddrList(link, netlink.FAMILY_V4)
+	addrs, err := nstest.Listed(func() ([]netlink.Addr, error) {
+		return netlink.AddrList(link, netlink.FAMILY_V4)
+	})
 	if err != nil {
 		return netip.Prefix{}, err
 	}
@@ -94,7 +96,9 @@ func TestCable(t *testing.T) {
 
 	nstest.InNetwork(t, c.Init, func() error {
 		lo, err1 := netlink.LinkByName("lo")
-		routes, err2 := netlink.RouteList(nil, netlink.FAMILY_V4)
+		routes, err2 := nstest.Listed(func() ([]netlink.Route, error) {
+			return netlink.RouteList(nil, netlink.FAMILY_V4)
+		})
 		if err := errors.Join(err1, err2); err != nil {
 			return err
 		}
@@ -257,7 +261,7 @@ func TestLoopbackOnly(t *testing.T) {
 	check := nstest.UnchangedHost(t)
 	c := nstest.Cat(t, "-net=lo", "cat")
 	nstest.RequireLoopbackOnly(t, c.Init)
-	links, err := netlink.LinkList()
+	links, err := nstest.Listed(netlink.LinkList)
 	require.NoError(t, err)
 	for _, link := range links {
 		require.NotContains(t, link.Attrs().Name, "nsl")

@@ -141,7 +141,7 @@ func TestNetwork(t *testing.T) {
 	if nstest.Root() {
 		require.ElementsMatch(t, []string{"lo", "eth0"},
 			nstest.Devices(t, c.Init))
-		link, err := netlink.LinkList()
+		link, err := nstest.Listed(netlink.LinkList)
 		require.NoError(t, err)
 		require.Regexp(t, "^nsl", link[len(link)-1].Attrs().Name)
 	} else {

@@ -134,9 +134,13 @@ func queues() []string {
 }
 
 func network() ([]string, error) {
-	links, err1 := netlink.LinkList()
-	addrs, err2 := netlink.AddrList(nil, netlink.FAMILY_ALL)
-	routes, err3 := netlink.RouteList(nil, netlink.FAMILY_ALL)
+	links, err1 := Listed(netlink.LinkList)
+	addrs, err2 := Listed(func() ([]netlink.Addr, error) {
+		return netlink.AddrList(nil, netlink.FAMILY_ALL)
+	})
+	routes, err3 := Listed(func() ([]netlink.Route, error) {
+		return netlink.RouteList(nil, netlink.FAMILY_ALL)
+	})
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, fmt.Errorf("list the network: %w", err)
 	}

@@ -3,6 +3,7 @@
 package nstest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -35,6 +37,18 @@ func InNetwork(t *testing.T, pid int, do func() error) {
 		failure <- err
 	}()
 	require.NoError(t, <-failure)
+}
+
+// Listed is what a function of netlink lists. It asks again when the kernel
+// says that the list has changed while it was read, which others do: the
+// devices of a container that has ended go in their own time.
+func Listed[T any](list func() ([]T, error)) ([]T, error) {
+	for {
+		all, err := list()
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return all, err
+		}
+	}
 }
 
 // Devices are the names of the network devices of a process.

@@ -32,9 +32,9 @@ func catch() <-chan os.Signal {
 	return signals
 }
 
-// supervise does what the kernel does not do for process 1 of a namespace:
-// it shields that one from all signals that it does not handle, Ctrl-C and
-// Ctrl-Z among them. See pid_namespaces(7).
+// supervise gives the child what the kernel shields process 1 of a namespace
+// from: signals that it does not handle, those of Ctrl-C and Ctrl-Z among
+// them. See pid_namespaces(7).
 func supervise(child *os.Process, signals <-chan os.Signal) {
 	for sig := range signals {
 		switch {

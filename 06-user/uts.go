@@ -13,11 +13,11 @@ type hostname string
 
 func (h *hostname) String() string { return string(*h) }
 
-// Set checks the name now: the kernel would refuse it when the child is
-// already half-way. uname(2) has room for 64 bytes.
+// Set checks the name now: the kernel would refuse more than 64 bytes when
+// the child is half-way. It would take none at all, which is no name.
 func (h *hostname) Set(name string) error {
 	if n := len(name); n < 1 || n > 64 {
-		return fmt.Errorf("it has %d bytes, sethostname(2) takes 1 to 64", n)
+		return fmt.Errorf("it has %d bytes, a hostname has 1 to 64", n)
 	}
 	*h = hostname(name)
 	return nil

@@ -57,9 +57,17 @@ func enterRoot(dir string) error {
 	// The same directory twice puts the old root on top of the new one: no
 	// directory in there is needed to hold it.
 	if err := unix.PivotRoot(".", "."); err != nil {
-		return fmt.Errorf("pivot_root to %s: %w%s", dir, err, hint(err))
+		return fmt.Errorf("pivot_root to %s: %w%s", dir, err, pivotHint(err))
 	}
 	return nil
+}
+
+// pivotHint says what to do about an error of pivot_root(2).
+func pivotHint(err error) string {
+	if errors.Is(err, unix.EINVAL) { // dir is a mount point, and private
+		return "\n  is this a chroot, or / an initramfs? scripts/sandbox.sh"
+	}
+	return hint(err)
 }
 
 // leaveOldRoot lets go of the host's files. MNT_DETACH, since this process
@@ -68,7 +76,7 @@ func leaveOldRoot() error {
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("umount the old root: %w", err)
 	}
-	// The working directory would be the last way back to them.
+	// pivot_root(2) leaves the working directory as it was, and asks for this.
 	if err := os.Chdir("/"); err != nil {
 		return fmt.Errorf("leave the old root: %w", err)
 	}

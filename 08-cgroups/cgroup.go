@@ -66,13 +66,13 @@ func (cg *cgroup) set(trees map[string]hierarchy, s setting) error {
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if strings.Contains(s.file, "sw") { // a kernel that does not count swap
+	if s.optional {
 		return nil
 	}
 	list := filepath.Join(filepath.Dir(dir), "cgroup.subtree_control")
 	has, _ := os.ReadFile(list)
 	return fmt.Errorf("%w\n  no controller %s here: %s has %q%s",
-		err, s.controller, list, strings.TrimSpace(string(has)), wayOut())
+		err, s.controller, list, strings.TrimSpace(string(has)), wayOut(err))
 }
 
 // directory is where in a tree the container is. On v2 it is not below our
@@ -91,7 +91,7 @@ func (cg *cgroup) directory(tree hierarchy) (string, error) {
 	sweep(parent)
 	dir, err := os.MkdirTemp(parent, fmt.Sprintf("nsl-%d-*", os.Getpid()))
 	if err != nil {
-		return "", fmt.Errorf("make a cgroup: %w%s", err, wayOut())
+		return "", fmt.Errorf("make a cgroup: %w%s", err, wayOut(err))
 	}
 	cg.parts = append(cg.parts, part{tree, dir})
 	return dir, os.Chmod(dir, 0o755)
@@ -111,7 +111,10 @@ func sweep(parent string) {
 }
 
 // wayOut says how to get a cgroup that may be divided.
-func wayOut() string {
+func wayOut(err error) string {
+	if errors.Is(err, unix.EROFS) {
+		return "\n  in a container: start that one with --privileged"
+	}
 	run := "systemd-run --scope -p Delegate=yes "
 	if os.Geteuid() != 0 {
 		run = "systemd-run --user --scope -p Delegate=yes "
@@ -189,7 +192,8 @@ func write(file, value string) error {
 // hideCgroups makes the cgroup that this process is in the root of all that
 // it sees. Not by CLONE_NEWCGROUP in the parent: clone(2) would take the
 // parent's cgroup. See cgroup_namespaces(7).
-// unshare(2) is for one thread: init has bound us to the one that execs.
+//
+// unshare(2) is for one thread: init keeps us on the one that calls execve.
 func hideCgroups() error {
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
 		return fmt.Errorf("unshare CLONE_NEWCGROUP: %w%s", err, hint(err))

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -71,26 +72,25 @@ func (l *limits) setCPUs(value string) error {
 // setting is what to write where: see cgroups(7) for v1, and the kernel's
 // Documentation/admin-guide/cgroup-v2.rst.
 type setting struct {
-	controller, file, value string // v2
-	v1file, v1value         string
+	controller      string
+	file, value     string // on v2
+	v1file, v1value string
+	optional        bool // not in a kernel that does not count swap
 }
 
 func (l limits) settings() []setting {
-	var all []setting
-	if l.memory != none {
-		all = append(all, setting{"memory", "memory.max", l.memory,
-			"memory.limit_in_bytes", l.memory})
+	all := []setting{
+		{"memory", "memory.max", l.memory,
+			"memory.limit_in_bytes", l.memory, false},
 		// Swap would let a program have more. v1 counts both together.
-		all = append(all, setting{"memory", "memory.swap.max", "0",
-			"memory.memsw.limit_in_bytes", l.memory})
+		{"memory", "memory.swap.max", "0",
+			"memory.memsw.limit_in_bytes", l.memory, true},
+		{"pids", "pids.max", l.pids,
+			"pids.max", l.pids, false},
+		{"cpu", "cpu.max", l.cpus + " 100000",
+			"cpu.cfs_quota_us", l.cpus, false},
 	}
-	if l.pids != none {
-		all = append(all, setting{"pids", "pids.max", l.pids,
-			"pids.max", l.pids})
-	}
-	if l.cpus != none {
-		all = append(all, setting{"cpu", "cpu.max", l.cpus + " 100000",
-			"cpu.cfs_quota_us", l.cpus})
-	}
-	return all
+	return slices.DeleteFunc(all, func(s setting) bool {
+		return s.v1value == none
+	})
 }

@@ -51,7 +51,12 @@ func addVeth(
 	pair := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs()}
 	pair.Name = name
 	pair.PeerName, pair.PeerNamespace = "eth0", netlink.NsPid(pid)
-	if err := rt.LinkAdd(pair); err != nil {
+	err := rt.LinkAdd(pair)
+	if errors.Is(err, unix.EPERM) { // without CAP_NET_ADMIN
+		err = fmt.Errorf("%w%s\n  or go without a cable: -net=lo",
+			err, hint(err))
+	}
+	if err != nil {
 		return fmt.Errorf("add veth %s and its peer eth0 in the network "+
 			"namespace of process %d: %w", name, pid, err)
 	}

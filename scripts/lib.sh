@@ -31,6 +31,15 @@ die() {
   exit 1
 }
 
+# usage prints the comment at the top of a script.
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+
+# misused NOTE: the command line makes no sense.
+misused() {
+  printf '%s: %s\n  %s -h\n' "${0##*/}" "$1" "$0" >&2
+  exit 2
+}
+
 # as_root runs a command as root: through sudo unless we are root already.
 as_root() {
   if [[ $EUID -eq 0 ]]; then
@@ -148,6 +157,34 @@ need_mqueue() {
 make_work() {
   as_user mkdir -p "$repo/work"
   as_user cp "$repo/go.mod" "$repo/go.sum" "$repo/work"
+}
+
+# build_own NN-name builds the learner's own lesson in work/, and sets launch
+# to what starts it.
+build_own() {
+  need_go
+  make_work
+  (cd "$repo/work" && as_user env CGO_ENABLED=0 go build -o bin/ "./$1") ||
+    die "work/$1 does not build"
+  launcher "$1" "work/bin/$1"
+}
+
+# build_patched NN-name PATCH DIR builds work/DIR from a copy of that lesson
+# with PATCH applied, and sets launch to what starts it.
+build_patched() {
+  local file program=work/$3/${3##*/}
+  need_go
+  make_work
+  as_user rm -rf "$repo/work/$3"
+  as_user mkdir -p "$repo/work/$3"
+  for file in "$repo/$1"/*.go; do
+    [[ $file == *_test.go ]] || as_user cp "$file" "$repo/work/$3"
+  done
+  as_user patch --quiet --strip 2 --fuzz 0 --directory "$repo/work/$3" <"$2" ||
+    die "${2#"$repo/"} does not apply to $1 any more"
+  (cd "$repo/work" && as_user env CGO_ENABLED=0 go build -o "$3/" "./$3") ||
+    die "$1 with ${2#"$repo/"} does not build"
+  launcher "$1" "$program"
 }
 
 # launcher NN-name [PROGRAM] sets the array launch to what starts that lesson

@@ -114,7 +114,7 @@ func checkPlace(t *testing.T) string {
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(place)) })
 	cmd := exec.Command("bash", "-ec", `
 		cd ../..
-		cp -r scripts 0* go.mod go.sum "$place"
+		cp -r scripts docs 0* go.mod go.sum "$place"
 		if [ "$NSTEST_BIN" ]; then cp -r "$NSTEST_BIN" "$place/bin"
 		else CGO_ENABLED=0 go build -o "$place/bin/" ./0*; fi
 		"$place/scripts/rootfs.sh"

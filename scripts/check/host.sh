@@ -6,7 +6,6 @@
 # left out.
 
 # shellcheck disable=SC2154 # set by check.sh
-# shellcheck disable=SC2030,SC2031 # a dir in a pipe is that pipe's own
 kinds=(mounts hostname links addresses routes queues cgroups processes)
 declare -A before=()
 
@@ -51,15 +50,15 @@ host_queues() {
 # All cgroups before, and after those that a run was in and the ones above.
 # systemd and others make and remove cgroups when they want to.
 host_cgroups() {
-  local dir
+  local path
   if [[ ! -v before[cgroups] ]]; then
     find /sys/fs/cgroup -type d 2>/dev/null || true
     return
   fi
-  for dir in "${cgroups[@]}"; do
-    while [[ $dir == /sys/fs/cgroup/* ]]; do
-      [[ ! -d $dir ]] || echo "$dir"
-      dir=${dir%/*}
+  for path in "${cgroups[@]}"; do
+    while [[ $path == /sys/fs/cgroup/* ]]; do
+      [[ ! -d $path ]] || echo "$path"
+      path=${path%/*}
     done
   done | sort -u
 }
@@ -73,7 +72,7 @@ host_processes() {
     for process in "${kin[@]}"; do
       [[ $(born "${process% *}") != "$process" ]] || echo "${process% *}"
     done
-    grep -las "NSL_CHECK=$mark" /proc/[0-9]*/environ | tr -dc '0-9\n'
+    marked
     for run in a b; do
       [[ -n ${id["$run pid"]:-} ]] || continue
       [[ $(readlink /proc/self/ns/pid) != *"${id["$run pid"]}"* ]] || continue

@@ -26,11 +26,13 @@ had=0
 echo "$had" >"work/.progress/$lesson.hints"
 
 for ((hint = 1; hint <= had; hint++)); do
+  [[ $hint -eq 1 ]] || echo
   say "$hint of $all: $(grep '^## ' "$lesson/hints.md" | sed -n "${hint}s/## //p")"
   # The shell takes the empty lines at the end away.
   text=$(awk -v hint="$hint" '/^## / { n++; next } n == hint' "$lesson/hints.md")
-  printf '%s\n\n' "$text"
+  printf '%s\n' "$text"
 done
 if [[ $had -eq $all ]]; then
+  echo
   say "That was the last one. How the lesson does it: scripts/diff.sh ${lesson%%-*} --mine"
 fi

@@ -278,6 +278,7 @@ check_root() {
     'ls -l /dev inside. May root of a user namespace make a device?' dev
 
   seen=$(cat "/proc/$pid/mountinfo" | awk '
+    BEGIN { how["/sys"] = how["/proc/sys"] = "no mount" }
     $5 == "/sys" || $5 == "/proc/sys" { sub(",.*", "", $6); how[$5] = $6 }
     END { print "/sys " how["/sys"] ", /proc/sys " how["/proc/sys"] }')
   point root 'settings of the machine' "$seen" '/sys ro, /proc/sys ro' \

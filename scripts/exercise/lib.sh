@@ -1,0 +1,93 @@
+# shellcheck shell=bash
+# lib.sh: what the checks of the exercises share. It is sourced, not run.
+
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+# shellcheck source-path=SCRIPTDIR source=../check/report.sh
+source "$repo/scripts/check/report.sh"
+# shellcheck source-path=SCRIPTDIR source=../check/session.sh
+source "$repo/scripts/check/session.sh"
+
+# begin [FLAG...] -- COMMAND... prepares the check of the launcher COMMAND. A
+# launcher that needs root is checked as root from start to end. Root's check
+# has copies of the mounts, and of what these flags of unshare(1) are for: a
+# fault in the launcher stays in there. dir is a directory in a file system
+# that only the check has.
+begin() {
+  local flags=()
+  while [[ $1 != -- ]]; do
+    flags+=("$1")
+    shift
+  done
+  shift
+  [[ ${1:-} != -h ]] || { usage && exit; }
+  [[ $# -gt 0 ]] || misused 'there is no COMMAND'
+  command=("$@")
+  patience=${CHECK_TIMEOUT:-20}
+  if [[ $EUID -ne 0 && $1 == sudo && ${2:--} != -* ]]; then
+    say "sudo for the check: this launcher needs root" >&2
+    exec sudo env CHECK_TIMEOUT="$patience" "$0" "${@:2}"
+  fi
+  work_on_copies "${flags[@]}" -- "$0" "$@"
+  install_for tour
+  new_session
+  trap clean_up EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  trap 'exit 129' HUP
+  [[ $EUID -ne 0 ]] || mount -t tmpfs check "$dir"
+}
+
+clean_up() {
+  end_runs
+  [[ $EUID -ne 0 ]] || umount --recursive --lazy "$dir"
+  rm -rf --one-file-system -- "$dir"
+}
+
+# run RUN [FLAG...] starts the launcher with these flags and a shell to run.
+# If that shell is not there, there is nothing more to check.
+run() {
+  start "$@"
+  find_shell "$1"
+  point run "with flags '${*:2}', it runs its command" "$(found "$1")" yes \
+    "What does your launcher do with its arguments? Try: COMMAND ${*:2} sh -c 'echo hello'"
+  [[ -n ${shell[$1]} ]] || finish_check
+}
+
+# finish_check ends the check.
+finish_check() {
+  verdict "$(basename "$0" .sh)" && exit 0
+  exit 1
+}
+
+# parent PID prints the PID of its parent.
+parent() { awk '/^PPid/ { print $2 }' "/proc/$1/status"; }
+
+# number PID prints the number that a process has in its own PID namespace.
+number() { awk '/^NSpid/ { print $NF }' "/proc/$1/status"; }
+
+# outside RUN N prints the PID of process N of that run's PID namespace.
+outside() {
+  local pid
+  for pid in $(grep -ls "^NSpid:.*[[:space:]]$2\$" /proc/[0-9]*/status | tr -dc '0-9\n'); do
+    [[ ! /proc/$pid/ns/pid -ef /proc/${shell[$1]}/ns/pid ]] || echo "$pid"
+  done
+}
+
+# signal RUN NAME sends a signal to the launcher.
+signal() { pkill "-$2" --parent "${launcher[$1]}"; }
+
+# soon COMMAND... waits, but not for ever, until COMMAND succeeds.
+soon() {
+  local deadline=$((SECONDS + 5))
+  until "$@"; do
+    [[ $SECONDS -lt $deadline ]] || return 1
+    sleep 0.02
+  done
+}
+
+# gone PID... tells if none of these processes is left, not even as a zombie.
+gone() {
+  local pid
+  for pid in "$@"; do [[ ! -e /proc/$pid ]] || return 1; done
+}

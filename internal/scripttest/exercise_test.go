@@ -75,7 +75,7 @@ func TestExercise(t *testing.T) {
 
 			out, status = runExercise(t, place, append(args, "--", "bin/"+lesson)...)
 			assert.Equal(t, 1, status, out)
-			assert.Contains(t, out, "not ok  run: with flags '-")
+			assert.Contains(t, out, "not ok  run: with -")
 
 			ignores := filepath.Join(place, "ignores "+name)
 			writeFile(t, "#!/bin/sh\n"+

@@ -43,7 +43,7 @@ point shm '-shm 8m: 5 MiB, and 9 MiB' "$(fill b 5), $(fill b 9)" \
 point shm 'who may write there' "$(stat -c %a "/proc/${shell[a]}/root/dev/shm")" 1777 \
   'ls -ld /dev/shm, outside and inside. Who uses shared memory besides root?'
 seen=$(awk '$5 == "/dev/shm" { flags = $6 } END { print flags }' \
-  "/proc/${shell[a]}/mountinfo" | tr , '\n' | grep -xE 'no(suid|dev|exec)' | sort | xargs)
+  "/proc/${shell[a]}/mountinfo" | tr , '\n' | sed -nE '/^no(suid|dev|exec)$/p' | sort | xargs)
 point shm 'what the mount does not allow' "$seen" 'nodev noexec nosuid' \
   'findmnt /dev/shm inside. Which flags has your /proc?'
 

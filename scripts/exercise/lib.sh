@@ -32,6 +32,7 @@ begin() {
   [[ $EUID -ne 0 ]] || unshare --mount "${flags[@]}" true ||
     die "this root may not make namespaces: is it in a container?" \
       "start that one with --privileged, or use scripts/sandbox.sh"
+  finished=''
   work_on_copies "${flags[@]}" -- "$0" "$@"
   install_for tour
   new_session
@@ -43,6 +44,7 @@ begin() {
 }
 
 clean_up() {
+  [[ $finished ]] || echo "${0##*/}: the check is not finished" >&2
   end_runs
   [[ $EUID -ne 0 ]] || umount --recursive --lazy "$dir"
   rm -rf --one-file-system -- "$dir"
@@ -76,6 +78,7 @@ refuses() {
 
 # finish_check ends the check.
 finish_check() {
+  finished=yes
   verdict "$(basename "$0" .sh)" && exit 0
   exit 1
 }

@@ -56,6 +56,33 @@ func TestExerciseComplete(t *testing.T) {
 	assert.Len(t, solutions, len(names))
 }
 
+// exerciseFaults are solutions with a fault, that fail at the point for it.
+var exerciseFaults = []struct{ name, old, new, point string }{
+	{"01-1-init", "unix.Wait4(-1,", "unix.Wait4(cmd.Process.Pid,",
+		"init: when all three are killed"},
+	{"01-1-init", "command.Signal(sig)", "continue",
+		"init: SIGTERM, and a command that exits with 5 then"},
+	{"01-2-join", "attr.Cloneflags, attr.Pdeathsig = 0, 0", "attr.Cloneflags = 0",
+		"run: with -join"},
+	{"01-2-join", "must(dieWithParent())", "_ = dieWithParent",
+		"join: when its launcher is killed"},
+	{"02-1-bind", "unix.MS_BIND|unix.MS_REC", "unix.MS_BIND",
+		"bind: a file in what is mounted below SRC"},
+	{"02-1-bind", "unix.AT_RECURSIVE", "0",
+		"bind: a new file in what is mounted below"},
+	{"02-2-propagation", "return unix.MS_SLAVE", "return unix.MS_SHARED",
+		"propagation: the host's /proc"},
+	{"03-1-etc", `return mount(source, target, "", unix.MS_BIND, "")`,
+		"return os.WriteFile(target, text, 0o644)",
+		"etc: written inside, and on the host"},
+	{"03-2-join", "unix.Unshare(unix.CLONE_FS)", "unix.Unshare(0)",
+		"run: with -join"},
+	{"04-1-shm", "mode=1777", "mode=755", "shm: who may write there"},
+	{"04-1-shm", "[kmg]?$", "", "shm: options where a size should be"},
+	{"04-2-sysctl", "if !strings.Contains(ours", `if !strings.Contains(" "+name+" "`,
+		"sysctl: kernel.threads-max"},
+}
+
 // The solution passes. The lesson does not: neither as it is, since it has no
 // such flag, nor if it takes the flag and does nothing about it.
 func TestExercise(t *testing.T) {
@@ -65,28 +92,61 @@ func TestExercise(t *testing.T) {
 	place := checkPlace(t)
 	for _, name := range exercises(t) {
 		lesson := lessonOf(t, name)
-		args := []string{name[:2], name[3:4]}
+		check := func(t *testing.T, args ...string) (string, int) {
+			return runExercise(t, place, append([]string{name[:2], name[3:4]}, args...)...)
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			out, status := runExercise(t, place, append(args, "--solution")...)
-			assert.Equal(t, 0, status, out)
+			out, status := check(t, "--solution")
+			require.Equal(t, 0, status, out)
 			assert.Contains(t, out, "\nok ")
 			assert.NotContains(t, out, "skipped")
 
-			out, status = runExercise(t, place, append(args, "--", "bin/"+lesson)...)
+			out, status = check(t, "--", "bin/"+lesson)
 			assert.Equal(t, 1, status, out)
-			assert.Contains(t, out, "not ok  run: with flags '-")
+			assert.Contains(t, out, "not ok  run: with -")
 
 			ignores := filepath.Join(place, "ignores "+name)
 			writeFile(t, "#!/bin/sh\n"+
 				"while [ \"$1\" != /bin/sh ]; do shift; done\n"+
 				"exec bin/"+lesson+" \"$@\"\n", ignores)
 			require.NoError(t, os.Chmod(ignores, 0o755))
-			out, status = runExercise(t, place, append(args, "--", ignores)...)
+			out, status = check(t, "--", ignores)
 			assert.Equal(t, 1, status, out)
-			assert.Equal(t, without(t, name), notOK(out), out)
+			assert.Subset(t, notOK(out), without(t, name), out)
+			assert.NotContains(t, out, "not finished")
+
+			for _, fault := range exerciseFaults {
+				if fault.name == name {
+					out, status = check(t, "--", buildFault(t, place, name, fault.old, fault.new))
+					assert.Equal(t, 1, status, out)
+					assert.Contains(t, out, "not ok  "+fault.point, fault.new)
+				}
+			}
 		})
 	}
+}
+
+// buildFault builds the solution in work/ with a fault, and returns its path.
+func buildFault(t *testing.T, place, name, old, fault string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(place, "work/solution", name, "*.go"))
+	require.NoError(t, err)
+	dir, err := os.MkdirTemp(filepath.Join(place, "work"), "fault-")
+	require.NoError(t, err)
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		found += strings.Count(string(text), old)
+		writeFile(t, strings.ReplaceAll(string(text), old, fault), dir, filepath.Base(file))
+	}
+	require.Equal(t, 1, found, "%s in %s", old, name)
+	cmd := exec.Command("go", "build", "-o", dir+"/fault", ".")
+	cmd.Dir, cmd.Env = dir, append(checkEnv(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return filepath.Join(dir, "fault")
 }
 
 // lessonOf is the lesson that an exercise goes on from.

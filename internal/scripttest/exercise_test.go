@@ -108,8 +108,11 @@ func TestExercise(t *testing.T) {
 
 			ignores := filepath.Join(place, "ignores "+name)
 			writeFile(t, "#!/bin/sh\n"+
-				"while [ \"$1\" != /bin/sh ]; do shift; done\n"+
-				"exec bin/"+lesson+" \"$@\"\n", ignores)
+				"while [ \"$1\" != /bin/sh ]; do\n"+
+				"  case $1 in -rootfs=*) rootfs=$1 ;; esac\n"+
+				"  shift\n"+
+				"done\n"+
+				"exec bin/"+lesson+" $rootfs \"$@\"\n", ignores)
 			require.NoError(t, os.Chmod(ignores, 0o755))
 			out, status = check(t, "--", ignores)
 			assert.Equal(t, 1, status, out)

@@ -152,11 +152,33 @@ need_mqueue() {
   as_root mkdir -p /dev/mqueue
 }
 
+# full_name NN prints the name of a lesson: 03, 3 and 03-uts are 03-uts.
+full_name() {
+  [[ $# -eq 1 && $1 =~ ^0?([1-8])(-[a-z-]+)?$ ]] || return 1
+  rows lessons | cut -f 1 | grep "^0${BASH_REMATCH[1]}-"
+}
+
+# as_caller ARGUMENT... starts the script again as the one who called sudo, if
+# there is one: what is in work/ should be theirs, not root's.
+as_caller() {
+  if [[ $EUID -eq 0 && ${SUDO_UID:-0} -ne 0 ]]; then
+    exec sudo -H -u "$SUDO_USER" env PATH="$PATH" "$0" "$@"
+  fi
+}
+
 # make_work makes work/, where a learner's own lessons are: a Go module of its
 # own, so that what does not build there is no fault of the repository.
 make_work() {
-  as_user mkdir -p "$repo/work"
-  as_user cp "$repo/go.mod" "$repo/go.sum" "$repo/work"
+  as_user mkdir -p "$repo/work/.progress" ||
+    die "cannot write to $repo/work" "sudo chown -R \$USER $repo"
+  as_user cp --update "$repo/go.mod" "$repo/go.sum" "$repo/work"
+}
+
+# fingerprint NN-name prints a checksum of the Go files in work/NN-name: those
+# that a check has seen are those of now if it is the same.
+fingerprint() {
+  (cd "$repo/work/$1" && find . -type f -name '*.go' -exec sha256sum {} + |
+    LC_ALL=C sort -k 2 | sha256sum | cut -d ' ' -f 1)
 }
 
 # build_own NN-name builds the learner's own lesson in work/, and sets launch

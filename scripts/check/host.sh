@@ -87,12 +87,24 @@ remember_host() {
   for kind in "${kinds[@]}"; do before[$kind]=$("host_$kind" | sort); done
 }
 
+# on_places prints those lines of mountinfo whose place is there. Who removes a
+# directory removes what is mounted on it, from our copies of the mounts, too.
+on_places() {
+  local line place
+  while read -r line; do
+    read -r _ _ _ _ place _ <<<"$line"
+    printf -v place %b "$place" # a space is written as \040
+    [[ ! -e $place ]] || printf '%s\n' "$line"
+  done
+}
+
 # changes KIND prints what is new, and what is gone.
 changes() {
   local now new gone
   now=$("host_$1" | sort)
   new=$(comm -13 <(echo "${before[$1]}") <(echo "$now"))
   gone=$(comm -23 <(echo "${before[$1]}") <(echo "$now"))
+  [[ $1 != mounts || -z $gone ]] || gone=$(on_places <<<"$gone")
   [[ -z $new ]] || echo "new: $(head -n 3 <<<"$new" | xargs -d '\n')"
   [[ -z $gone || $1 == cgroups ]] ||
     echo "gone: $(head -n 3 <<<"$gone" | xargs -d '\n')"

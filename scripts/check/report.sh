@@ -7,7 +7,7 @@
 # What the script may set: only, the one type that is asked for; twin and
 # excuses, what is excused; quiet; tap.
 : "${only:=}" "${twin:=}" "${excuses:=}" "${quiet:=}" "${tap:=}"
-count=0 failed=0 pardoned=0
+count=0 failed=0 pardoned=0 skipped=0
 
 # wanted TYPE tells if its points are asked for.
 wanted() { [[ -z $only || $only == "$1" || $1 == run ]]; }
@@ -46,7 +46,7 @@ point() {
 # skip TYPE WHAT WHY reports a point that this machine does not allow to try.
 skip() {
   wanted "$1" || return 0
-  count=$((count + 1))
+  count=$((count + 1)) skipped=$((skipped + 1))
   if [[ $tap ]]; then
     printf '%s\n' "ok $count - $1: $2 # SKIP $3"
   elif [[ -z $quiet ]]; then
@@ -54,14 +54,15 @@ skip() {
   fi
 }
 
-# verdict NAME ends the report. It fails unless there are points, and all hold.
+# verdict NAME ends the report. It fails unless points were tried, and all hold.
 verdict() {
   if [[ $tap ]]; then
     echo "1..$count"
   elif [[ -z $quiet ]]; then
-    say "$1: $((count - failed - pardoned)) of $count points hold$(
-      [[ $pardoned -eq 0 ]] || echo ", $pardoned are excused"
+    say "$1: $((count - failed - pardoned - skipped)) of $count points hold$(
+      [[ $pardoned -eq 0 ]] || printf ', %s are excused' "$pardoned"
+      [[ $skipped -eq 0 ]] || printf ', %s not tried' "$skipped"
     )"
   fi
-  [[ $failed -eq 0 && $count -gt 0 ]]
+  [[ $failed -eq 0 && $count -gt $skipped ]]
 }

@@ -28,16 +28,16 @@ work_on_copies() {
 }
 
 # new_session sets mark, which nobody can guess, and dir, a directory that the
-# script removes.
+# script removes; or cleanup.sh, which knows its name, if the script is killed.
 new_session() {
   read -r mark </proc/sys/kernel/random/uuid
-  dir=$(mktemp -d -t check-XXXXXX)
+  dir=$(mktemp -d -t nsl.XXXXXX)
 }
 
 # For each run: the descriptors that lead to and from its shell, the process
 # that is the launcher, the one that is the shell, and how it ended.
 declare -A to=() from=() launcher=() shell=() ended=()
-covered=''
+covered='' most=1500
 
 # What the shell inside does: a line in, its output and a mark with its exit
 # status out. All that it needs is a shell.
@@ -73,6 +73,12 @@ listen() {
       patience=1 # the other run has had its time as well
     elif ! IFS= read -r -t 0.5 part <&"${from[$1]}"; then
       line+=$part # not yet a whole line
+      # One that starts itself again and again would fill the machine.
+      if [[ $(marked | wc -l) -gt $most ]]; then
+        ended[$1]="it starts processes without end: more than $most"
+        pkill -KILL -P "${launcher[$1]}" || true
+        patience=1
+      fi
     else
       line+=$part
       case $line in
@@ -148,8 +154,12 @@ found() {
   fi
 }
 
-# errors RUN prints the launcher's last words.
-errors() { tail -n 2 "$dir/$1.errors" | tr '\n' ' ' | sed 's/^/; it says: /; s/ $//'; }
+# errors RUN prints the launcher's last words. A Go program that panics says
+# first why, and then where; one that does not know a flag, which ones it knows.
+errors() {
+  { grep -m 1 -E '^panic: |not defined: -|option' "$dir/$1.errors" || tail -n 2 "$dir/$1.errors"; } |
+    tr '\n' ' ' | sed 's/^/; it says: /; s/ $//'
+}
 
 # uncover_proc unmounts a /proc in which we are not: it has come over the
 # host's from a launcher, at most once for each run.

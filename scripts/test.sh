@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # test.sh runs everything that has to pass: formatting, linters, and the tests
 # as root, as an ordinary user, and in a virtual machine with cgroup v2.
-# Usage: scripts/test.sh [--quick | --all]
+# Usage: scripts/test.sh [--quick | --all | --soak]
 #   --quick  install nothing, and leave out the virtual machine
 #   --all    also the tests that want a machine with nothing else to do: of the
 #            checker, the demonstrations, the sandbox, the measurements, texts
+#   --soak   nothing but the lessons under load, for ten minutes
 # With NS_STRICT=1 a test that is skipped without a good reason fails.
-# The last line is: N passed, N failed, N skipped
+# At the end: why tests were skipped, and N passed, N failed, N skipped
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -16,6 +17,7 @@ case ${1:-} in
 '') ;;
 --quick) quick=yes ;;
 --all) all=yes ;;
+--soak) exec "$repo/scripts/dev/soak.sh" ;;
 -h | --help)
   sed -n '2,/^[^#]/s/^# //p' "$0"
   exit
@@ -56,7 +58,8 @@ check() {
 }
 
 # count NAME COMMAND... runs a compiled Go test, and counts what it says.
-# A test binary that runs no test has failed.
+# A test binary that runs no test has failed, and so has one with a test that
+# is skipped but does not say so through nstest.Skip.
 count() {
   local name=$1 status=0 log pass fail skip
   log=$out/log
@@ -68,10 +71,12 @@ count() {
   skip=$(grep -c '^ *--- SKIP' "$log") || true
   [[ $status -eq 0 || $fail -gt 0 ]] || fail=1
   [[ $((pass + skip)) -gt 0 ]] || fail=$((fail + 1))
+  sed -n "s/^.*: skipped: /$name: /p" "$log" >"$out/why"
+  [[ $(wc -l <"$out/why") -ge $skip ]] || fail=$((fail + 1))
+  cat "$out/why" >>"$out/skipped"
   passed=$((passed + pass)) failed=$((failed + fail)) skipped=$((skipped + skip))
   if [[ $fail -eq 0 ]]; then
     printf '%s\n' "${green}ok$plain    $name: $pass passed, $skip skipped, $SECONDS s"
-    grep -A 2 '^ *--- SKIP' "$log" || true
   else
     printf '%s\n' "${red}FAIL$plain  $name: $fail failed, status $status"
     cat "$log"
@@ -91,6 +96,7 @@ else
 fi
 # What is left out: whole packages, and tests of the scripts.
 left_out='texts'
+concurrent='AllLessons/(signals|streams|host)'
 patient='^Test(Bench|Break|Check|Cleanup|Demo|Doctor|Sandbox|Watch)'
 if [[ -n $all ]]; then
   left_out='' patient='^$'
@@ -149,11 +155,26 @@ for name in 06-user 07-pivot-root 08-cgroups; do
     env -C / HOME="/home/$user" "${settings[@]}" "$out/$name.test" -test.v
 done
 
+# Lesson 08 has all that is concurrent in a lesson.
+say "with the race detector"
+as_user env CGO_ENABLED=1 go build -race -o "$out/race/" ./08-cgroups
+count 08-cgroups as_root env -C 08-cgroups "${settings[@]}" \
+  NSTEST_BIN="$out/race" GORACE='exitcode=66 halt_on_error=1' \
+  "$out/08-cgroups.test" -test.v -test.run "$concurrent"
+
+say "what the tests have run of the lessons"
+check "coverage of each lesson" scripts/dev/coverage.sh "$out"
+sed -n '/ % of /p' "$out/log"
+
 if [[ -z $quick ]]; then
   say "in a virtual machine, with cgroup v2"
   count 08-cgroups scripts/sandbox.sh --with "$out" \
     env "${settings[@]}" "$out/08-cgroups.test" -test.v
 fi
 
+if [[ $skipped -gt 0 ]]; then
+  say "skipped, how often and why"
+  sort "$out/skipped" | uniq -c
+fi
 printf '\n%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
 [[ $failed -eq 0 ]]

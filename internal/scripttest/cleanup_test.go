@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // cleanupRoom is a shell script that makes a machine of its own, for tests:
@@ -126,7 +127,7 @@ func cleanupIn(t *testing.T, script string) string {
 
 func TestCleanup(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("a machine of its own is made by root")
+		nstest.Skip(t, "a machine of its own is made by root")
 	}
 	doctorBuild(t)
 	t.Run("Leftovers", cleanupTestLeftovers)

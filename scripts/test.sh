@@ -129,7 +129,7 @@ say "as root"
 for test in "$out"/*.test; do
   name=$(basename "$test" .test)
   [[ $name != "$left_out" ]] || continue
-  dir=$(find 0* internal -type d -name "$name")
+  dir=$(find 0* internal scripts -type d -name "$name")
   own=()
   # These mount over /tmp and /var/tmp, and so want what is elsewhere.
   [[ $dir == 0* ]] || own=(NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo")

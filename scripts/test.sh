@@ -82,7 +82,7 @@ shell_linted() { scripts | xargs shellcheck -x; }
 vetted() { env GOOS="$1" GOARCH="$2" go vet ./...; }
 
 if [[ -z $quick ]]; then
-  install_for tour demo net test vm
+  install_for tour demo net exercise test vm
 else
   say "--quick: nothing is installed, and the virtual machine is left out"
 fi

@@ -140,7 +140,7 @@ func TestGlossary(t *testing.T) {
 
 	toKnow := regexp.MustCompile(`(?s)\*\*Words to know:\*\*(.*?)\.\n`)
 	for name, d := range all {
-		if !strings.HasPrefix(name, "0") {
+		if lesson, _ := filepath.Match("0*/README.md", name); !lesson {
 			continue
 		}
 		m := toKnow.FindStringSubmatch(strings.Join(d.lines, "\n"))

@@ -16,19 +16,34 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
+
+// cover is a shell function: an empty directory, but with $repo in it, if that
+// is where it is. Others mount something else there than a tmpfs.
+const cover = `
+	cover() {
+		cd "$repo"
+		mount ${2:--t tmpfs none} "$1"
+		[[ $repo != "$1"/* ]] || {
+			mkdir -p "$repo"
+			mount --no-canonicalize --bind /proc/self/cwd "$repo"
+		}
+		cd "$OLDPWD"
+	}
+`
 
 // cleanupRoom is a shell script that makes a machine of its own, for tests:
 // PIDs, mounts, network, files, users and cgroups are not the machine's, so
 // that neither other people's leftovers nor their lessons are in sight. $1 is
 // the directory with the lessons, $2 the repository, $3 a name for cgroups.
-const cleanupRoom = `
+const cleanupRoom = cover + `
 	built=$1 repo=$2 mine=$3
 	mount -t tmpfs none /run
 	mkdir -p /run/built /run/netns
 	mount --bind $built /run/built
-	mount -t tmpfs none /tmp
-	mount -t tmpfs none /var/tmp
+	cover /tmp
+	cover /var/tmp
 	mount -t tmpfs none /dev/shm
 	[[ ! -d /dev/mqueue ]] || mount -t mqueue none /dev/mqueue
 	mkdir /run/etc /run/etc/upper /run/etc/work
@@ -130,7 +145,7 @@ func cleanupIn(t *testing.T, script string) string {
 
 func TestCleanup(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("a machine of its own is made by root")
+		nstest.Skip(t, "a machine of its own is made by root")
 	}
 	doctorBuild(t)
 	t.Run("Leftovers", cleanupTestLeftovers)

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+	"namespaces/internal/nstest"
 )
 
 // doctorUser is an ordinary user: there need be no account for a uid.
@@ -123,6 +124,11 @@ func doctorScript(t *testing.T) string {
 	script, err := filepath.Abs("../../scripts/doctor.sh")
 	require.NoError(t, err)
 	return script
+}
+
+// doctorCover makes cover for a room of doctor.sh.
+func doctorCover(t *testing.T) string {
+	return fmt.Sprintf("%s repo=%q\n", cover, filepath.Dir(filepath.Dir(doctorScript(t))))
 }
 
 // report runs doctor.sh --json and reads what it prints.
@@ -230,7 +236,7 @@ func doctorBuild(t *testing.T) {
 
 func TestDoctor(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("these situations are made by root")
+		nstest.Skip(t, "these situations are made by root")
 	}
 	doctorBuild(t)
 	for name, test := range map[string]func(*testing.T){
@@ -332,7 +338,7 @@ func doctorTestUser(t *testing.T) {
 	t.Run("sudo asks for a password", func(t *testing.T) {
 		dir := t.TempDir()
 		// A /tmp of their own, so that the user's sudo has a place to write to.
-		m := doctorIn("mount --bind " + dir + " /tmp; chmod 1777 /tmp").
+		m := doctorIn(doctorCover(t) + "cover /tmp '--bind " + dir + "'; chmod 1777 /tmp").
 			asUser(doctorSudo(t, "printf '%s\\n' \"$*\" >>/tmp/calls\n"+doctorAsks))
 		r := m.report(t)
 		assert.Equal(t, "01 ready with sudo, 06 ready, 08 ready with sudo", r.statuses())
@@ -607,7 +613,7 @@ func doctorTestCgroups(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !doctorHybrid(t) && strings.Contains(name, "controller") {
-				t.Skip("made from a hybrid host's cgroups")
+				nstest.Skip(t, nstest.OtherCgroups)
 			}
 			m := doctorIn(test.setup)
 			r := m.report(t)
@@ -652,7 +658,7 @@ func doctorTestChangesNothing(t *testing.T) {
 		grep -r . /proc/sys/net/ipv4 /proc/sys/user; uname -n; ipcs; id; ls -A
 	} 2>&1 | grep -v -e _expires -e tcp_fastopen_key`
 	for _, propagation := range []string{"shared", "private"} {
-		m := doctorIn(`mount -t tmpfs none /tmp; mount -t tmpfs none /run
+		m := doctorIn(doctorCover(t) + `cover /tmp; mount -t tmpfs none /run
 			export HOME=/tmp/home; mkdir /tmp/home; cd /tmp/home
 			mount --make-r` + propagation + ` /
 			cgroups=

@@ -56,6 +56,58 @@ func TestExerciseComplete(t *testing.T) {
 	assert.Len(t, solutions, len(names))
 }
 
+// exerciseFaults are solutions with a fault, that fail at the point for it.
+var exerciseFaults = []struct{ name, old, new, point string }{
+	{"01-1-init", "unix.Wait4(-1,", "unix.Wait4(cmd.Process.Pid,",
+		"init: when all three are killed"},
+	{"01-1-init", "command.Signal(sig)", "continue",
+		"init: SIGTERM, and a command that exits with 5 then"},
+	{"01-2-join", "attr.Cloneflags, attr.Pdeathsig = 0, 0", "attr.Cloneflags = 0",
+		"run: with -join"},
+	{"01-2-join", "must(dieWithParent())", "_ = dieWithParent",
+		"join: when its launcher is killed"},
+	{"02-1-bind", "unix.MS_BIND|unix.MS_REC", "unix.MS_BIND",
+		"bind: a file in what is mounted below SRC"},
+	{"02-1-bind", "unix.AT_RECURSIVE", "0",
+		"bind: a new file in what is mounted below"},
+	{"02-2-propagation", "return unix.MS_SLAVE", "return unix.MS_SHARED",
+		"propagation: the host's /proc"},
+	{"03-1-etc", `return mount(source, target, "", unix.MS_BIND, "")`,
+		"return os.WriteFile(target, text, 0o644)",
+		"etc: written inside, and on the host"},
+	{"03-2-join", "unix.Unshare(unix.CLONE_FS)", "unix.Unshare(0)",
+		"run: with -join"},
+	{"04-1-shm", "mode=1777", "mode=755", "shm: who may write there"},
+	{"04-1-shm", "[kmg]?$", "", "shm: options where a size should be"},
+	{"04-2-sysctl", "if !strings.Contains(ours", `if !strings.Contains(" "+name+" "`,
+		"sysctl: kernel.threads-max"},
+	{"05-1-bridge", "link.Attrs().MasterIndex == bridge.Attrs().Index", "link == nil",
+		"net: the second still reaches the host when all others have ended"},
+	{"05-1-bridge", "err = netlink.LinkDel(bridge)", "_ = bridge",
+		"net: the devices of the host when all have ended"},
+	{"05-2-publish", "go func() {", "func() {",
+		"net: and by a second connection, while the first is open"},
+	{"05-2-publish", "to.(*net.TCPConn).CloseWrite()", "",
+		"net: a million bytes, the end of them, and the last line of the answer"},
+	{"05-2-publish", `"127.0.0.1:%d"`, `":%d"`,
+		"net: port 8080 of the host's other address"},
+	{"06-1-subids", "attr.AmbientCaps = append(attr.AmbientCaps, c)", "_ = c",
+		"run: with -subids"},
+	{"06-2-join", "must(dieWithParent())", "_ = dieWithParent",
+		"join: when the launcher of a joined command is killed"},
+	{"06-2-join", "unix.Unshare(unix.CLONE_FS)", "unix.Unshare(0)",
+		"join: SIGTERM to the launcher of a joined command"},
+	{"07-1-overlay", "must(coverRoot(opt.rootfs))", "_ = coverRoot",
+		"overlay: the files of the root when both have ended"},
+	{"07-2-volume", "unix.AT_EMPTY_PATH | unix.AT_RECURSIVE", "unix.AT_EMPTY_PATH",
+		"volume: to write to a mount below that one"},
+	{"07-2-volume", "|unix.MOVE_MOUNT_T_SYMLINKS", "", "run: with -rootfs"},
+	{"08-1-freeze", "cg.resume()", "_ = cg.resume",
+		"freeze: after SIGCONT: the process in the background"},
+	{"08-2-drop", "unix.PR_CAPBSET_DROP", "unix.PR_CAPBSET_READ",
+		"drop: without sys_admin: to mount"},
+}
+
 // The solution passes. The lesson does not: neither as it is, since it has no
 // such flag, nor if it takes the flag and does nothing about it.
 func TestExercise(t *testing.T) {
@@ -65,28 +117,64 @@ func TestExercise(t *testing.T) {
 	place := checkPlace(t)
 	for _, name := range exercises(t) {
 		lesson := lessonOf(t, name)
-		args := []string{name[:2], name[3:4]}
+		check := func(t *testing.T, args ...string) (string, int) {
+			return runExercise(t, place, append([]string{name[:2], name[3:4]}, args...)...)
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			out, status := runExercise(t, place, append(args, "--solution")...)
-			assert.Equal(t, 0, status, out)
+			out, status := check(t, "--solution")
+			require.Equal(t, 0, status, out)
 			assert.Contains(t, out, "\nok ")
 			assert.NotContains(t, out, "skipped")
 
-			out, status = runExercise(t, place, append(args, "--", "bin/"+lesson)...)
+			out, status = check(t, "--", "bin/"+lesson)
 			assert.Equal(t, 1, status, out)
-			assert.Contains(t, out, "not ok  run: with flags '-")
+			assert.Contains(t, out, "not ok  run: with -")
 
 			ignores := filepath.Join(place, "ignores "+name)
 			writeFile(t, "#!/bin/sh\n"+
-				"while [ \"$1\" != /bin/sh ]; do shift; done\n"+
-				"exec bin/"+lesson+" \"$@\"\n", ignores)
+				"while [ \"$1\" != /bin/sh ]; do\n"+
+				"  case $1 in -rootfs=*) rootfs=$1 ;; esac\n"+
+				"  shift\n"+
+				"done\n"+
+				"exec bin/"+lesson+" $rootfs \"$@\"\n", ignores)
 			require.NoError(t, os.Chmod(ignores, 0o755))
-			out, status = runExercise(t, place, append(args, "--", ignores)...)
+			out, status = check(t, "--", ignores)
 			assert.Equal(t, 1, status, out)
-			assert.Equal(t, without(t, name), notOK(out), out)
+			assert.Subset(t, notOK(out), without(t, name), out)
+			assert.NotContains(t, out, "not finished")
+
+			for _, fault := range exerciseFaults {
+				if fault.name == name {
+					out, status = check(t, "--", buildFault(t, place, name, fault.old, fault.new))
+					assert.Equal(t, 1, status, out)
+					assert.Contains(t, out, "not ok  "+fault.point, fault.new)
+				}
+			}
 		})
 	}
+}
+
+// buildFault builds the solution in work/ with a fault, and returns its path.
+func buildFault(t *testing.T, place, name, old, fault string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(place, "work/solution", name, "*.go"))
+	require.NoError(t, err)
+	dir, err := os.MkdirTemp(filepath.Join(place, "work"), "fault-")
+	require.NoError(t, err)
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		found += strings.Count(string(text), old)
+		writeFile(t, strings.ReplaceAll(string(text), old, fault), dir, filepath.Base(file))
+	}
+	require.Equal(t, 1, found, "%s in %s", old, name)
+	cmd := exec.Command("go", "build", "-o", dir+"/fault", ".")
+	cmd.Dir, cmd.Env = dir, append(checkEnv(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return filepath.Join(dir, "fault")
 }
 
 // lessonOf is the lesson that an exercise goes on from.

@@ -155,10 +155,10 @@ found() {
 }
 
 # errors RUN prints the launcher's last words. A Go program that panics says
-# first why, and then where.
+# first why, and then where; one that does not know a flag, which ones it knows.
 errors() {
   [[ ${ended[$1]} != *without\ end* ]] || return 0 # ended by us
-  { grep -m 1 '^panic: ' "$dir/$1.errors" || tail -n 2 "$dir/$1.errors"; } |
+  { grep -m 1 -E '^panic: |not defined: -|option' "$dir/$1.errors" || tail -n 2 "$dir/$1.errors"; } |
     tr '\n' ' ' | sed 's/^/; it says: /; s/ $//'
 }
 

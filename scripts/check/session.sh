@@ -180,12 +180,15 @@ enter() {
   nsenter --target "${shell[a]}" "${flags[@]}" -- "$@"
 }
 
-# family PID... prints the descendants of processes: PID and time of birth.
+# family PID... prints processes and their descendants: PID and time of birth.
+# While ps looks, PIDs are used again: it may find two that are each other's
+# parent.
 family() {
   ps -e -o pid=,ppid= | awk -v roots="$*" '
     { parent[$1] = $2 }
-    function from_root(pid) {
-      return pid != "" && (pid in root || from_root(parent[pid]))
+    function from_root(pid,    depth) {
+      while (pid && !(pid in root) && depth++ < 1000) pid = parent[pid]
+      return pid in root
     }
     BEGIN { split(roots, list); for (i in list) root[list[i]] }
     END { for (pid in parent) if (from_root(pid)) print pid }' |

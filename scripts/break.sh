@@ -14,15 +14,9 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-# misused NOTE: the command line makes no sense.
-misused() {
-  printf '%s: %s\n  %s -h\n' "${0##*/}" "$1" "$0" >&2
-  exit 2
-}
-
 case ${1:-} in
 -h | --help)
-  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+  usage
   exit
   ;;
 esac
@@ -46,17 +40,8 @@ mapfile -t predicted < <(sed -n 's/^Fails: //p' "$patch")
 
 install_for tour
 need_mqueue
-need_go
-make_work
 broken=broken/$lesson-$2
-as_user rm -rf "$repo/work/$broken"
-as_user mkdir -p "$repo/work/$broken"
-for file in "$repo/$lesson"/*.go; do
-  [[ $file == *_test.go ]] || as_user cp "$file" "$repo/work/$broken"
-done
-as_user patch --quiet --strip 2 --fuzz 0 --directory "$repo/work/$broken" \
-  <"$patch" || die "${patch#"$repo/"} does not apply to $lesson any more"
-(cd "$repo/work" && as_user env CGO_ENABLED=0 go build -o "$broken/" "./$broken")
+build_patched "$lesson" "$patch" "$broken"
 
 say "$(head -n 1 "$patch")"
 sed -n '/^--- /,$p' "$patch"
@@ -64,7 +49,6 @@ say "What follows: $(sed '1,2d;/^Fails:/,$d' "$patch" | xargs -d '\n')"
 
 [[ ! $lesson =~ ^0[78] ]] || need_rootfs
 cd "$repo" # for rootfs
-launcher "$lesson" "work/$broken/${broken##*/}"
 report=$(scripts/check.sh "$lesson" -- "${launch[@]}") || true
 grep -A 1 '^not ok' <<<"$report" | grep -v '^--' || true
 

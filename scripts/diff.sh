@@ -103,7 +103,7 @@ old=$(rows lessons | cut -f 1 | grep -x -B 1 "$lesson" | head -n 1) new=$lesson
 if [[ -n $mine ]]; then
   old=$lesson new=work/$lesson
   [[ -d $new ]] || die "there is no $new, your own copy of the lesson" \
-    "mkdir -p work && cp -r $lesson work/"
+    "scripts/start.sh ${lesson%%-*}"
   say "$new against $old"
 elif [[ $old == "$new" ]]; then
   say "$new is the first lesson: main.go is what makes it one"

@@ -31,6 +31,15 @@ die() {
   exit 1
 }
 
+# usage prints the comment at the top of a script.
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+
+# misused NOTE: the command line makes no sense.
+misused() {
+  printf '%s: %s\n  %s -h\n' "${0##*/}" "$1" "$0" >&2
+  exit 2
+}
+
 # as_root runs a command as root: through sudo unless we are root already.
 as_root() {
   if [[ $EUID -eq 0 ]]; then
@@ -143,11 +152,61 @@ need_mqueue() {
   as_root mkdir -p /dev/mqueue
 }
 
+# full_name NN prints the name of a lesson: 03, 3 and 03-uts are 03-uts.
+full_name() {
+  [[ $# -eq 1 && $1 =~ ^0?([1-8])(-[a-z-]+)?$ ]] || return 1
+  rows lessons | cut -f 1 | grep "^0${BASH_REMATCH[1]}-"
+}
+
+# as_caller ARGUMENT... starts the script again as the one who called sudo, if
+# there is one: what is in work/ should be theirs, not root's.
+as_caller() {
+  if [[ $EUID -eq 0 && ${SUDO_UID:-0} -ne 0 ]]; then
+    exec sudo -H -u "$SUDO_USER" env PATH="$PATH" "$0" "$@"
+  fi
+}
+
 # make_work makes work/, where a learner's own lessons are: a Go module of its
 # own, so that what does not build there is no fault of the repository.
 make_work() {
-  as_user mkdir -p "$repo/work"
-  as_user cp "$repo/go.mod" "$repo/go.sum" "$repo/work"
+  as_user mkdir -p "$repo/work/.progress" ||
+    die "cannot write to $repo/work" "sudo chown -R \$USER $repo"
+  as_user cp --update "$repo/go.mod" "$repo/go.sum" "$repo/work"
+}
+
+# fingerprint NN-name prints a checksum of the Go files in work/NN-name: those
+# that a check has seen are those of now if it is the same.
+fingerprint() {
+  (cd "$repo/work/$1" && find . -type f -name '*.go' -exec sha256sum {} + |
+    LC_ALL=C sort -k 2 | sha256sum | cut -d ' ' -f 1)
+}
+
+# build_own NN-name builds the learner's own lesson in work/, and sets launch
+# to what starts it.
+build_own() {
+  need_go
+  make_work
+  (cd "$repo/work" && as_user env CGO_ENABLED=0 go build -o bin/ "./$1") ||
+    die "work/$1 does not build"
+  launcher "$1" "work/bin/$1"
+}
+
+# build_patched NN-name PATCH DIR builds work/DIR from a copy of that lesson
+# with PATCH applied, and sets launch to what starts it.
+build_patched() {
+  local file program=work/$3/${3##*/}
+  need_go
+  make_work
+  as_user rm -rf "$repo/work/$3"
+  as_user mkdir -p "$repo/work/$3"
+  for file in "$repo/$1"/*.go; do
+    [[ $file == *_test.go ]] || as_user cp "$file" "$repo/work/$3"
+  done
+  as_user patch --quiet --strip 2 --fuzz 0 --directory "$repo/work/$3" <"$2" ||
+    die "${2#"$repo/"} does not apply to $1 any more"
+  (cd "$repo/work" && as_user env CGO_ENABLED=0 go build -o "$3/" "./$3") ||
+    die "$1 with ${2#"$repo/"} does not build"
+  launcher "$1" "$program"
 }
 
 # launcher NN-name [PROGRAM] sets the array launch to what starts that lesson

@@ -1,10 +1,8 @@
 #!/usr/bin/env bash
 # test.sh runs everything that has to pass: formatting, linters, and the tests
 # as root, as an ordinary user, and in a virtual machine with cgroup v2.
-# Usage: scripts/test.sh [--quick | --all | --soak]
+# Usage: scripts/test.sh [--quick | --soak]
 #   --quick  install nothing, and leave out the virtual machine
-#   --all    also the tests that want a machine with nothing else to do: of the
-#            checker, the demonstrations, the sandbox, the measurements, texts
 #   --soak   nothing but the lessons under load, for ten minutes
 # With NS_STRICT=1 a test that is skipped without a good reason fails.
 # At the end: why tests were skipped, and N passed, N failed, N skipped
@@ -12,11 +10,10 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-quick='' all=''
+quick=''
 case ${1:-} in
 '') ;;
 --quick) quick=yes ;;
---all) all=yes ;;
 --soak) exec "$repo/scripts/dev/soak.sh" ;;
 -h | --help)
   sed -n '2,/^[^#]/s/^# //p' "$0"
@@ -90,18 +87,9 @@ shell_linted() { scripts | xargs shellcheck -x; }
 vetted() { env GOOS="$1" GOARCH="$2" go vet ./...; }
 
 if [[ -z $quick ]]; then
-  install_for tour demo net test vm
+  install_for tour demo net exercise test vm
 else
   say "--quick: nothing is installed, and the virtual machine is left out"
-fi
-# What is left out: whole packages, and tests of the scripts.
-left_out='texts'
-concurrent='AllLessons/(signals|streams|host)'
-patient='^Test(Bench|Break|Check|Cleanup|Demo|Doctor|Sandbox|Watch)'
-if [[ -n $all ]]; then
-  left_out='' patient='^$'
-else
-  say "left out without --all: $left_out, and of the scripts $patient"
 fi
 need_go
 need_mqueue
@@ -134,19 +122,16 @@ settings=(PATH="$PATH" NSTEST_BIN="$out/repo/bin" NSTEST_REPO="$out/repo"
 say "as root"
 for test in "$out"/*.test; do
   name=$(basename "$test" .test)
-  [[ $name != "$left_out" ]] || continue
   dir=$(find 0* internal -type d -name "$name")
   own=()
   # These mount over /tmp and /var/tmp, and so want what is elsewhere.
   [[ $dir == 0* ]] || own=(NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo")
   count "$name" as_root env -C "$dir" "${settings[@]}" "${own[@]}" \
-    "$test" -test.v -test.skip "$patient"
+    "$test" -test.v
 done
 
-if [[ -n $all ]]; then
-  say "what a start costs"
-  check "bench.sh --quick" env NSL_BIN="$repo/bin" scripts/bench.sh --quick
-fi
+say "what a start costs"
+check "bench.sh --quick" env NSL_BIN="$repo/bin" scripts/bench.sh --quick
 
 say "as an ordinary user"
 id "$user" &>/dev/null || as_root useradd --create-home --shell /bin/bash "$user"
@@ -160,7 +145,7 @@ say "with the race detector"
 as_user env CGO_ENABLED=1 go build -race -o "$out/race/" ./08-cgroups
 count 08-cgroups as_root env -C 08-cgroups "${settings[@]}" \
   NSTEST_BIN="$out/race" GORACE='exitcode=66 halt_on_error=1' \
-  "$out/08-cgroups.test" -test.v -test.run "$concurrent"
+  "$out/08-cgroups.test" -test.v -test.run 'AllLessons/(signals|streams|host)'
 
 say "what the tests have run of the lessons"
 check "coverage of each lesson" scripts/dev/coverage.sh "$out"
@@ -169,7 +154,7 @@ sed -n '/ % of /p' "$out/log"
 if [[ -z $quick ]]; then
   say "in a virtual machine, with cgroup v2"
   count 08-cgroups scripts/sandbox.sh --with "$out" \
-    env "${settings[@]}" "$out/08-cgroups.test" -test.v
+    env "${settings[@]}" "$out/08-cgroups.test" -test.v -test.short
 fi
 
 if [[ $skipped -gt 0 ]]; then

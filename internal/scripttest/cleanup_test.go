@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,18 +19,31 @@ import (
 	"namespaces/internal/nstest"
 )
 
+// cover is a shell function: an empty directory, but with $repo in it, if that
+// is where it is. Others mount something else there than a tmpfs.
+const cover = `
+	cover() {
+		cd "$repo"
+		mount ${2:--t tmpfs none} "$1"
+		[[ $repo != "$1"/* ]] || {
+			mkdir -p "$repo"
+			mount --no-canonicalize --bind /proc/self/cwd "$repo"
+		}
+		cd "$OLDPWD"
+	}
+`
+
 // cleanupRoom is a shell script that makes a machine of its own, for tests:
 // PIDs, mounts, network, files, users and cgroups are not the machine's, so
 // that neither other people's leftovers nor their lessons are in sight. $1 is
 // the directory with the lessons, $2 the repository, $3 a name for cgroups.
-const cleanupRoom = `
-	unset NSL_SCRIPT # of who runs the tests
+const cleanupRoom = cover + `
 	built=$1 repo=$2 mine=$3
 	mount -t tmpfs none /run
 	mkdir -p /run/built /run/netns
 	mount --bind $built /run/built
-	mount -t tmpfs none /tmp
-	mount -t tmpfs none /var/tmp
+	cover /tmp
+	cover /var/tmp
 	mount -t tmpfs none /dev/shm
 	[[ ! -d /dev/mqueue ]] || mount -t mqueue none /dev/mqueue
 	mkdir /run/etc /run/etc/upper /run/etc/work
@@ -119,6 +133,10 @@ func cleanupIn(t *testing.T, script string) string {
 		cleanupRoom+script,
 		"bash", doctorDir, repo, name)
 	cmd.WaitDelay = 5 * time.Second
+	// Not the mark of test.sh, if that one runs the tests.
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "NSL_SCRIPT=")
+	})
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	require.NoError(t, cmd.Run(), "%s\n%s", &out, &errs)

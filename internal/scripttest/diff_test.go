@@ -287,7 +287,7 @@ func TestDiffMine(t *testing.T) {
 	dir := diffCopy(t)
 	_, stderr, status := diffIn(t, dir, "--mine", "03")
 	assert.Equal(t, 1, status)
-	assert.Contains(t, stderr, "\n  mkdir -p work && cp -r 03-uts work/\n")
+	assert.Contains(t, stderr, "\n  scripts/start.sh 03\n")
 
 	out, err := exec.Command("sh", "-c", "cd "+dir+" && mkdir -p work && cp -r 03-uts work/").CombinedOutput()
 	require.NoError(t, err, "%s", out)

@@ -126,6 +126,11 @@ func doctorScript(t *testing.T) string {
 	return script
 }
 
+// doctorCover makes cover for a room of doctor.sh.
+func doctorCover(t *testing.T) string {
+	return fmt.Sprintf("%s repo=%q\n", cover, filepath.Dir(filepath.Dir(doctorScript(t))))
+}
+
 // report runs doctor.sh --json and reads what it prints.
 func (m doctorMachine) report(t *testing.T) doctorReport {
 	t.Helper()
@@ -333,7 +338,7 @@ func doctorTestUser(t *testing.T) {
 	t.Run("sudo asks for a password", func(t *testing.T) {
 		dir := t.TempDir()
 		// A /tmp of their own, so that the user's sudo has a place to write to.
-		m := doctorIn("mount --bind " + dir + " /tmp; chmod 1777 /tmp").
+		m := doctorIn(doctorCover(t) + "cover /tmp '--bind " + dir + "'; chmod 1777 /tmp").
 			asUser(doctorSudo(t, "printf '%s\\n' \"$*\" >>/tmp/calls\n"+doctorAsks))
 		r := m.report(t)
 		assert.Equal(t, "01 ready with sudo, 06 ready, 08 ready with sudo", r.statuses())
@@ -653,7 +658,7 @@ func doctorTestChangesNothing(t *testing.T) {
 		grep -r . /proc/sys/net/ipv4 /proc/sys/user; uname -n; ipcs; id; ls -A
 	} 2>&1 | grep -v -e _expires -e tcp_fastopen_key`
 	for _, propagation := range []string{"shared", "private"} {
-		m := doctorIn(`mount -t tmpfs none /tmp; mount -t tmpfs none /run
+		m := doctorIn(doctorCover(t) + `cover /tmp; mount -t tmpfs none /run
 			export HOME=/tmp/home; mkdir /tmp/home; cd /tmp/home
 			mount --make-r` + propagation + ` /
 			cgroups=

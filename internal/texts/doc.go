@@ -46,6 +46,13 @@ code comes from:
 	<!-- code: 02-mount/mount.go makePrivate -->   a declaration, by its name
 	<!-- code: 03-uts/main.go parent added -->     what lesson 02 has not
 
+# Messages
+
+The headings of docs/troubleshooting.md are messages. An executed block below
+one has to print it, or else a comment says which file does:
+
+	<!-- message: 06-user/user.go -->
+
 # Tests
 
 	go test ./internal/texts            compare; as root, for the machine

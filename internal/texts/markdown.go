@@ -118,7 +118,7 @@ func (d *document) checkMark(mark line) {
 		if strings.TrimSpace(text) == "" {
 			d.problem(mark.number, "the mark %q has no reason", name)
 		}
-	case "code", "bench", "/bench":
+	case "code", "message", "bench", "/bench":
 	default:
 		d.problem(mark.number, "unknown mark %q", mark.text)
 	}

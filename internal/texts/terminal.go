@@ -22,6 +22,7 @@ type terminal struct {
 	screen *os.File // the other side of it, see pty(7)
 	unread []byte
 	prompt string // $ or #, at which the shell waits
+	other  bool   // that is not one of ours: it may be on another machine
 }
 
 // play types all steps, and returns what was printed.
@@ -218,6 +219,7 @@ func newTerminal(goDir string) (*terminal, error) {
 
 // command types one, and returns what is printed up to the next prompt.
 func (t *terminal) command(typed []string) (string, error) {
+	other := t.other
 	_, err := t.screen.WriteString(strings.Join(typed, "\n") + "\n")
 	if err != nil {
 		return "", fmt.Errorf("type: %w", err)
@@ -228,6 +230,9 @@ func (t *terminal) command(typed []string) (string, error) {
 	}
 	if m := background.FindStringSubmatch(output); m != nil {
 		awaitExec(m[1])
+	}
+	if other { // the terminal of another machine shows what is typed
+		output = strings.TrimPrefix(output, strings.Join(typed, "\n")+"\n")
 	}
 	output = notice.ReplaceAllString(output, "")
 	// Other shells than ours ask for the next line by "> ".
@@ -263,12 +268,14 @@ func (t *terminal) output() (string, error) {
 	for {
 		text := strings.ReplaceAll(string(t.unread), "\r", "")
 		if m := markedPrompt.FindStringSubmatchIndex(text); m != nil {
+			t.other = false
 			return t.at(text, m), nil
 		}
 		bare := escapes.ReplaceAllString(text, "")
 		if m := otherPrompt.FindStringSubmatchIndex(bare); m != nil {
 			err := t.read(time.Now().Add(quiet))
 			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.other = true
 				return t.at(bare, m), nil
 			}
 			if err == nil {

@@ -6,7 +6,6 @@
 # left out.
 
 # shellcheck disable=SC2154 # set by check.sh
-# shellcheck disable=SC2030,SC2031 # a dir in a pipe is that pipe's own
 kinds=(mounts hostname links addresses routes queues cgroups processes)
 declare -A before=()
 
@@ -51,15 +50,15 @@ host_queues() {
 # All cgroups before, and after those that a run was in and the ones above.
 # systemd and others make and remove cgroups when they want to.
 host_cgroups() {
-  local dir
+  local path
   if [[ ! -v before[cgroups] ]]; then
     find /sys/fs/cgroup -type d 2>/dev/null || true
     return
   fi
-  for dir in "${cgroups[@]}"; do
-    while [[ $dir == /sys/fs/cgroup/* ]]; do
-      [[ ! -d $dir ]] || echo "$dir"
-      dir=${dir%/*}
+  for path in "${cgroups[@]}"; do
+    while [[ $path == /sys/fs/cgroup/* ]]; do
+      [[ ! -d $path ]] || echo "$path"
+      path=${path%/*}
     done
   done | sort -u
 }
@@ -73,7 +72,7 @@ host_processes() {
     for process in "${kin[@]}"; do
       [[ $(born "${process% *}") != "$process" ]] || echo "${process% *}"
     done
-    grep -las "NSL_CHECK=$mark" /proc/[0-9]*/environ | tr -dc '0-9\n'
+    marked
     for run in a b; do
       [[ -n ${id["$run pid"]:-} ]] || continue
       [[ $(readlink /proc/self/ns/pid) != *"${id["$run pid"]}"* ]] || continue
@@ -88,12 +87,24 @@ remember_host() {
   for kind in "${kinds[@]}"; do before[$kind]=$("host_$kind" | sort); done
 }
 
+# on_places prints those lines of mountinfo whose place is there. Who removes a
+# directory removes what is mounted on it, from our copies of the mounts, too.
+on_places() {
+  local line place
+  while read -r line; do
+    read -r _ _ _ _ place _ <<<"$line"
+    printf -v place %b "$place" # a space is written as \040
+    [[ ! -e $place ]] || printf '%s\n' "$line"
+  done
+}
+
 # changes KIND prints what is new, and what is gone.
 changes() {
   local now new gone
   now=$("host_$1" | sort)
   new=$(comm -13 <(echo "${before[$1]}") <(echo "$now"))
   gone=$(comm -23 <(echo "${before[$1]}") <(echo "$now"))
+  [[ $1 != mounts || -z $gone ]] || gone=$(on_places <<<"$gone")
   [[ -z $new ]] || echo "new: $(head -n 3 <<<"$new" | xargs -d '\n')"
   [[ -z $gone || $1 == cgroups ]] ||
     echo "gone: $(head -n 3 <<<"$gone" | xargs -d '\n')"

@@ -60,7 +60,11 @@ build_tree() {
 
   echo sandbox >"$1/etc/hostname"
   echo '127.0.0.1 localhost sandbox' >"$1/etc/hosts"
-  echo "PS1='\u@\h:\w\\$ '" >"$1/etc/bash.bashrc"
+  # A terminal that is dumb edits a line itself.
+  cat >"$1/etc/bash.bashrc" <<'END'
+PS1='\u@\h:\w\$ '
+[ "$TERM" != dumb ] || set +o emacs
+END
   cat >"$1/etc/passwd" <<'END'
 root:x:0:0:root:/root:/bin/bash
 learner:x:1000:1000:learner:/home/learner:/bin/bash

@@ -1,0 +1,202 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// exercises are the names of all of them, such as 01-1-init.
+func exercises(t *testing.T) []string {
+	t.Helper()
+	checks, err := filepath.Glob("../../scripts/exercise/*-*.sh")
+	require.NoError(t, err)
+	require.NotEmpty(t, checks)
+	var names []string
+	for _, check := range checks {
+		names = append(names, strings.TrimSuffix(filepath.Base(check), ".sh"))
+	}
+	return names
+}
+
+// runExercise runs place's exercise.sh, and returns its output and status.
+func runExercise(t *testing.T, place string, args ...string) (string, int) {
+	t.Helper()
+	cmd := exec.Command("scripts/exercise.sh", args...)
+	cmd.Dir, cmd.Env = place, checkEnv()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		require.ErrorAs(t, err, new(*exec.ExitError), "%s", out)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// Each exercise has a check, a solution, and a section in the text.
+func TestExerciseComplete(t *testing.T) {
+	names := exercises(t)
+	text, err := os.ReadFile("../../docs/exercises.md")
+	require.NoError(t, err)
+	list, status := runExercise(t, "../..")
+	assert.Equal(t, 0, status, list)
+	assert.Len(t, strings.Split(strings.TrimSpace(list), "\n"), len(names), list)
+	for _, name := range names {
+		assert.FileExists(t, "../../docs/solutions/"+name+".patch")
+		assert.Contains(t, string(text), "\n### "+name[:4]+": ")
+		assert.Contains(t, list, name[:4]+"  -", "no flag in the title")
+	}
+	solutions, err := filepath.Glob("../../docs/solutions/*")
+	require.NoError(t, err)
+	assert.Len(t, solutions, len(names))
+}
+
+// exerciseFaults are solutions with a fault, that fail at the point for it.
+var exerciseFaults = []struct{ name, old, new, point string }{
+	{"01-1-init", "unix.Wait4(-1,", "unix.Wait4(cmd.Process.Pid,",
+		"init: when all three are killed"},
+	{"01-1-init", "command.Signal(sig)", "continue",
+		"init: SIGTERM, and a command that exits with 5 then"},
+	{"01-2-join", "attr.Cloneflags, attr.Pdeathsig = 0, 0", "attr.Cloneflags = 0",
+		"run: with -join"},
+	{"01-2-join", "must(dieWithParent())", "_ = dieWithParent",
+		"join: when its launcher is killed"},
+	{"02-1-bind", "unix.MS_BIND|unix.MS_REC", "unix.MS_BIND",
+		"bind: a file in what is mounted below SRC"},
+	{"02-1-bind", "unix.AT_RECURSIVE", "0",
+		"bind: a new file in what is mounted below"},
+	{"02-2-propagation", "return unix.MS_SLAVE", "return unix.MS_SHARED",
+		"propagation: the host's /proc"},
+	{"03-1-etc", `return mount(source, target, "", unix.MS_BIND, "")`,
+		"return os.WriteFile(target, text, 0o644)",
+		"etc: written inside, and on the host"},
+	{"03-2-join", "unix.Unshare(unix.CLONE_FS)", "unix.Unshare(0)",
+		"run: with -join"},
+	{"04-1-shm", "mode=1777", "mode=755", "shm: who may write there"},
+	{"04-1-shm", "[kmg]?$", "", "shm: options where a size should be"},
+	{"04-2-sysctl", "if !strings.Contains(ours", `if !strings.Contains(" "+name+" "`,
+		"sysctl: kernel.threads-max"},
+}
+
+// The solution passes. The lesson does not: neither as it is, since it has no
+// such flag, nor if it takes the flag and does nothing about it.
+func TestExercise(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("lessons 01 to 05 need root")
+	}
+	place := checkPlace(t)
+	for _, name := range exercises(t) {
+		lesson := lessonOf(t, name)
+		check := func(t *testing.T, args ...string) (string, int) {
+			return runExercise(t, place, append([]string{name[:2], name[3:4]}, args...)...)
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, status := check(t, "--solution")
+			require.Equal(t, 0, status, out)
+			assert.Contains(t, out, "\nok ")
+			assert.NotContains(t, out, "skipped")
+
+			out, status = check(t, "--", "bin/"+lesson)
+			assert.Equal(t, 1, status, out)
+			assert.Contains(t, out, "not ok  run: with -")
+
+			ignores := filepath.Join(place, "ignores "+name)
+			writeFile(t, "#!/bin/sh\n"+
+				"while [ \"$1\" != /bin/sh ]; do\n"+
+				"  case $1 in -rootfs=*) rootfs=$1 ;; esac\n"+
+				"  shift\n"+
+				"done\n"+
+				"exec bin/"+lesson+" $rootfs \"$@\"\n", ignores)
+			require.NoError(t, os.Chmod(ignores, 0o755))
+			out, status = check(t, "--", ignores)
+			assert.Equal(t, 1, status, out)
+			assert.Subset(t, notOK(out), without(t, name), out)
+			assert.NotContains(t, out, "not finished")
+
+			for _, fault := range exerciseFaults {
+				if fault.name == name {
+					out, status = check(t, "--", buildFault(t, place, name, fault.old, fault.new))
+					assert.Equal(t, 1, status, out)
+					assert.Contains(t, out, "not ok  "+fault.point, fault.new)
+				}
+			}
+		})
+	}
+}
+
+// buildFault builds the solution in work/ with a fault, and returns its path.
+func buildFault(t *testing.T, place, name, old, fault string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(place, "work/solution", name, "*.go"))
+	require.NoError(t, err)
+	dir, err := os.MkdirTemp(filepath.Join(place, "work"), "fault-")
+	require.NoError(t, err)
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		found += strings.Count(string(text), old)
+		writeFile(t, strings.ReplaceAll(string(text), old, fault), dir, filepath.Base(file))
+	}
+	require.Equal(t, 1, found, "%s in %s", old, name)
+	cmd := exec.Command("go", "build", "-o", dir+"/fault", ".")
+	cmd.Dir, cmd.Env = dir, append(checkEnv(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return filepath.Join(dir, "fault")
+}
+
+// lessonOf is the lesson that an exercise goes on from.
+func lessonOf(t *testing.T, name string) string {
+	t.Helper()
+	for _, lesson := range checkLessons {
+		if lesson[:2] == name[:2] {
+			return lesson
+		}
+	}
+	require.Fail(t, "no lesson", name)
+	return ""
+}
+
+// without are the points that fail without the solution, as that says.
+func without(t *testing.T, name string) []string {
+	t.Helper()
+	patch, err := os.ReadFile("../../docs/solutions/" + name + ".patch")
+	require.NoError(t, err)
+	var points []string
+	for _, line := range strings.Split(string(patch), "\n") {
+		if point, ok := strings.CutPrefix(line, "Without: "); ok {
+			points = append(points, point)
+		}
+	}
+	require.NotEmpty(t, points, name)
+	return points
+}
+
+// notOK are the points of a report that do not hold.
+func notOK(report string) []string {
+	var points []string
+	for _, line := range strings.Split(report, "\n") {
+		if point, ok := strings.CutPrefix(line, "not ok  "); ok {
+			what, _, _ := strings.Cut(point, ": seen ")
+			points = append(points, what)
+		}
+	}
+	return points
+}
+
+func TestExerciseUsage(t *testing.T) {
+	for _, args := range [][]string{{"09"}, {"01", "9"}, {"01", "1", "2"}, {"-x"},
+		{"01", "1", "--"}, {"--solution"}, {"01", "--", "true"}} {
+		out, err := exec.Command("../../scripts/exercise.sh", args...).CombinedOutput()
+		exit := new(exec.ExitError)
+		require.ErrorAs(t, err, &exit, "%q: %s", args, out)
+		assert.Equal(t, 2, exit.ExitCode(), "%q: %s", args, out)
+	}
+}

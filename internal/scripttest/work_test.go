@@ -1,0 +1,397 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
+)
+
+// workAdded is the type of the points at which the start of each lesson fails.
+var workAdded = []string{"pid", "mnt", "uts", "ipc", "net", "user", "root", "cgroup"}
+
+// workPlace makes a checkout with what the scripts for one's own work read.
+// There is a space in its path, and no work/ in it.
+func workPlace(t *testing.T) string {
+	t.Helper()
+	place, err := os.MkdirTemp("/var/tmp", "nsl work ")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(place)) })
+	cmd := exec.Command("sh", "-ec", `cd ../.. && cp -r scripts 0* go.mod go.sum "$place"`)
+	cmd.Env = append(checkEnv(), "place="+place)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.NoError(t, os.Chmod(place, 0o755))
+	return place
+}
+
+// workRun runs one of place's scripts, answers what it asks, and returns all
+// that it prints, and its exit status.
+func workRun(t *testing.T, place, answer, script string, args ...string) (string, int) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(place, "scripts", script), args...)
+	cmd.Env, cmd.Dir = checkEnv(), "/"
+	cmd.Stdin = strings.NewReader(answer)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		require.ErrorAs(t, err, new(*exec.ExitError), "%s", out)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// workDone runs a script that has to succeed.
+func workDone(t *testing.T, place, answer, script string, args ...string) string {
+	t.Helper()
+	out, status := workRun(t, place, answer, script, args...)
+	require.Equal(t, 0, status, "%s %q: %s", script, args, out)
+	return out
+}
+
+// workFiles returns the files of a directory.
+func workFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, name := range names(t, dir) {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		files[name] = string(text)
+	}
+	return files
+}
+
+// workLine returns what progress.sh says about a lesson.
+func workLine(t *testing.T, place, lesson string) string {
+	t.Helper()
+	out := workDone(t, place, "", "progress.sh")
+	m := regexp.MustCompile(`(?m)^` + lesson + ` +(.*)$`).FindStringSubmatch(out)
+	require.NotNil(t, m, out)
+	return m[1]
+}
+
+// The start of each lesson builds and runs, and fails the check at what is new
+// in it and nowhere else. With the lesson's own files the check passes, and
+// that is what done means.
+func TestWork(t *testing.T) {
+	nstest.NeedRoot(t)
+	place := checkPlace(t)
+	for i, lesson := range checkLessons {
+		assert.Equal(t, "not begun", workLine(t, place, lesson))
+		out := workDone(t, place, "", "start.sh", lesson[:2])
+		assert.Contains(t, out, "work/"+lesson+"/main.go:")
+		assert.Contains(t, out, "TODO")
+		assert.Regexp(t, `^begun: TODO is in \d+ lines$`, workLine(t, place, lesson))
+		if i > 0 {
+			files := workFiles(t, filepath.Join(place, "work", lesson))
+			workIsStart(t, lesson, files)
+		}
+	}
+	out, err := exec.Command("gofmt", "-l", filepath.Join(place, "work")).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Empty(t, string(out), "not as gofmt has it")
+
+	for i, lesson := range checkLessons {
+		t.Run(lesson, func(t *testing.T) {
+			t.Parallel()
+			r := runCheck(t, checkCommand(place, "--tap", lesson[:2]))
+			assert.Equal(t, 1, r.status)
+			require.NotEmpty(t, r.notOK(), r.text)
+			for _, p := range r.notOK() {
+				assert.Equal(t, workAdded[i], p.kind, r.text)
+			}
+			r.complete(t, i+1)
+			assert.Contains(t, workLine(t, place, lesson), "begun")
+
+			// What there is to write, written.
+			sources, err := filepath.Glob(filepath.Join(place, lesson, "*.go"))
+			require.NoError(t, err)
+			for _, file := range sources {
+				if !strings.HasSuffix(file, "_test.go") {
+					text, err := os.ReadFile(file)
+					require.NoError(t, err)
+					writeFile(t, string(text), place, "work", lesson, filepath.Base(file))
+				}
+			}
+			// Not every check will do: it has to be the whole one.
+			if i == 0 {
+				r = runCheck(t, checkCommand(place, "--tap", "--only", "pid", lesson[:2]))
+				assert.Equal(t, 0, r.status, r.text)
+				assert.Contains(t, workLine(t, place, lesson), "begun")
+			}
+			r = runCheck(t, checkCommand(place, "--tap", lesson[:2]))
+			assert.Empty(t, r.notOK(), r.text)
+			assert.Equal(t, 0, r.status)
+			assert.Equal(t, "done", workLine(t, place, lesson))
+
+			main := filepath.Join(place, "work", lesson, "main.go")
+			text, err := os.ReadFile(main)
+			require.NoError(t, err)
+			writeFile(t, string(text)+"// more\n", main)
+			assert.Equal(t, "begun: changed since its check passed",
+				workLine(t, place, lesson))
+			writeFile(t, string(text), main)
+			assert.Equal(t, "done", workLine(t, place, lesson))
+		})
+	}
+}
+
+// workIsStart holds the start of a lesson against that lesson and the one
+// before: nothing of what it adds is there yet.
+func workIsStart(t *testing.T, lesson string, files map[string]string) {
+	t.Helper()
+	before := ""
+	for i, name := range checkLessons {
+		if name == lesson {
+			before = checkLessons[i-1]
+		}
+	}
+	want := workSources(t, lesson)
+	old := workSources(t, before)
+	assert.Len(t, files, len(want))
+	for name, text := range files {
+		require.Contains(t, want, name)
+		if carried, ok := old[name]; ok {
+			if carried == want[name] {
+				assert.Equal(t, carried, text, name)
+				continue
+			}
+			for _, line := range workAdds(carried, want[name]) {
+				assert.NotContains(t, strings.Split(text, "\n"), line, name)
+			}
+			assert.Contains(t, text, "\t// TODO: ", name)
+			continue
+		}
+		if !strings.Contains(want[name], "x/sys/unix") {
+			assert.Equal(t, want[name], text, name)
+			continue
+		}
+		// All heads and comments, and of the bodies nothing.
+		for _, line := range strings.Split(want[name], "\n") {
+			if strings.HasPrefix(line, "func ") || strings.HasPrefix(line, "//") {
+				assert.Contains(t, strings.Split(text, "\n"), line, name)
+			}
+		}
+		assert.Equal(t, strings.Count(want[name], "\n}\n\n")-strings.Count(text, "\n}\n\n"), 0, name)
+		assert.NotContains(t, text, "err :=", name)
+		assert.Contains(t, text, "\tpanic(\"TODO: ", name)
+	}
+}
+
+// workSources are the files of a lesson's program, without its tests.
+func workSources(t *testing.T, lesson string) map[string]string {
+	t.Helper()
+	sources, err := filepath.Glob(filepath.Join("../..", lesson, "*.go"))
+	require.NoError(t, err)
+	files := map[string]string{}
+	for _, file := range sources {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		files[filepath.Base(file)] = string(text)
+	}
+	require.NotEmpty(t, files)
+	return files
+}
+
+// workNoise is what differs in every lesson.
+var workNoise = regexp.MustCompile(
+	`(?s)\n/\*\n.*?\n\*/\n|\nconst example = [^\n]*|\n\topt\.hostname = "lesson-0\d"`)
+
+// workAdds returns the lines of new that old has not at all, but for those
+// that say nothing by themselves.
+func workAdds(old, new string) (added []string) {
+	have := strings.Split(workNoise.ReplaceAllString(old, "\n"), "\n")
+	for _, line := range strings.Split(workNoise.ReplaceAllString(new, "\n"), "\n") {
+		if len(strings.TrimSpace(line)) > 1 && !slices.Contains(have, line) {
+			added = append(added, line)
+		}
+	}
+	return added
+}
+
+// Three hints, one more each time. None has a line of what is to be written.
+func TestWorkHints(t *testing.T) {
+	place := workPlace(t)
+	plain := func(text string) string {
+		return strings.Join(strings.Fields(text), " ")
+	}
+	for i, lesson := range checkLessons {
+		var said [5]string
+		for n := 1; n <= 4; n++ {
+			said[n] = workDone(t, place, "", "hint.sh", lesson[:2])
+			shown := min(n, 3)
+			assert.Contains(t, said[n], fmt.Sprintf("%d of 3: ", shown))
+			assert.NotContains(t, said[n], fmt.Sprintf("%d of 3: ", shown+1))
+		}
+		assert.Greater(t, len(said[2]), len(said[1])+100, lesson)
+		assert.Greater(t, len(said[3]), len(said[2])+100, lesson)
+		assert.Equal(t, said[3], said[4], lesson)
+		assert.Contains(t, said[1], "?", "a question")
+		assert.Regexp(t, `[a-z_]+\([2457]\)`, strings.TrimPrefix(said[2], said[1]))
+		for _, line := range strings.Split(said[3], "\n") {
+			assert.LessOrEqual(t, len(line), 100, line)
+		}
+
+		solution := workSources(t, lesson)
+		old := map[string]string{}
+		if i > 0 {
+			old = workSources(t, checkLessons[i-1])
+		}
+		lines := 0
+		for name, text := range solution {
+			for _, line := range workAdds(old[name], text) {
+				line = plain(line)
+				if len(line) < 10 || strings.HasPrefix(line, "//") {
+					continue
+				}
+				lines++
+				assert.NotContains(t, plain(said[3]), line, lesson)
+			}
+		}
+		assert.Positive(t, lines, lesson)
+	}
+}
+
+// What the learner has written stays, until they say that it may go.
+func TestWorkReset(t *testing.T) {
+	place := workPlace(t)
+	dir := filepath.Join(place, "work", "03-uts")
+	workDone(t, place, "", "start.sh", "3")
+	start := workFiles(t, dir)
+	require.Len(t, start, 7)
+	workDone(t, place, "", "hint.sh", "03-uts")
+	workDone(t, place, "", "hint.sh", "03")
+
+	writeFile(t, "mine", dir, "main.go")
+	mine := workFiles(t, dir)
+	out, status := workRun(t, place, "", "start.sh", "03")
+	assert.Equal(t, 1, status, out)
+	assert.Contains(t, out, "scripts/progress.sh reset 03")
+	for _, answer := range []string{"", "n\n", "\n", "no, yes\n"} {
+		out, status = workRun(t, place, answer, "progress.sh", "reset", "03")
+		assert.Equal(t, 1, status, out)
+		assert.Contains(t, out, "work/03-uts\n")
+		assert.Contains(t, out, "nothing is removed")
+	}
+	assert.Equal(t, mine, workFiles(t, dir))
+	assert.Contains(t, workDone(t, place, "", "hint.sh", "03"), "3 of 3", "hints are not forgotten")
+
+	workDone(t, place, "y\n", "progress.sh", "reset", "03")
+	assert.Equal(t, start, workFiles(t, dir))
+	assert.NotContains(t, workDone(t, place, "", "hint.sh", "03"), "2 of 3")
+
+	workDone(t, place, "", "start.sh", "05")
+	writeFile(t, "not a lesson", place, "work", "notes")
+	workDone(t, place, "y\n", "progress.sh", "reset", "all")
+	assert.Equal(t, []string{"go.mod", "go.sum", "notes"}, names(t, filepath.Join(place, "work")))
+	assert.Contains(t, workDone(t, place, "", "progress.sh"), "next: scripts/start.sh 01\n")
+
+	for _, args := range [][]string{{"start.sh"}, {"start.sh", "09"}, {"start.sh", "3", "4"},
+		{"hint.sh"}, {"hint.sh", "x"}, {"progress.sh", "reset"}, {"progress.sh", "reset", "0"},
+		{"progress.sh", "x"}, {"progress.sh", "--share"}, {"progress.sh", "--room"}} {
+		out, status := workRun(t, place, "y\n", args[0], args[1:]...)
+		assert.Equal(t, 2, status, "%q: %s", args, out)
+		assert.Contains(t, out, args[0]+" -h\n", "%q", args)
+		out = workDone(t, place, "", args[0], "-h")
+		assert.Contains(t, out, "scripts/"+args[0])
+		assert.NotContains(t, out, "set -euo")
+	}
+}
+
+// Lines that many learners add at the same time all arrive whole. The room
+// shows the last of each.
+func TestWorkRoom(t *testing.T) {
+	place := workPlace(t)
+	room := t.TempDir()
+	shared := filepath.Join(room, "a file")
+	_, status := workRun(t, place, "", "progress.sh", "--room", room)
+	assert.Equal(t, 1, status, "nobody is in it")
+
+	workDone(t, place, "", "start.sh", "02")
+	const learners = 20
+	var all sync.WaitGroup
+	for i := range learners {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			_, status := workRun(t, place, "", "progress.sh", "--share", shared,
+				fmt.Sprintf("Learner %d é\n\x1b[31m", i))
+			assert.Equal(t, 0, status)
+		}()
+	}
+	all.Wait()
+	text, err := os.ReadFile(shared)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	assert.Len(t, lines, learners)
+	for _, line := range lines {
+		assert.Regexp(t, `^\d+ \.o\.{6} Learner \d+ é  \[31m$`, line)
+	}
+
+	writeFile(t, "1 xxxxxxxx Learner 3 é  [31m\n2 xx...... Ada\nnonsense\n"+
+		"3 xxx..... Ada\n2 x....... Ada\n4 xxxxxxxxx Eve\n5 x....... \x1b[2J\u009bBob", room, "another")
+	out := workDone(t, place, "", "progress.sh", "--room", room)
+	assert.NotContains(t, out, "\x1b")
+	assert.NotContains(t, out, "\u009b")
+	assert.NotContains(t, out, "Eve")
+	rows := map[string][]string{}
+	for _, line := range strings.Split(out, "\n") {
+		assert.LessOrEqual(t, len(line), 100)
+		if f := strings.Fields(line); len(f) > 9 {
+			rows[strings.Join(f[:len(f)-9], " ")] = f[len(f)-9:]
+		}
+	}
+	assert.Len(t, rows, learners+2+1, out) // and the head
+	assert.Equal(t, strings.Fields("x x x . . . . ."), rows["Ada"][:8], out)
+	assert.Equal(t, strings.Fields(". o . . . . . . 0"), rows["Learner 3 é [31m"], out)
+	assert.Contains(t, out, "[2JBob")
+}
+
+// What the scripts write in work/ is the learner's, though they call sudo.
+func TestWorkBySudo(t *testing.T) {
+	nstest.NeedRoot(t)
+	place := workPlace(t)
+	require.NoError(t, os.Chown(place, nobody, nobody))
+	for _, args := range [][]string{
+		{"start.sh", "02"}, {"hint.sh", "02"}, {"progress.sh"},
+		{"progress.sh", "--share", place + "/room", "me"},
+		{"progress.sh", "reset", "02"}, {"hint.sh", "02"},
+		{"check.sh", "--quiet", "01", "--", "unshare", "--pid", "--fork", "--kill-child"},
+	} {
+		cmd := exec.Command(filepath.Join(place, "scripts", args[0]), args[1:]...)
+		cmd.Dir, cmd.Stdin = "/", strings.NewReader("y\n")
+		// As check.sh calls itself, for a lesson of the learner's own.
+		cmd.Env = append(checkEnv(), "SUDO_USER=nobody", "CHECK_MINE=sum",
+			fmt.Sprintf("SUDO_UID=%d", nobody), fmt.Sprintf("SUDO_GID=%d", nobody))
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%q: %s", args, out)
+	}
+	count := 0
+	err := filepath.WalkDir(place, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || !strings.HasPrefix(path, place+"/work") && path != place+"/room" {
+			return err
+		}
+		info, err := entry.Info()
+		require.NoError(t, err)
+		assert.EqualValues(t, nobody, info.Sys().(*syscall.Stat_t).Uid, path)
+		count++
+		return nil
+	})
+	require.NoError(t, err)
+	assert.Greater(t, count, 10)
+	assert.FileExists(t, place+"/work/.progress/01-pid.passed")
+	assert.FileExists(t, place+"/work/.progress/02-mount.hints")
+}

@@ -1,0 +1,335 @@
+//go:build linux
+
+package texts
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	codeSpan   = regexp.MustCompile("`([^`]+)`")
+	doctorSays = regexp.MustCompile("doctor\\s+(?:says|calls\\s+it)\\s+`([^`]+)`")
+	manual     = regexp.MustCompile(`\w\(\d\)|docs\.kernel\.org`)
+	verb       = regexp.MustCompile(`%[#+]?[a-z]|\$\{[^}]*\}|\$\w+`)
+	quotes     = regexp.MustCompile(`(?:\w+\+?=)?['"]`)
+)
+
+// TestMessages holds each message in a heading of troubleshooting.md against
+// what an executed block below it prints, or else the file that a mark names.
+func TestMessages(t *testing.T) {
+	repo := repository(t)
+	d := troubleshooting(t, repo)
+	sections := sectionsOf(d)
+	require.NotEmpty(t, sections)
+	for _, s := range sections {
+		sources := s.outputs
+		for _, file := range s.files {
+			sources = append(sources, sourceLines(t, repo, file)...)
+		}
+		spans := codeSpan.FindAllStringSubmatch(s.heading, -1)
+		for _, span := range spans {
+			assert.True(t, said(span[1], sources),
+				"%s:%d: nobody says %q", d.name, s.number, span[1])
+		}
+		assert.True(t, len(spans) > 0 || s.executed,
+			"%s:%d: neither a message nor a block", d.name, s.number)
+	}
+}
+
+// TestHints looks for what the lessons say on their second lines, and for
+// what the text says of the doctor, in the other of the two.
+func TestHints(t *testing.T) {
+	repo := repository(t)
+	d := troubleshooting(t, repo)
+	var told []string // headings and outputs
+	for _, s := range sectionsOf(d) {
+		for _, span := range codeSpan.FindAllStringSubmatch(s.heading, -1) {
+			told = append(told, span[1])
+		}
+		told = append(told, s.outputs...)
+	}
+	files, err := filepath.Glob(repo + "/0*/*.go")
+	require.NoError(t, err)
+	hints := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		name, err := filepath.Rel(repo, file)
+		require.NoError(t, err)
+		for _, line := range sourceLines(t, repo, name) {
+			if !strings.HasPrefix(line, "  ") {
+				continue
+			}
+			hints++
+			assert.True(t, slices.ContainsFunc(told, func(message string) bool {
+				return len(strings.Fields(message)) > 2 && said(message, []string{line})
+			}), "%s does not have what %s says: %q", d.name, name, line)
+		}
+	}
+	assert.Positive(t, hints, "no second line in any lesson")
+
+	doctor := sourceLines(t, repo, "scripts/doctor.sh")
+	all := doctorSays.FindAllStringSubmatch(strings.Join(d.lines, "\n"), -1)
+	require.NotEmpty(t, all)
+	for _, m := range all {
+		message := strings.Join(strings.Fields(m[1]), " ")
+		assert.True(t, said(message, doctor), "the doctor does not say %q", message)
+	}
+}
+
+// TestSaid finds what a source says, and not what it does not.
+func TestSaid(t *testing.T) {
+	for _, c := range []struct {
+		message, source string
+		want            bool
+	}{
+		{"no such thing", "sh: no such thing", true},
+		{"no such thing", "no other thing", false},
+		{"… is too old: go.mod says …", "$have is too old: go.mod says $least", true},
+		{"it has … bytes", "it has %d bytes, a hostname has 1 to 64", true},
+		{"a key=1: use sudo, or …", "a %s=%s: use sudo, or sudo sysctl %s=%d", true},
+		{"a key=1: use su, or …", "a %s=%s: use sudo, or sudo sysctl %s=%d", false},
+		{"make it: … permission denied", "make it: %w%s", true},
+		{"anything at all", "%s", false},
+	} {
+		assert.Equal(t, c.want, said(c.message, []string{c.source}), c.message)
+	}
+}
+
+// TestGlossary looks for each word of the glossary in the other texts, and for
+// the lessons' words to know in the glossary.
+func TestGlossary(t *testing.T) {
+	repo := repository(t)
+	all := documents(t, repo)
+	glossary := all["docs/glossary.md"]
+	require.NotNil(t, glossary)
+	var others strings.Builder
+	for name, d := range all {
+		if d != glossary && name != "docs/cheatsheet.md" {
+			others.WriteString(strings.ToLower(strings.Join(
+				strings.Fields(strings.Join(d.lines, " ")), " ")) + "\n")
+		}
+	}
+	entry := regexp.MustCompile(`(?m)^\*\*(.+?)\*\*(?s:(.*?))\n\n`)
+	var terms []string
+	for _, m := range entry.FindAllStringSubmatch(strings.Join(glossary.lines, "\n")+"\n", -1) {
+		term := strings.ToLower(strings.Trim(m[1], "`"))
+		terms = append(terms, term)
+		used := regexp.MustCompile(`\b` + regexp.QuoteMeta(term) + `(?:s|es)?\b`)
+		assert.Regexp(t, used, others.String(), "no text uses %q", term)
+		assert.Regexp(t, manual, m[2], "%q has no manual page", term)
+	}
+	require.NotEmpty(t, terms)
+	assert.True(t, slices.IsSorted(terms), "the order of %q", terms)
+
+	toKnow := regexp.MustCompile(`(?s)\*\*Words to know:\*\*(.*?)\.\n`)
+	for name, d := range all {
+		if !strings.HasPrefix(name, "0") {
+			continue
+		}
+		m := toKnow.FindStringSubmatch(strings.Join(d.lines, "\n"))
+		require.NotNil(t, m, name)
+		for _, word := range strings.Split(strings.ReplaceAll(m[1], "`", ""), ",") {
+			word = strings.Join(strings.Fields(strings.ToLower(word)), " ")
+			assert.Contains(t, terms, word, "%s: not in the glossary", name)
+		}
+	}
+}
+
+// TestLessonTables compares the tables of the lessons in the texts with the
+// one that scripts read.
+func TestLessonTables(t *testing.T) {
+	repo := repository(t)
+	all := documents(t, repo)
+	table, err := os.ReadFile(repo + "/scripts/lessons.tsv")
+	require.NoError(t, err)
+	lessons := 0
+	for _, line := range strings.Split(string(table), "\n") {
+		f := strings.Split(line, "\t")
+		if len(f) < 3 || strings.HasPrefix(line, "#") {
+			continue
+		}
+		lessons++
+		sheet := row(all["docs/cheatsheet.md"], f[0])
+		require.GreaterOrEqual(t, len(sheet), 3, "%s in the cheat sheet", f[0])
+		assert.Equal(t, strings.ReplaceAll(f[1], ",", " "), sheet[1])
+		assert.Equal(t, f[2], sheet[2])
+		assert.NotEmpty(t, row(all["docs/docker.md"], f[0]), "%s in docker.md", f[0])
+	}
+	assert.Positive(t, lessons)
+}
+
+// row returns the cells of the row of a table whose first one names a lesson,
+// without their markup.
+func row(d *document, lesson string) []string {
+	for _, l := range d.prose {
+		cells := strings.Split(mdLink.ReplaceAllString(l.text, "$1"), "|")
+		if len(cells) < 3 {
+			continue
+		}
+		for i := range cells {
+			cells[i] = strings.Trim(strings.TrimSpace(cells[i]), "`")
+		}
+		if cells[1] == lesson {
+			return cells[1:]
+		}
+	}
+	return nil
+}
+
+func troubleshooting(t *testing.T, repo string) *document {
+	t.Helper()
+	d := documents(t, repo)["docs/troubleshooting.md"]
+	require.NotNil(t, d)
+	return d
+}
+
+// section is what stands below a heading of the third level.
+type section struct {
+	number   int // of the line of the heading
+	heading  string
+	files    []string // from marks
+	outputs  []string // of executed blocks
+	executed bool
+}
+
+func sectionsOf(d *document) []section {
+	var all []section
+	var end []int // line after each section
+	for i, text := range d.lines {
+		if strings.HasPrefix(text, "##") && len(end) < len(all) {
+			end = append(end, i+1)
+		}
+		if rest, ok := strings.CutPrefix(text, "### "); ok {
+			all = append(all, section{number: i + 1, heading: rest})
+		}
+	}
+	end = append(end, len(d.lines)+1)
+	for i := range all {
+		s := &all[i]
+		for _, text := range d.lines[s.number : end[i]-1] {
+			if m := comment.FindStringSubmatch(text); m != nil {
+				file, ok := strings.CutPrefix(strings.TrimSpace(m[1]), "message: ")
+				if ok {
+					s.files = append(s.files, file)
+				}
+			}
+		}
+		for _, b := range d.blocks {
+			if b.kind != "console" || b.mark == "not run" ||
+				b.number < s.number || b.number >= end[i] {
+				continue
+			}
+			s.executed = true
+			for _, step := range d.steps(b) {
+				s.outputs = append(s.outputs, step.want...)
+			}
+		}
+	}
+	return all
+}
+
+// sourceLines are the lines of all strings of a Go file, or all of a script.
+// What is computed in between stands there as a verb.
+func sourceLines(t *testing.T, repo, name string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repo, name))
+	require.NoError(t, err)
+	if filepath.Ext(name) != ".go" {
+		return strings.Split(quotes.ReplaceAllString(string(text), " "), "\n")
+	}
+	tree, err := parser.ParseFile(token.NewFileSet(), name, text, 0)
+	require.NoError(t, err)
+	var lines []string
+	ast.Inspect(tree, func(n ast.Node) bool {
+		expr, ok := n.(ast.Expr)
+		if !ok {
+			return true
+		}
+		all, isString := joined(expr)
+		if isString {
+			lines = append(lines, strings.Split(all, "\n")...)
+		}
+		return !isString
+	})
+	return lines
+}
+
+// joined is a string, or a sum with a string in it.
+func joined(expr ast.Expr) (string, bool) {
+	switch e := expr.(type) {
+	case *ast.BasicLit:
+		if text, err := strconv.Unquote(e.Value); err == nil && e.Kind == token.STRING {
+			return text, true
+		}
+	case *ast.BinaryExpr:
+		a, isA := joined(e.X)
+		b, isB := joined(e.Y)
+		if e.Op == token.ADD && (isA || isB) {
+			return a + b, true
+		}
+	}
+	return "%v", false
+}
+
+// said tells if a message is a part of a line, word by word. In the message,
+// an ellipsis stands for anything, and in the line a verb does.
+func said(message string, lines []string) bool {
+	words := strings.Fields(message)
+	for _, line := range lines {
+		source := strings.Fields(line)
+		for i := range source {
+			if sameWords(words, source[i:], 0) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sameWords counts the words that are the same: to be all verbs is no match.
+func sameWords(message, source []string, same int) bool {
+	if len(message) == 0 {
+		return same > 0
+	}
+	if message[0] == ellipsis && (sameWords(message[1:], source, same) ||
+		len(source) > 0 && sameWords(message, source[1:], same)) {
+		return true
+	}
+	if len(source) == 0 {
+		return false
+	}
+	if verb.ReplaceAllString(source[0], "") == "" {
+		return sameWords(message[1:], source, same) ||
+			sameWords(message[1:], source[1:], same)
+	}
+	return sameWord(message[0], source[0]) &&
+		sameWords(message[1:], source[1:], same+1)
+}
+
+func sameWord(message, source string) bool {
+	message, source = strings.TrimRight(message, ".,:"), strings.TrimRight(source, ".,:")
+	pattern := func(word string, gap *regexp.Regexp, any string) string {
+		var parts []string
+		for _, part := range gap.Split(word, -1) {
+			parts = append(parts, regexp.QuoteMeta(part))
+		}
+		return "^" + strings.Join(parts, any) + "$"
+	}
+	return regexp.MustCompile(pattern(message, regexp.MustCompile(ellipsis), ".*")).
+		MatchString(source) ||
+		regexp.MustCompile(pattern(source, verb, ".+")).MatchString(message)
+}

@@ -1,0 +1,217 @@
+# shellcheck shell=bash
+# session.sh: runs of a launcher, each with a shell inside that one can talk to
+# and that the kernel knows. It is sourced, by check.sh and by the checks of
+# the exercises, not run.
+#
+# The script sets: command, the launcher; patience, how many seconds to wait
+# for an answer; and what new_session sets.
+
+# shellcheck disable=SC2154,SC2034 # set or used by the script
+
+# work_on_copies FLAG... -- SCRIPT... starts SCRIPT again where the mounts are
+# copies, and what else these flags of unshare(1) are for. What root mounts,
+# all would have: so root works on copies, which are peers of each other as
+# systemd makes them. What a launcher leaks shows here, and goes no further.
+work_on_copies() {
+  local flags=(--mount)
+  while [[ $1 != -- ]]; do
+    flags+=("$1")
+    shift
+  done
+  shift
+  if [[ $EUID -eq 0 && -z ${CHECK_COPIES:-} ]] && unshare "${flags[@]}" true; then
+    # shellcheck disable=SC2016 # $0 and $@ are for that shell
+    CHECK_COPIES=yes exec unshare "${flags[@]}" --propagation private \
+      sh -c 'mount --make-rshared / && exec "$0" "$@"' "$@"
+  fi
+  unset CHECK_COPIES
+}
+
+# new_session sets mark, which nobody can guess, and dir, a directory that the
+# script removes; or cleanup.sh, which knows its name, if the script is killed.
+new_session() {
+  read -r mark </proc/sys/kernel/random/uuid
+  dir=$(mktemp -d -t nsl.XXXXXX)
+}
+
+# For each run: the descriptors that lead to and from its shell, the process
+# that is the launcher, the one that is the shell, and how it ended.
+declare -A to=() from=() launcher=() shell=() ended=()
+covered='' most=1500
+
+# What the shell inside does: a line in, its output and a mark with its exit
+# status out. All that it needs is a shell.
+# shellcheck disable=SC2016 # $line, $0 and $? are for the shell inside
+loop='while read -r line; do eval "$line" 2>&1; echo "$0 $?"; done'
+
+# start RUN [FLAG...] starts the launcher, with its flags. Opened for both
+# reading and writing, a FIFO does not wait for its other end. Descriptor 9
+# and the variable are there to see if they get inside.
+start() {
+  local run=$1 to_run from_run fd
+  mkfifo "$dir/$run.to" "$dir/$run.from"
+  exec {to_run}<>"$dir/$run.to" {from_run}<>"$dir/$run.from"
+  to[$run]=$to_run from[$run]=$from_run
+  (
+    for fd in "${to[@]}" "${from[@]}"; do exec {fd}>&-; done
+    NSL_CHECK=$mark "${command[@]}" "${@:2}" /bin/sh -c "$loop" \
+      "$mark-$run" 9<"$dir" && status=0 || status=$?
+    echo "$mark-end $status"
+  ) <"$dir/$run.to" >"$dir/$run.from" 2>"$dir/$run.errors" &
+  launcher[$run]=$!
+}
+
+# listen RUN reads what the shell inside prints, up to its mark: answer and
+# status. A launcher that has ended, or says nothing in time, is done with.
+# In short steps: bash answers no Ctrl-C while it reads.
+listen() {
+  local line='' part deadline=$((SECONDS + patience))
+  answer='' status=none
+  while [[ -z ${ended[$1]:-} ]]; do
+    if [[ $SECONDS -gt $deadline || ${#answer} -gt 100000 ]]; then
+      ended[$1]="it does not end, and gives no answer in $patience seconds"
+      patience=1 # the other run has had its time as well
+    elif ! IFS= read -r -t 0.5 part <&"${from[$1]}"; then
+      line+=$part # not yet a whole line
+      # One that starts itself again and again would fill the machine.
+      if [[ $(marked | wc -l) -gt $most ]]; then
+        ended[$1]="it starts processes without end: more than $most"
+        pkill -KILL -P "${launcher[$1]}" || true
+        patience=1
+      fi
+    else
+      line+=$part
+      case $line in
+      "$mark-end "*) ended[$1]="it has ended with status ${line##* }" ;;
+      "$mark-$1 "*)
+        status=${line##* } answer=${answer%$'\n'}
+        return
+        ;;
+      *) answer+=$line$'\n' ;;
+      esac
+      line=''
+    fi
+  done
+  answer="nothing: ${ended[$1]}"
+}
+
+# ask RUN LINE lets the shell inside run LINE.
+ask() {
+  [[ -n ${ended[$1]:-} ]] || printf '%s\n' "$2" >&"${to[$1]}"
+  listen "$1"
+}
+
+# finish RUN closes the line to the shell inside: that ends, and so should
+# the launcher. One that does not is ended here, with its descendants.
+finish() {
+  local fd=${to[$1]}
+  exec {fd}>&-
+  unset "to[$1]"
+  listen "$1"
+  uncover_proc
+  [[ ${ended[$1]} == *has\ ended* ]] || kill_all "$(family "${launcher[$1]}")"
+  wait "${launcher[$1]}" 2>/dev/null || true
+  unset "launcher[$1]"
+}
+
+# kill_all LINES kills processes: each line starts with a PID.
+kill_all() {
+  local pid
+  while read -r pid _; do
+    [[ -z $pid ]] || kill -KILL "$pid" 2>/dev/null || true
+  done <<<"$1"
+}
+
+# find_shell RUN finds the process that the shell is, for this side. What
+# tells it from a fake: it has the mark as an argument, and the kernel shows
+# for it the umask that the shell was told to set just now.
+find_shell() {
+  local bits pid
+  shell[$1]=
+  bits=$(umask)
+  while [[ $bits == "$(umask)" ]]; do
+    printf -v bits %04o $((RANDOM % 0777))
+  done
+  ask "$1" "umask $bits"
+  uncover_proc
+  [[ $status == 0 ]] || return 0
+  for pid in $(grep -las "$mark-$1" /proc/[0-9]*/cmdline | tr -dc '0-9\n'); do
+    if grep -qs "^Umask:.$bits\$" "/proc/$pid/status"; then
+      shell[$1]=$pid
+    fi
+  done
+  ask "$1" "umask $(umask)"
+}
+
+# found RUN prints yes if there is such a process, or else why there is none.
+found() {
+  if [[ -n ${shell[$1]} ]]; then
+    echo yes
+  elif [[ -n ${ended[$1]:-} ]]; then
+    echo "nothing: ${ended[$1]}$(errors "$1")"
+  else
+    echo 'answers, but no process that the kernel knows gives them'
+  fi
+}
+
+# errors RUN prints the launcher's last words. A Go program that panics says
+# first why, and then where.
+errors() {
+  { grep -m 1 '^panic: ' "$dir/$1.errors" || tail -n 2 "$dir/$1.errors"; } |
+    tr '\n' ' ' | sed 's/^/; it says: /; s/ $//'
+}
+
+# uncover_proc unmounts a /proc in which we are not: it has come over the
+# host's from a launcher, at most once for each run.
+uncover_proc() {
+  for _ in a b; do
+    [[ ! -e /proc/self ]] || return 0
+    covered=yes
+    umount /proc
+  done
+}
+
+# enter NAMESPACE COMMAND... runs a command of the host in one namespace of
+# run a. Who is not root has to be in its user namespace for that.
+enter() {
+  local flags=("$1")
+  shift
+  [[ $EUID -eq 0 ]] || flags+=(--user --preserve-credentials)
+  nsenter --target "${shell[a]}" "${flags[@]}" -- "$@"
+}
+
+# family PID... prints the descendants of processes: PID and time of birth.
+family() {
+  ps -e -o pid=,ppid= | awk -v roots="$*" '
+    { parent[$1] = $2 }
+    function from_root(pid) {
+      return pid != "" && (pid in root || from_root(parent[pid]))
+    }
+    BEGIN { split(roots, list); for (i in list) root[list[i]] }
+    END { for (pid in parent) if (from_root(pid)) print pid }' |
+    while read -r pid; do born "$pid"; done
+}
+
+# born PID prints the PID and when the process started: together they name
+# one process, while a PID alone is used again.
+born() {
+  local fields
+  fields=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) || return 0
+  # shellcheck disable=SC2086 # in words
+  set -- "$1" $fields
+  [[ ${2:-Z} == Z ]] || echo "$1 ${21:-}"
+}
+
+# marked prints the processes that have our variable.
+marked() { grep -las "NSL_CHECK=$mark" /proc/[0-9]*/environ | tr -dc '0-9\n'; }
+
+# end_runs ends what is left of the launchers.
+end_runs() {
+  local fd
+  trap '' INT TERM HUP
+  for fd in "${to[@]}"; do exec {fd}>&-; done
+  kill_all "$(family "${launcher[@]}")"
+  kill_all "$(marked)"
+  wait 2>/dev/null || true
+  uncover_proc
+}

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# exercise.sh: two exercises for each lesson that go beyond it, with checks.
+#
+#   scripts/exercise.sh                      list all
+#   scripts/exercise.sh NN                   list those of lesson NN
+#   scripts/exercise.sh NN K                 check exercise K of lesson NN on
+#                                            your own lesson, work/NN-name
+#   scripts/exercise.sh NN K -- COMMAND...   on the launcher COMMAND
+#   scripts/exercise.sh --solution NN K      on the lesson with the solution,
+#                                            docs/solutions/NN-K-name.patch
+#
+# docs/exercises.md says what to build. COMMAND gets the flags of the exercise
+# and a shell as its last arguments, and has to run that inside.
+#
+# Exit status: 0 all points hold, 1 one does not, 2 the command line is wrong.
+# CHECK_TIMEOUT: seconds to wait for an answer of the launcher (20).
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+solution='' words=() command=()
+while [[ $# -gt 0 ]]; do
+  case $1 in
+  -h | --help)
+    usage
+    exit
+    ;;
+  --solution) solution=yes ;;
+  --)
+    shift
+    command=("$@")
+    [[ $# -gt 0 ]] || misused 'there is no COMMAND after --'
+    break
+    ;;
+  -*) misused "unknown option $1" ;;
+  *) words+=("$1") ;;
+  esac
+  shift
+done
+[[ ${#words[@]} -le 2 ]] || misused 'NN, or NN and K'
+
+number='' lesson=''
+if [[ ${#words[@]} -gt 0 ]]; then
+  [[ ${words[0]} =~ ^0?([1-8])(-[a-z-]+)?$ ]] || misused 'NN is 01 to 08'
+  number=0${BASH_REMATCH[1]}
+  lesson=$(rows lessons | cut -f 1 | grep "^$number-")
+fi
+
+# The list: what the check of an exercise says in its first line.
+if [[ ${#words[@]} -lt 2 ]]; then
+  [[ -z $solution && ${#command[@]} -eq 0 ]] || misused 'NN and K'
+  for check in "$repo/scripts/exercise/$number"*-*.sh; do
+    name=${check##*/}
+    printf '%s  %s\n' "${name:0:4}" "$(sed -n '2s/^# //p' "$check")"
+  done
+  exit
+fi
+
+check=$(find "$repo/scripts/exercise" -name "$number-${words[1]}-*.sh" | grep .) ||
+  misused "lesson $number has no exercise ${words[1]}"
+name=$(basename "$check" .sh)
+
+if [[ ${#command[@]} -eq 0 ]]; then
+  cd "$repo" # for rootfs
+  install_for tour
+  need_mqueue
+  [[ ! $number =~ ^0[78] ]] || need_rootfs
+  if [[ $solution ]]; then
+    build_patched "$lesson" "docs/solutions/$name.patch" "solution/$name"
+  else
+    [[ -d work/$lesson ]] || die "there is no work/$lesson" \
+      "scripts/start.sh $number" \
+      "or another launcher: $0 ${words[*]} -- COMMAND"
+    build_own "$lesson"
+  fi
+  command=("${launch[@]}")
+fi
+exec "$check" "${command[@]}"

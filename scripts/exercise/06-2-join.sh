@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# -join PID: a command in the namespaces of a container that runs.
+# Usage: scripts/exercise/06-2-join.sh COMMAND...
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+begin --uts -- "$@"
+
+run a
+container=${shell[a]}
+run b "-join=$container"
+
+seen=''
+for type in user pid mnt uts ipc net cgroup time; do
+  [[ ! /proc/${shell[b]}/ns/$type -ef /proc/$container/ns/$type ]] || seen+="$type "
+done
+point join 'the namespaces that both are in' "$seen" 'user pid mnt uts ipc net cgroup time ' \
+  'setns(2). Which namespace does it refuse to a program with more than one thread?'
+
+ask b "grep -q $mark-a /proc/1/cmdline && echo 'the first command'"
+point join 'process 1, as the joined command sees it' "$answer" 'the first command' \
+  'Who is in a PID namespace that a process has joined: the process, or its children?'
+
+ask a 'hostname joined'
+ask b 'hostname; id -u'
+point join 'the name that the first one sets, and who the second one is' "${answer//$'\n'/ }" \
+  'joined 0' 'Root of which user namespace may read the other namespaces of that process?'
+
+# rights PID prints what the kernel says about those of a process.
+rights() { grep -hE '^(CapEff|CapBnd|NoNewPrivs)' "/proc/$1/status" | xargs; }
+point join 'its capabilities, and no_new_privs' "$(rights "${shell[b]}")" \
+  "$(rights "$container")" 'What did the first command give up before it started?'
+
+run c "-join=$container"
+signal c KILL
+seen='its command is still there'
+! soon gone "${shell[c]}" || seen='its command is gone'
+point join 'when the launcher of a joined command is killed' "$seen" 'its command is gone' \
+  'prctl(2), PR_SET_PDEATHSIG: who is the parent of the joined command?'
+ask a 'echo here'
+point join 'the container, after that' "$answer" here 'Whom did your launcher take along?'
+
+joined=${shell[b]}
+finish a
+seen='the command is still there'
+! soon gone "$joined" || seen='the command is gone'
+point join 'when the container ends' "$seen" 'the command is gone' \
+  'pid_namespaces(7): what does the kernel do when process 1 ends?'
+
+finish_check

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# hint.sh helps you to write a lesson, a little more each time it is asked:
+# first a question, then where to read, then the system calls.
+#
+# Usage: scripts/hint.sh NN
+#
+# The hints are in NN-name/hints.md. How many you have had is in work/.progress,
+# and scripts/progress.sh reset NN forgets it.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+  usage
+  exit
+fi
+lesson=$(full_name "$@") || misused 'NN is 01 to 08'
+as_caller "$@"
+
+cd "$repo"
+make_work
+all=$(grep -c '^## ' "$lesson/hints.md")
+had=0
+[[ ! -f work/.progress/$lesson.hints ]] || read -r had <"work/.progress/$lesson.hints"
+[[ $had -ge $all ]] || had=$((had + 1))
+echo "$had" >"work/.progress/$lesson.hints"
+
+for ((hint = 1; hint <= had; hint++)); do
+  [[ $hint -eq 1 ]] || echo
+  say "$hint of $all: $(grep '^## ' "$lesson/hints.md" | sed -n "${hint}s/## //p")"
+  # The shell takes the empty lines at the end away.
+  text=$(awk -v hint="$hint" '/^## / { n++; next } n == hint' "$lesson/hints.md")
+  printf '%s\n' "$text"
+done
+if [[ $had -eq $all ]]; then
+  echo
+  say "That was the last one. How the lesson does it: scripts/diff.sh ${lesson%%-*} --mine"
+fi

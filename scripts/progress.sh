@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# progress.sh tells which lessons you have written, and what to do next.
+#
+#   scripts/progress.sh              done, begun, not begun
+#   scripts/progress.sh reset NN     lesson NN from the start again
+#   scripts/progress.sh reset all    all lessons, as if you had written none
+#   scripts/progress.sh --share FILE [NAME]
+#                                    add a line about you to FILE, as NAME or
+#                                    USER@HOST
+#   scripts/progress.sh --room DIR   all who have a line in the files of DIR
+#
+# Done is a lesson whose check has passed with the files that are there now:
+# change one, and it is begun again until scripts/check.sh NN has passed.
+#
+# A line of FILE: when, in seconds since 1970; x done, o begun, . not begun,
+# for each lesson; the name. What stands last for a name, counts.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+export LC_ALL=C.UTF-8 # a name may have any letters
+
+mapfile -t lessons < <(rows lessons | cut -f 1)
+
+# sign_of LESSON prints x, o or . for it.
+sign_of() {
+  local passed=''
+  if [[ ! -d work/$1 ]]; then
+    echo .
+    return
+  fi
+  [[ ! -f work/.progress/$1.passed ]] || read -r passed <"work/.progress/$1.passed"
+  if [[ $passed == "$(fingerprint "$1")" ]]; then echo x; else echo o; fi
+}
+
+show() {
+  local lesson left next='' advice=''
+  for lesson in "${lessons[@]}"; do
+    case $(sign_of "$lesson") in
+    x)
+      printf '%-15s %s\n' "$lesson" "${green}done$plain"
+      continue
+      ;;
+    o)
+      left=$(cat "work/$lesson"/*.go 2>/dev/null | grep -c TODO) || true
+      if [[ -f work/.progress/$lesson.passed ]]; then
+        printf '%-15s %s\n' "$lesson" "begun: changed since its check passed"
+      elif [[ $left -gt 0 ]]; then
+        printf '%-15s %s\n' "$lesson" "begun: TODO is in $left lines"
+      else
+        printf '%-15s %s\n' "$lesson" "begun: its check has not passed yet"
+      fi
+      advice=check
+      ;;
+    .)
+      printf '%-15s %s\n' "$lesson" "${dim}not begun$plain"
+      advice=start
+      ;;
+    esac
+    [[ -n $next ]] || next="scripts/$advice.sh ${lesson%%-*}"
+  done
+  if [[ -n $next ]]; then
+    say "next: $next"
+  else
+    say "All are done. Yours and ours: scripts/diff.sh 08 --mine"
+  fi
+}
+
+# remove NAME... removes what is there of these below work/.
+remove() {
+  local name there=() answer=''
+  for name; do [[ ! -e work/$name ]] || there+=("work/$name"); done
+  [[ ${#there[@]} -gt 0 ]] || return 0
+  printf '%s\n' "${there[@]}"
+  printf 'Remove this, with all that you have written in it? [y/N] '
+  read -r answer || echo
+  [[ $answer == [yY]* ]] || die "nothing is removed"
+  rm -rf -- "${there[@]}" ||
+    die "not all of it is yours to remove" "sudo rm -rf ${there[*]}"
+}
+
+reset() {
+  local lesson
+  if [[ ${1:-} == all ]]; then
+    remove "${lessons[@]}" bin broken .progress
+    say "no lesson is begun"
+    return
+  fi
+  lesson=$(full_name "$@") || misused 'reset NN, or reset all'
+  remove "$lesson" ".progress/$lesson".{hints,passed} "bin/$lesson"
+  "$repo/scripts/start.sh" "$lesson"
+}
+
+# share FILE NAME adds one line. It is short and written at once, at what is
+# then the end of the file, so that nobody's line gets into another's.
+share() {
+  local file=$1 name=${2:-$(id -un)@$(uname -n)} signs='' lesson line
+  [[ -d $(dirname "$file") ]] || die "there is no directory $(dirname "$file")"
+  name=${name//[[:cntrl:]]/ } name=${name:0:30}
+  for lesson in "${lessons[@]}"; do signs+=$(sign_of "$lesson"); done
+  line="$(date +%s) $signs $name"
+  if [[ -e $file ]]; then
+    # Without O_CREAT, which protected_regular of proc_sys_fs(5) refuses for a
+    # file of somebody else's in /tmp.
+    dd oflag=append conv=notrunc,nocreat of="$file" status=none <<<"$line"
+  else
+    echo "$line" >>"$file"
+  fi || die "cannot write to $file" "its owner can let you: chmod a+w $file"
+  say "$line"
+}
+
+# room DIR shows everybody, as a table.
+room() {
+  local when signs name now lesson pad
+  local -A last=() seen=()
+  [[ -d $1 ]] || die "there is no directory $1"
+  while read -r when signs name; do
+    name=${name//[[:cntrl:]]/} name=${name:0:30}
+    [[ $when =~ ^[0-9]{1,11}$ && $signs =~ ^[xo.]{8}$ && -n $name ]] || continue
+    [[ $when -ge ${seen[$name]:-0} ]] || continue
+    seen[$name]=$when last[$name]=$signs
+  done < <(find -H "$1" -maxdepth 1 -type f -exec awk 1 {} +)
+  [[ ${#last[@]} -gt 0 ]] || die "nobody has a line in a file of $1" \
+    "scripts/progress.sh --share $1/FILE"
+
+  printf -v now '%(%s)T'
+  printf '%30s  ' ''
+  for lesson in "${lessons[@]}"; do printf '%s  ' "${lesson%%-*}"; done
+  printf 'minutes ago\n'
+  while IFS= read -r name; do
+    signs=${last[$name]}
+    printf -v pad '%*s' $((30 - ${#name})) ''
+    signs=$(sed "s/./&   /g; s/x/${green}x$plain/g; s/o/${bold}o$plain/g" <<<"$signs")
+    printf '%s  %s%11d\n' "$name$pad" "$signs" $(((now - ${seen[$name]}) / 60))
+  done < <(printf '%s\n' "${!last[@]}" | sort)
+  printf '\nx done, o begun\n'
+}
+
+case ${1:-} in
+-h | --help)
+  usage
+  exit
+  ;;
+reset) as_caller "$@" ;;
+--share)
+  [[ -n ${2:-} ]] || misused 'in which FILE?'
+  as_caller "$@"
+  [[ $2 == /* ]] || set -- "$1" "$PWD/$2" "${@:3}"
+  ;;
+--room)
+  [[ -n ${2:-} ]] || misused 'which DIR?'
+  room "$2"
+  exit
+  ;;
+'') ;;
+*) misused "unknown argument $1" ;;
+esac
+
+cd "$repo"
+case ${1:-} in
+reset) reset "${@:2}" ;;
+--share) share "$2" "${3:-}" ;;
+*) show ;;
+esac

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# start.sh lays a lesson out for you to write, in work/NN-name: the code of the
+# lesson before, with a TODO in each place where something is new, and a new
+# file whose functions have no body yet. It builds, it runs, and
+# scripts/check.sh NN says what is missing.
+#
+# Usage: scripts/start.sh NN
+#
+# Lesson 01 starts from a program that runs a command, and isolates nothing.
+# What you have written stays: scripts/progress.sh reset NN starts again.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+  usage
+  exit
+fi
+lesson=$(full_name "$@") || misused 'NN is 01 to 08'
+number=${lesson%%-*}
+as_caller "$@"
+
+# with_gaps OLD NEW prints NEW with a TODO for all that it adds to OLD. What
+# differs in every lesson, such as the comment at the top, is as in NEW.
+with_gaps() {
+  diff --old-group-format='' --changed-group-format='%>' \
+    --new-group-format=$'\t// TODO: %dN new %(N=1?line:lines) in lesson '"$number"$'\n' \
+    "$1" "$2" || [[ $? -eq 1 ]]
+}
+
+# without_bodies FILE prints a Go file whose functions are still to be written.
+# Those of one line stay. Go refuses to import what is not used, unless as _:
+# so it is with what only the bodies need.
+without_bodies() {
+  awk '
+    skip && !/^}/ { next }
+    { line[++n] = $0; skip = "" }
+    /^func / && !/}$/ { name = $0; sub(/^func (\([^)]*\) )?/, "", name) }
+    name && /{$/ {
+      sub(/\(.*/, "", name)
+      line[++n] = "\tpanic(\"TODO: " name "\")"
+      name = ""; skip = 1
+    }
+    END {
+      for (i = 1; i <= n; i++) if (line[i] !~ /^\t*\/\//) code = code line[i] "\n"
+      for (i = 1; i <= n; i++) {
+        package = line[i]
+        gsub(/.*\/|["\t]/, "", package)
+        if (line[i] ~ /^\t"[^ ]+"$/ && code !~ "[^a-z]" package "\\.")
+          sub(/\t/, "\t_ ", line[i])
+        else if (line[i] == "import (")
+          line[i] = line[i] " // TODO: without _ what you use"
+        print line[i]
+      }
+    }' "$1"
+}
+
+cd "$repo"
+[[ ! -e work/$lesson ]] || die "there is a work/$lesson, and it stays as it is" \
+  "to start again without it: scripts/progress.sh reset $number"
+before=$(rows lessons | cut -f 1 | grep -x -B 1 "$lesson" | head -n 1)
+make_work
+new=$(mktemp -d work/.start.XXXXXX)
+trap 'rm -rf "$new"' EXIT
+chmod 755 "$new"
+for file in "$lesson"/*.go; do
+  name=${file##*/}
+  if [[ $name == *_test.go ]]; then
+    continue
+  elif [[ $before == "$lesson" ]]; then
+    cp "$file" "$new"
+  elif [[ -f $before/$name ]]; then
+    with_gaps "$before/$name" "$file" >"$new/$name"
+  elif grep -q '"golang.org/x/sys/unix"' "$file"; then
+    without_bodies "$file" >"$new/$name"
+  else
+    cp "$file" "$new" # no system call in it: this is not about namespaces
+  fi
+done
+if [[ $before == "$lesson" ]]; then
+  patch --quiet --strip 2 --fuzz 0 --directory "$new" <"$lesson/start.patch" ||
+    die "$lesson/start.patch does not apply to $lesson any more"
+  say "work/$lesson: a program that runs a command"
+else
+  say "work/$lesson: $before, with a TODO for each place where something is new"
+fi
+# To a directory that has come in the meantime this moves nothing.
+mv -T "$new" "work/$lesson"
+
+grep -n TODO "work/$lesson"/*.go | sed 's/\t\+/ /'
+say "To build and check it: scripts/check.sh $number"
+say "If you are stuck:      scripts/hint.sh $number"

@@ -361,6 +361,20 @@ func hostile(t *testing.T, dir string, refuse bool) {
 	}
 }
 
+// A disk that is full has no place for a mount point.
+func TestDiskFull(t *testing.T) {
+	nstest.OnlyRoot(t) // who can make such a disk
+	dir := t.TempDir()
+	require.NoError(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "nr_inodes=3"))
+	defer unix.Unmount(dir, unix.MNT_DETACH)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "bin"), 0o755))
+	check := nstest.UnchangedHost(t)
+	r := nstest.RunCmd(t, nstest.Bare("-rootfs", dir, "true"))
+	nstest.RequireRefusal(t, r, "no space left on device", "")
+	require.Contains(t, r.Stderr, "make a mount point in "+dir+": mkdir ")
+	check()
+}
+
 // Through sudo, in a root filesystem that belongs to the user.
 func TestSudo(t *testing.T) {
 	nstest.OnlyRoot(t)

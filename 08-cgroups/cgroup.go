@@ -18,14 +18,14 @@ import (
 // v1 one for each controller.
 type cgroup struct {
 	parts  []part
-	fd     *os.File // of the directory on v2
-	inside bool     // whether the thread of the parent is in it, on v1
+	inside bool // whether the thread of the parent is in it, on v1
 }
 
 // part is the directory that the container has in one hierarchy.
 type part struct {
 	tree hierarchy
 	dir  string
+	file *os.File // the directory, locked
 }
 
 // newCgroup makes the cgroup, with its limits in force before there is
@@ -93,19 +93,40 @@ func (cg *cgroup) directory(tree hierarchy) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make a cgroup: %w%s", err, wayOut(err))
 	}
-	cg.parts = append(cg.parts, part{tree, dir})
-	return dir, os.Chmod(dir, 0o755)
+	file, err := lock(dir)
+	cg.parts = append(cg.parts, part{tree, dir, file})
+	return dir, errors.Join(err, os.Chmod(dir, 0o755))
+}
+
+// lock opens a directory, and holds it until we end, however we end. See
+// flock(2).
+func lock(dir string) (*os.File, error) {
+	file, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("flock %s: %w", dir, err)
+	}
+	return file, nil
 }
 
 // sweep removes what a parent has left that was killed with SIGKILL. The
-// kernel refuses to remove a cgroup with something in it.
+// kernel refuses to remove a cgroup with something in it; the lock is for one
+// that is new, of a parent with a PID in another PID namespace.
 func sweep(parent string) {
 	left, _ := filepath.Glob(filepath.Join(parent, "nsl-*-*"))
 	for _, dir := range left {
 		var pid int
 		fmt.Sscanf(filepath.Base(dir), "nsl-%d-", &pid)
-		if unix.Kill(pid, 0) == unix.ESRCH {
+		if unix.Kill(pid, 0) != unix.ESRCH {
+			continue
+		}
+		if file, err := lock(dir); err == nil {
 			os.Remove(dir)
+			file.Close()
 		}
 	}
 }
@@ -134,11 +155,7 @@ func (cg *cgroup) enter(attr *syscall.SysProcAttr) error {
 			}
 			continue
 		}
-		fd, err := os.Open(p.dir)
-		if err != nil {
-			return fmt.Errorf("open the cgroup: %w", err)
-		}
-		cg.fd, attr.UseCgroupFD, attr.CgroupFD = fd, true, int(fd.Fd())
+		attr.UseCgroupFD, attr.CgroupFD = true, int(p.file.Fd())
 	}
 	return nil
 }

@@ -290,6 +290,73 @@ func TestCgroupIsRemoved(t *testing.T) {
 	})
 }
 
+// A lesson that was killed leaves its cgroup to the next one. But not each
+// whose PID is nobody's is left: its lesson may be in another PID namespace,
+// and has locked the directory.
+func TestSweep(t *testing.T) {
+	nstest.NeedCgroup(t)
+	c := nstest.Cat(t)
+	made, err := nstest.Cgroups(c.Parent)
+	require.NoError(t, err)
+	require.NotEmpty(t, made)
+	require.Zero(t, c.Finish().Status)
+
+	dir := filepath.Join(filepath.Dir(made[0]), fmt.Sprintf("nsl-%d-x", c.Parent))
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	defer os.Remove(dir)
+	file, err := os.Open(dir)
+	require.NoError(t, err)
+	require.NoError(t, unix.Flock(int(file.Fd()), unix.LOCK_EX))
+	require.Zero(t, nstest.Run(t, "true").Status)
+	require.DirExists(t, dir)
+	require.NoError(t, file.Close())
+	require.Zero(t, nstest.Run(t, "true").Status)
+	require.NoDirExists(t, dir)
+}
+
+// The lesson locks its cgroup, from its first moment to its last.
+func TestLocked(t *testing.T) {
+	nstest.NeedCgroup(t)
+	c := nstest.Cat(t)
+	made, err := nstest.Cgroups(c.Parent)
+	require.NoError(t, err)
+	require.NotEmpty(t, made)
+	for _, dir := range made {
+		file, err := os.Open(dir)
+		require.NoError(t, err)
+		defer file.Close()
+		require.ErrorIs(t, unix.Flock(int(file.Fd()),
+			unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK, dir)
+	}
+	require.Zero(t, c.Finish().Status)
+}
+
+// With the least that can be asked for, a command runs.
+func TestLeast(t *testing.T) {
+	nstest.NeedCgroup(t)
+	check := nstest.UnchangedHost(t)
+	r := nstest.Run(t, "-memory", "4M", "-pids", "16", "-cpus", "0.05",
+		"echo", "started")
+	require.Zero(t, r.Status, r.Stderr)
+	require.Equal(t, "started\n", r.Stdout)
+	check()
+}
+
+// Where the cgroup file system is read-only, as in most containers, the lesson
+// says so.
+func TestReadOnlyCgroups(t *testing.T) {
+	nstest.NeedCgroup(t)
+	nstest.NeedRoot(t)
+	cmd := exec.Command("sh", "-c", `mount --make-rprivate / &&
+		for d in /sys/fs/cgroup /sys/fs/cgroup/*; do
+			! mountpoint -q $d || mount -o remount,bind,ro $d || exit
+		done && exec "$@"`, "sh")
+	cmd.Args = append(cmd.Args, nstest.Command(t, "true").Args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
+	nstest.RequireRefusal(t, nstest.RunCmd(t, cmd), "read-only file system",
+		"--privileged")
+}
+
 // Without the right to make a cgroup nothing starts, and the way out is
 // named.
 func TestNoRight(t *testing.T) {

@@ -23,7 +23,7 @@ type hierarchy struct {
 func hierarchies() (map[string]hierarchy, error) {
 	cgroups, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
-		return nil, fmt.Errorf("find our cgroups: %w", err)
+		return nil, fmt.Errorf("find our cgroups: %w%s", err, hint(err))
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -55,6 +55,9 @@ func hierarchies() (map[string]hierarchy, error) {
 		for _, name := range names {
 			if path, ok := paths[name]; ok {
 				below := strings.TrimPrefix(path, strings.TrimSuffix(m[3], "/"))
+				if strings.Contains(below+"/", "../") {
+					continue // above the root of our cgroup namespace
+				}
 				found[name] = hierarchy{
 					v1:  s[0] == "cgroup",
 					own: filepath.Join(m[4], below),

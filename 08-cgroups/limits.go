@@ -46,12 +46,15 @@ func (l *limits) setMemory(value string) error {
 // setPids reads a number of processes. The Go runtime needs a few threads to
 // get as far as the command: with less it would end in a stack trace.
 func (l *limits) setPids(value string) error {
+	if l.pids = value; value == none {
+		return nil
+	}
 	const least, most = 16, 1 << 22 // PID_MAX_LIMIT, see proc_sys_kernel(5)
 	n, err := strconv.Atoi(value)
-	if value != none && (err != nil || n < least || n > most) {
+	if err != nil || n < least || n > most {
 		return fmt.Errorf("want %d to %d, or max", least, most)
 	}
-	l.pids = value
+	l.pids = strconv.Itoa(n) // 064 would be octal for the kernel
 	return nil
 }
 

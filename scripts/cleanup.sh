@@ -145,12 +145,17 @@ done
 
 # === Cgroups ===
 
-# user_of_cgroup DIR PID prints who uses it: the lesson with that PID, or the
-# parent of a process in it, if that is a lesson.
+# user_of_cgroup DIR PID prints who uses it: the lesson with that PID, or with
+# another one in another PID namespace, where it has locked the directory; or
+# the parent of a process in it, if that is a lesson.
 user_of_cgroup() {
   local member parent name
   if alive "$2"; then
     echo "process $2"
+    return
+  fi
+  if command -v flock >/dev/null && ! flock --nonblock "$1" true; then
+    echo 'its lesson has locked it'
     return
   fi
   while read -r member; do

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # test.sh runs everything that has to pass: formatting, linters, and the tests
 # as root, as an ordinary user, and in a virtual machine with cgroup v2.
-# Usage: scripts/test.sh [--quick]
+# Usage: scripts/test.sh [--quick | --soak]
 #   --quick  install nothing, and leave out the virtual machine
+#   --soak   nothing but the lessons under load, for ten minutes
 # With NS_STRICT=1 a test that is skipped without a good reason fails.
-# The last line is: N passed, N failed, N skipped
+# At the end: why tests were skipped, and N passed, N failed, N skipped
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -13,6 +14,7 @@ quick=''
 case ${1:-} in
 '') ;;
 --quick) quick=yes ;;
+--soak) exec "$repo/scripts/dev/soak.sh" ;;
 -h | --help)
   sed -n '2,/^[^#]/s/^# //p' "$0"
   exit
@@ -53,7 +55,8 @@ check() {
 }
 
 # count NAME COMMAND... runs a compiled Go test, and counts what it says.
-# A test binary that runs no test has failed.
+# A test binary that runs no test has failed, and so has one with a test that
+# is skipped but does not say so through nstest.Skip.
 count() {
   local name=$1 status=0 log pass fail skip
   log=$out/log
@@ -65,10 +68,12 @@ count() {
   skip=$(grep -c '^ *--- SKIP' "$log") || true
   [[ $status -eq 0 || $fail -gt 0 ]] || fail=1
   [[ $((pass + skip)) -gt 0 ]] || fail=$((fail + 1))
+  sed -n "s/^.*: skipped: /$name: /p" "$log" >"$out/why"
+  [[ $(wc -l <"$out/why") -ge $skip ]] || fail=$((fail + 1))
+  cat "$out/why" >>"$out/skipped"
   passed=$((passed + pass)) failed=$((failed + fail)) skipped=$((skipped + skip))
   if [[ $fail -eq 0 ]]; then
     printf '%s\n' "${green}ok$plain    $name: $pass passed, $skip skipped, $SECONDS s"
-    grep -A 2 '^ *--- SKIP' "$log" || true
   else
     printf '%s\n' "${red}FAIL$plain  $name: $fail failed, status $status"
     cat "$log"
@@ -86,6 +91,7 @@ if [[ -z $quick ]]; then
 else
   say "--quick: nothing is installed, and the virtual machine is left out"
 fi
+concurrent='AllLessons/(signals|streams|host)'
 need_go
 need_mqueue
 
@@ -135,11 +141,26 @@ for name in 06-user 07-pivot-root 08-cgroups; do
     env -C / HOME="/home/$user" "${settings[@]}" "$out/$name.test" -test.v
 done
 
+# Lesson 08 has all that is concurrent in a lesson.
+say "with the race detector"
+as_user env CGO_ENABLED=1 go build -race -o "$out/race/" ./08-cgroups
+count 08-cgroups as_root env -C 08-cgroups "${settings[@]}" \
+  NSTEST_BIN="$out/race" GORACE='exitcode=66 halt_on_error=1' \
+  "$out/08-cgroups.test" -test.v -test.run "$concurrent"
+
+say "what the tests have run of the lessons"
+check "coverage of each lesson" scripts/dev/coverage.sh "$out"
+sed -n '/ % of /p' "$out/log"
+
 if [[ -z $quick ]]; then
   say "in a virtual machine, with cgroup v2"
   count 08-cgroups scripts/sandbox.sh --with "$out" \
     env "${settings[@]}" "$out/08-cgroups.test" -test.v
 fi
 
+if [[ $skipped -gt 0 ]]; then
+  say "skipped, how often and why"
+  sort "$out/skipped" | uniq -c
+fi
 printf '\n%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
 [[ $failed -eq 0 ]]

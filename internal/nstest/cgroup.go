@@ -21,18 +21,24 @@ var NoLimits = []string{"-memory", "max", "-pids", "max", "-cpus", "max"}
 // would: below the own one on v1, beside it on v2.
 func CgroupWritable() bool {
 	for _, controller := range []string{"memory", "pids", "cpu"} {
-		dir, v1, err := CgroupOf(os.Getpid(), controller)
-		if err != nil {
-			return false
-		}
-		if top, err := cgroupMount(controller); !v1 && err == nil && dir != top {
-			dir = filepath.Dir(dir)
-		}
-		if unix.Access(dir, unix.W_OK) != nil {
+		dir, err := cgroupParent(controller)
+		if err != nil || unix.Access(dir, unix.W_OK) != nil {
 			return false
 		}
 	}
 	return true
+}
+
+// cgroupParent is the directory in which a new cgroup is made.
+func cgroupParent(controller string) (string, error) {
+	dir, v1, err := CgroupOf(os.Getpid(), controller)
+	if err != nil {
+		return "", err
+	}
+	if top, err := cgroupMount(controller); !v1 && err == nil && dir != top {
+		dir = filepath.Dir(dir)
+	}
+	return dir, nil
 }
 
 // NeedCgroup is for tests of what only somebody who may make a cgroup can do.

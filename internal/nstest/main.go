@@ -15,6 +15,7 @@
 package nstest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -202,20 +203,28 @@ func readTable(file string) ([]Lesson, error) {
 	if err != nil {
 		return nil, err
 	}
+	lessons, err := parseTable(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return lessons, nil
+}
+
+func parseTable(text string) ([]Lesson, error) {
 	var lessons []Lesson
-	for _, line := range strings.Split(string(text), "\n") {
+	for _, line := range strings.Split(text, "\n") {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		fields := strings.Split(line, "\t")
 		if len(fields) != 4 {
-			return nil, fmt.Errorf("%s: want 4 fields: %q", file, line)
+			return nil, fmt.Errorf("want 4 fields: %q", line)
 		}
 		lessons = append(lessons, Lesson{fields[0],
 			strings.Split(fields[1], ",")})
 	}
 	if len(lessons) == 0 {
-		return nil, fmt.Errorf("%s: no lessons in it", file)
+		return nil, errors.New("no lessons in it")
 	}
 	return lessons, nil
 }

@@ -93,16 +93,24 @@ func processes() []process {
 
 func readProcess(pid int) (process, bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	// The name is in brackets, and may hold brackets and blanks itself.
-	open := strings.IndexByte(string(text), '(')
-	end := strings.LastIndexByte(string(text), ')')
-	if err != nil || open < 0 || end < open {
+	p, ok := parseStat(string(text))
+	p.pid = pid
+	return p, ok && err == nil
+}
+
+// parseStat reads a line of proc_pid_stat(5): PID (name) state parent and so
+// on. The name may hold brackets and blanks itself.
+func parseStat(text string) (process, bool) {
+	open, end := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
+	if open < 0 || end < open {
 		return process{}, false
 	}
-	fields := strings.Fields(string(text[end+1:]))
+	fields := strings.Fields(text[end+1:])
+	if len(fields) < 2 {
+		return process{}, false
+	}
 	parent, err := strconv.Atoi(fields[1])
-	return process{pid, parent, fields[0], string(text[open+1 : end])},
-		err == nil
+	return process{0, parent, fields[0], text[open+1 : end]}, err == nil
 }
 
 // Children of a process, without zombies.

@@ -34,6 +34,10 @@ func AllLessons(t *testing.T, flags map[string]string) {
 	t.Run("signals", signals)
 	t.Run("terminal", terminal)
 	t.Run("host unchanged", hostUnchanged)
+	t.Run("conditions", conditions)
+	t.Run("faults", faults)
+	t.Run("random command lines", func(t *testing.T) { randomLines(t, flags) })
+	t.Run("load", load)
 }
 
 func ownNamespaces(t *testing.T) {

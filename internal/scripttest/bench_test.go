@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // benchReport is what these tests read of the output of bench.sh --json.
@@ -38,10 +39,10 @@ type benchReport struct {
 func bench(t *testing.T, bin string, args ...string) (benchReport, string, error) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("bench.sh starts lessons 01 to 05, which need root")
+		nstest.Skip(t, "bench.sh starts lessons 01 to 05, which need root")
 	}
 	if _, err := exec.LookPath("gcc"); err != nil {
-		t.Skipf("bench.sh compiles the floor: %v", err)
+		nstest.Skip(t, fmt.Sprintf("bench.sh compiles the floor: %v", err))
 	}
 	script, err := filepath.Abs("../../scripts/bench.sh")
 	require.NoError(t, err)

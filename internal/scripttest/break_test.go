@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // runBreak runs place's break.sh, and returns its output and exit status.
@@ -32,7 +33,7 @@ func runBreak(t *testing.T, place string, args ...string) (string, int) {
 // that it predicts and with no other.
 func TestBreak(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("lessons 01 to 05 need root")
+		nstest.Skip(t, "lessons 01 to 05 need root")
 	}
 	place := checkPlace(t)
 	for _, lesson := range checkLessons {
@@ -62,7 +63,7 @@ func TestBreak(t *testing.T) {
 // not apply or a lesson that is not broken at all.
 func TestBreakNotAsPredicted(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("lesson 03 needs root")
+		nstest.Skip(t, "lesson 03 needs root")
 	}
 	const file = "03-uts/breaks/2-no-sethostname.patch"
 	for name, c := range map[string]struct{ old, new, message string }{

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // checkLessons are all of them, in order.
@@ -223,7 +224,7 @@ var checkCheats = []struct {
 
 func TestCheck(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("lessons 01 to 05 need root")
+		nstest.Skip(t, "lessons 01 to 05 need root")
 	}
 	place := checkPlace(t)
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // cover is a shell function: an empty directory, but with $repo in it, if that
@@ -144,7 +145,7 @@ func cleanupIn(t *testing.T, script string) string {
 
 func TestCleanup(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("a machine of its own is made by root")
+		nstest.Skip(t, "a machine of its own is made by root")
 	}
 	doctorBuild(t)
 	t.Run("Leftovers", cleanupTestLeftovers)

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+	"namespaces/internal/nstest"
 )
 
 // doctorUser is an ordinary user: there need be no account for a uid.
@@ -235,7 +236,7 @@ func doctorBuild(t *testing.T) {
 
 func TestDoctor(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("these situations are made by root")
+		nstest.Skip(t, "these situations are made by root")
 	}
 	doctorBuild(t)
 	for name, test := range map[string]func(*testing.T){
@@ -612,7 +613,7 @@ func doctorTestCgroups(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !doctorHybrid(t) && strings.Contains(name, "controller") {
-				t.Skip("made from a hybrid host's cgroups")
+				nstest.Skip(t, nstest.OtherCgroups)
 			}
 			m := doctorIn(test.setup)
 			r := m.report(t)

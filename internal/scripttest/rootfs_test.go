@@ -21,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 const (
@@ -123,7 +124,7 @@ func alpineArchive(t *testing.T) string {
 	path, err := filepath.Abs(filepath.Join("../../../shared", name))
 	require.NoError(t, err)
 	if _, err := os.Stat(path); err != nil {
-		t.Skipf("Alpine's archive is not here to test with: %v", err)
+		nstest.Skip(t, nstest.NoAlpine)
 	}
 	return path
 }
@@ -315,7 +316,7 @@ func TestRootfsAsOrdinaryUser(t *testing.T) {
 func TestRootfsBehindSudo(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("only root can give a file to another user")
+		nstest.Skip(t, "only root can give a file to another user")
 	}
 	c := newRootfsCmd(t, "new")
 	c.Env = append(c.Env, "SUDO_UID=4711", "SUDO_GID=4712")
@@ -387,7 +388,7 @@ func TestRootfsRefusesWhatItDidNotMake(t *testing.T) {
 func TestRootfsRefusesFilesOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("only root can make files of two users")
+		nstest.Skip(t, "only root can make files of two users")
 	}
 	c := newRootfsCmd(t, "new").asOrdinaryUser(t)
 	writeFile(t, otherKind, c.Dir, "new", rootfsMark)

@@ -1,0 +1,103 @@
+//go:build linux
+
+package nstest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// load: many containers one after another and many at once, by several users,
+// with and without sudo. None fails, no two share anything, and the lesson
+// that is there all the time needs no more than before. NSTEST_LOAD is how
+// many one after another; for all lessons together a thousand without it.
+func load(t *testing.T) {
+	sequence, together := envInt("NSTEST_LOAD", 125), 100
+	if testing.Short() {
+		sequence, together = 10, 10
+	}
+	check := UnchangedHost(t)
+	witness := Cat(t)
+	needs := needsOf(t, witness)
+	for i := range sequence {
+		r := RunCmd(t, byCaller(t, i, "true"))
+		require.Zero(t, r.Status, "number %d: %s", i, r.Stderr)
+		witness.Signal(unix.SIGCONT) // gives it something to do
+	}
+
+	containers := make([]*Container, together)
+	for i := range containers { // all of them start, and then all are ready
+		containers[i] = Launch(t, byCaller(t, i, "cat"))
+	}
+	owner := map[string]int{}
+	for i, c := range containers {
+		c.Say("ready")
+		c.Ready()
+		namespaces := Namespaces(t, c.Init)
+		for _, kind := range This.Namespaces {
+			other, taken := owner[namespaces[kind]]
+			require.False(t, taken, "%d and %d share %s", i, other, kind)
+			owner[namespaces[kind]] = i
+		}
+	}
+	for _, c := range containers {
+		c.Close()
+	}
+	for i, c := range containers {
+		r := c.Wait()
+		require.Zero(t, r.Status, "number %d: %s", i, r.Stderr)
+	}
+
+	now := needsOf(t, witness)
+	require.Equal(t, needs.descriptors, now.descriptors)
+	require.Less(t, now.memory-needs.memory, 8<<10, "KiB more than before")
+	require.Zero(t, witness.Finish().Status)
+	check()
+}
+
+// byCaller is the lesson as one of several callers runs it: as ourselves, and
+// where that is possible through sudo and as ten other users.
+func byCaller(t *testing.T, i int, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := Command(t, args...)
+	if !Root() || This.NeedsRoot() {
+		return cmd
+	}
+	user := 20000 + i%10
+	switch i % 3 {
+	case 1:
+		cmd.Env = append(os.Environ(), fmt.Sprintf("SUDO_UID=%d", user),
+			fmt.Sprintf("SUDO_GID=%d", user))
+	case 2:
+		if This.Has("cgroup") { // which a user may not make here
+			cmd = Command(t, append(append([]string{}, NoLimits...), args...)...)
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{
+			Uid: uint32(user), Gid: uint32(user)}}
+	}
+	return cmd
+}
+
+// needs are what a lesson has of what a machine runs out of.
+type needs struct {
+	descriptors int
+	memory      int // KiB
+}
+
+func needsOf(t *testing.T, c *Container) needs {
+	t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.Parent))
+	require.NoError(t, err)
+	field := strings.Fields(Status(t, c.Parent, "VmRSS"))
+	memory, err := strconv.Atoi(field[0])
+	require.NoError(t, err)
+	return needs{len(entries), memory}
+}

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# soak.sh runs the lessons under load for some time, and compares the machine
+# before and after: namespaces, devices, cgroups, mounts, memory.
+# Usage: scripts/dev/soak.sh [MINUTES]     (10)
+# Round after round, for each lesson, as root and as an ordinary user: a
+# thousand containers one after another, a hundred at once, by ten users, with
+# and without sudo; faults at each step; random command lines. It wants a
+# machine on which nobody else runs lessons.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR/.. source=../lib.sh
+source "$(dirname "$0")/../lib.sh"
+
+case ${1:-} in
+-h | --help)
+  sed -n '2,/^[^#]/s/^# //p' "$0"
+  exit
+  ;;
+esac
+minutes=${1:-10}
+user=nsl-soak
+
+cd "$repo"
+need_go
+[[ $EUID -eq 0 ]] || exec sudo -H env PATH="$PATH" "$0" "$@"
+scratch=$(as_user mktemp -d /var/tmp/nsl.XXXXXX)
+clean_up() {
+  rm -rf "$scratch"
+  userdel --remove "$user" &>/dev/null || true
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# What there is, without what changes by itself.
+things() {
+  lsns -n -r -o TYPE | sort | uniq -c
+  ip -o link | awk '{ print "link", $2 }'
+  awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo | while read -r top; do
+    find "$top" -type d -name 'nsl-*'
+  done | sort -u
+  awk '{ print "mount", $5 }' /proc/self/mountinfo
+  pgrep -a '^0[1-8]-' || true
+}
+
+# What the kernel and all programs need: in KiB, and open files.
+memory() {
+  awk '/^(SUnreclaim|PageTables|KernelStack|Percpu):/ { print $1, $2 }' \
+    /proc/meminfo
+  awk '{ print "files:", $1 }' /proc/sys/fs/file-nr
+}
+
+build_lessons
+as_user env CGO_ENABLED=0 go test -c -o "$scratch/" ./0*
+as_user mkdir "$scratch/repo"
+cp -r bin scripts go.mod "$scratch/repo"
+chmod -R go+rX "$scratch"
+id "$user" &>/dev/null || useradd --create-home --shell /bin/bash "$user"
+export NSTEST_REPO=$scratch/repo NSTEST_BIN=$scratch/repo/bin
+export NSTEST_LOAD=1000 NSTEST_LINES=1000
+only='TestAllLessons/(faults|random|load)'
+
+# run NAME COMMAND... is one lesson's round.
+run() {
+  local name=$1
+  shift
+  "$@" "$scratch/$name.test" -test.run "$only" >"$scratch/log" 2>&1 </dev/null || {
+    cat "$scratch/log"
+    die "$name failed after $((SECONDS / 60)) minutes"
+  }
+}
+
+things >"$scratch/before"
+memory >"$scratch/memory"
+SECONDS=0 rounds=0
+until [[ $SECONDS -ge $((minutes * 60)) ]]; do
+  for lesson in 0*; do
+    [[ $SECONDS -lt $((minutes * 60)) ]] || break
+    say "$((SECONDS / 60)) min: $lesson"
+    run "$lesson" env -C "$lesson"
+    [[ $lesson < 06 ]] ||
+      run "$lesson" setpriv --reuid "$user" --regid "$user" --init-groups \
+        env -C / HOME="/home/$user"
+    rounds=$((rounds + 1))
+  done
+done
+
+# The kernel takes its time to free what is gone.
+for ((try = 0; try < 100; try++)); do
+  things >"$scratch/after"
+  ! cmp -s "$scratch/before" "$scratch/after" || break
+  sleep 0.1
+done
+say "$rounds rounds. Before and after, in KiB:"
+memory | paste "$scratch/memory" - | awk '{ print $1, $2, $4 }' | column -t
+diff "$scratch/before" "$scratch/after" || die "the machine is not as before"

@@ -37,7 +37,7 @@ new_session() {
 # For each run: the descriptors that lead to and from its shell, the process
 # that is the launcher, the one that is the shell, and how it ended.
 declare -A to=() from=() launcher=() shell=() ended=()
-covered='' most=1500
+covered='' most=${CHECK_MOST:-1500} # processes
 
 # What the shell inside does: a line in, its output and a mark with its exit
 # status out. All that it needs is a shell.
@@ -157,6 +157,7 @@ found() {
 # errors RUN prints the launcher's last words. A Go program that panics says
 # first why, and then where; one that does not know a flag, which ones it knows.
 errors() {
+  [[ ${ended[$1]} != *without\ end* ]] || return 0 # ended by us
   { grep -m 1 -E '^panic: |not defined: -|option' "$dir/$1.errors" || tail -n 2 "$dir/$1.errors"; } |
     tr '\n' ' ' | sed 's/^/; it says: /; s/ $//'
 }
@@ -180,15 +181,13 @@ enter() {
   nsenter --target "${shell[a]}" "${flags[@]}" -- "$@"
 }
 
-# family PID... prints processes and their descendants: PID and time of birth.
-# While ps looks, PIDs are used again: it may find two that are each other's
-# parent.
+# family PID... prints the descendants of processes: PID and time of birth.
 family() {
   ps -e -o pid=,ppid= | awk -v roots="$*" '
     { parent[$1] = $2 }
-    function from_root(pid,    depth) {
-      while (pid && !(pid in root) && depth++ < 1000) pid = parent[pid]
-      return pid in root
+    function from_root(pid) {
+      while (pid != "" && !(pid in root)) pid = parent[pid]
+      return pid != ""
     }
     BEGIN { split(roots, list); for (i in list) root[list[i]] }
     END { for (pid in parent) if (from_root(pid)) print pid }' |

@@ -41,9 +41,8 @@ done
 
 number='' lesson=''
 if [[ ${#words[@]} -gt 0 ]]; then
-  [[ ${words[0]} =~ ^0?([1-8])(-[a-z-]+)?$ ]] || misused 'NN is 01 to 08'
-  number=0${BASH_REMATCH[1]}
-  lesson=$(rows lessons | cut -f 1 | grep "^$number-")
+  lesson=$(full_name "${words[0]}") || misused 'NN is 01 to 08'
+  number=${lesson%%-*}
 fi
 
 # The list: what the check of an exercise says in its first line.

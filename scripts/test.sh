@@ -122,7 +122,7 @@ settings=(PATH="$PATH" NSTEST_BIN="$out/repo/bin" NSTEST_REPO="$out/repo"
 say "as root"
 for test in "$out"/*.test; do
   name=$(basename "$test" .test)
-  dir=$(find 0* internal -type d -name "$name")
+  dir=$(find 0* internal scripts -type d -name "$name")
   own=()
   # These mount over /tmp and /var/tmp, and so want what is elsewhere.
   [[ $dir == 0* ]] || own=(NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo")

@@ -146,6 +146,29 @@ func TestWork(t *testing.T) {
 	}
 }
 
+// Who writes lesson 01 and forgets argument 0 has a program that starts itself
+// again, and that again. It must not fill the machine.
+func TestWorkStartsItself(t *testing.T) {
+	nstest.NeedRoot(t)
+	place := workPlace(t)
+	workDone(t, place, "", "start.sh", "01")
+	diffReplace(t, filepath.Join(place, "work/01-pid/main.go"),
+		"exec.Command(opt.command[0], opt.command[1:]...)",
+		`exec.Command("/proc/self/exe", os.Args[1:]...)`)
+	cmd := checkCommand(place, "--tap", "01")
+	cmd.Env = append(cmd.Env, "CHECK_MOST=50")
+	r := runCheck(t, cmd)
+	assert.Equal(t, 1, r.status)
+	require.NotEmpty(t, r.notOK(), r.text)
+	assert.Contains(t, r.notOK()[0].comment, "processes without end: more than 50")
+	running, err := filepath.Glob("/proc/[0-9]*/exe")
+	require.NoError(t, err)
+	for _, link := range running {
+		exe, _ := os.Readlink(link) // nothing for a zombie, and for who is gone
+		assert.NotContains(t, exe, place, link)
+	}
+}
+
 // workIsStart holds the start of a lesson against that lesson and the one
 // before: nothing of what it adds is there yet.
 func workIsStart(t *testing.T, lesson string, files map[string]string) {

@@ -37,7 +37,7 @@ new_session() {
 # For each run: the descriptors that lead to and from its shell, the process
 # that is the launcher, the one that is the shell, and how it ended.
 declare -A to=() from=() launcher=() shell=() ended=()
-covered='' most=1500
+covered='' most=${CHECK_MOST:-1500} # processes
 
 # What the shell inside does: a line in, its output and a mark with its exit
 # status out. All that it needs is a shell.
@@ -155,9 +155,10 @@ found() {
 }
 
 # errors RUN prints the launcher's last words. A Go program that panics says
-# first why, and then where.
+# first why, and then where; one that does not know a flag, which ones it knows.
 errors() {
-  { grep -m 1 '^panic: ' "$dir/$1.errors" || tail -n 2 "$dir/$1.errors"; } |
+  [[ ${ended[$1]} != *without\ end* ]] || return 0 # ended by us
+  { grep -m 1 -E '^panic: |not defined: -|option' "$dir/$1.errors" || tail -n 2 "$dir/$1.errors"; } |
     tr '\n' ' ' | sed 's/^/; it says: /; s/ $//'
 }
 
@@ -184,8 +185,10 @@ enter() {
 family() {
   ps -e -o pid=,ppid= | awk -v roots="$*" '
     { parent[$1] = $2 }
-    function from_root(pid) {
-      return pid != "" && (pid in root || from_root(parent[pid]))
+    # A number that was used again while ps looked may lead in a circle.
+    function from_root(pid,    depth) {
+      while (pid != "" && !(pid in root) && depth++ < 1000) pid = parent[pid]
+      return pid in root
     }
     BEGIN { split(roots, list); for (i in list) root[list[i]] }
     END { for (pid in parent) if (from_root(pid)) print pid }' |

@@ -44,10 +44,11 @@ done
 point etc 'written inside, and on the host' "$answer,${seen:- nothing}" \
   'changed, nothing' 'On the host: findmnt --task PID. What is between your file and that of the host?'
 
-# Files of everybody, in which only this launcher writes this name.
+# Files of everybody, in which only this launcher writes such lines.
+lines="^(127[0-9.]*[[:space:]]+)?$name([[:space:]].*)?$"
 point etc 'files on the host that have the name in them' "$(
   find /etc /run /tmp /var/tmp /dev/shm -xdev -newer "$dir/before-hosts" \
-    -size -99k -type f -exec grep -ls "$name" {} + 2>/dev/null | paste -sd ' '
+    -size -99k -type f -exec grep -Els "$lines" {} + 2>/dev/null | paste -sd ' '
 )" nothing 'Who removes them, if the launcher is killed? Which file systems end with a mount namespace?'
 
 finish_check

@@ -52,14 +52,9 @@ seen='nobody answers'
 point net "port 8080 of the host's other address, $gateway" "$seen" 'nobody answers' \
   'For which addresses does your launcher listen, and who is able to use those?'
 
-start b -publish=8080:81
-find_shell b
-seen='it refuses'
-[[ -z ${shell[b]} && ${ended[b]:-} != *status\ 0 ]] || seen='it starts'
-point net 'a second container with the same port of the host' "$seen" 'it refuses' \
+point net 'a second container with the same port of the host' \
+  "$(refuses b -publish=8080:81)" 'an error' \
   'bind(2): EADDRINUSE. When is it too late to find that out?'
-finish b
-
 finish a
 seen='nobody answers'
 ! (exec 3<>/dev/tcp/127.0.0.1/8080) 2>/dev/null || seen='it is open'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# -join PID: a command in the namespaces of a container that runs.
+# -join PID: run the command in a container that runs, in all its namespaces.
 # Usage: scripts/exercise/06-2-join.sh COMMAND...
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -40,11 +40,16 @@ point join 'when the launcher of a joined command is killed' "$seen" 'its comman
 ask a 'echo here'
 point join 'the container, after that' "$answer" here 'Whom did your launcher take along?'
 
-joined=${shell[b]}
+run d "-join=$container"
+ask d 'trap "exit 5" TERM'
+signal d TERM
+listen d
+point join 'SIGTERM to the launcher of a joined command that exits with 5 then' \
+  "${ended[d]:-it does not end}" 'it has ended with status 5' \
+  'Lesson 01 looks into /proc for handlers. Which /proc does each of your threads see now?'
+
 finish a
-seen='the command is still there'
-! soon gone "$joined" || seen='the command is gone'
-point join 'when the container ends' "$seen" 'the command is gone' \
+point join 'when the container ends' "$(end_of b)" 'it has ended with status 137' \
   'pid_namespaces(7): what does the kernel do when process 1 ends?'
 
 finish_check

@@ -11,6 +11,8 @@ grep -qw overlay /proc/filesystems || as_root modprobe overlay 2>/dev/null ||
 # A root of our own: what is written to it is nobody's loss.
 "$repo/scripts/rootfs.sh" "$dir/root" >/dev/null
 echo first >"$dir/root/etc/$mark"
+# Behind sudo, root inside is who called it.
+[[ $EUID -ne 0 ]] || chown -R "${SUDO_UID:-0}:${SUDO_GID:-0}" "$dir/root"
 
 # state prints all that there is to know about the files in that root.
 state() {

@@ -13,6 +13,8 @@ mkdir -p "$dir"/{data,locked/deep} "$dir/root/mnt"
 ln -s /mnt "$dir/root/link"
 echo data >"$dir/data/file"
 echo locked >"$dir/locked/file"
+# Behind sudo, root inside is who called it.
+[[ $EUID -ne 0 ]] || chown -R "${SUDO_UID:-0}:${SUDO_GID:-0}" "$dir"/{root,data}
 # Only root can mount something there.
 [[ $EUID -ne 0 ]] || mount -t tmpfs deep "$dir/locked/deep"
 

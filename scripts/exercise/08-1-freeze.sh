@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# -freeze: Ctrl-Z stops all of the container, and nobody in it knows.
+# -freeze: SIGTSTP stops all of the container, not process 1 alone.
 # Usage: scripts/exercise/08-1-freeze.sh COMMAND...
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh

@@ -1,0 +1,61 @@
+/*
+Pictures makes the pictures of the texts, docs/pictures/*.svg: one for each
+lesson, from scripts/lessons.tsv, and some about what a lesson is about.
+
+Usage, in the directory of the repository:
+
+	go run ./scripts/dev/pictures
+
+They are seen as an <img> on a code host, 800 pixels wide or half of that, in
+light and dark, on paper in black and white, and by screen readers. So each has
+a background, a title and a description, text in large letters, and marks what
+is new by more than a colour.
+*/
+package main
+
+import (
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("pictures: ")
+	if err := write("."); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// write makes all pictures of a repository.
+func write(repo string) error {
+	all, err := pictures(filepath.Join(repo, "scripts", "lessons.tsv"))
+	if err != nil {
+		return fmt.Errorf("%w\n  run it in the directory of the repository", err)
+	}
+	for _, p := range all {
+		file := filepath.Join(repo, "docs", "pictures", p.name+".svg")
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, []byte(p.svg()), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pictures draws all of them.
+func pictures(table string) ([]*picture, error) {
+	lessons, err := readLessons(table)
+	if err != nil {
+		return nil, err
+	}
+	var all []*picture
+	for i := range lessons {
+		all = append(all, drawLesson(lessons[:i+1]))
+	}
+	return append(all, drawPropagation(), drawNetwork(), drawUIDMaps(),
+		drawPivotRoot(), drawCgroups(), drawContainer()), nil
+}

@@ -23,6 +23,7 @@ type terminal struct {
 	unread []byte
 	prompt string // $ or #, at which the shell waits
 	other  bool   // that is not one of ours: it may be on another machine
+	echo   bool   // whose terminal shows what is typed
 }
 
 // play types all steps, and returns what was printed.
@@ -231,8 +232,11 @@ func (t *terminal) command(typed []string) (string, error) {
 	if m := background.FindStringSubmatch(output); m != nil {
 		awaitExec(m[1])
 	}
-	if other { // the terminal of another machine shows what is typed
-		output = strings.TrimPrefix(output, strings.Join(typed, "\n")+"\n")
+	// The terminal of another machine shows what is typed. That bash says exit
+	// when it ends is no sign of one.
+	line := strings.Join(typed, "\n") + "\n"
+	if other && strings.HasPrefix(output, line) && (t.echo || output != "exit\n") {
+		output, t.echo = output[len(line):], true
 	}
 	output = notice.ReplaceAllString(output, "")
 	// Other shells than ours ask for the next line by "> ".
@@ -268,7 +272,7 @@ func (t *terminal) output() (string, error) {
 	for {
 		text := strings.ReplaceAll(string(t.unread), "\r", "")
 		if m := markedPrompt.FindStringSubmatchIndex(text); m != nil {
-			t.other = false
+			t.other, t.echo = false, false
 			return t.at(text, m), nil
 		}
 		bare := escapes.ReplaceAllString(text, "")

@@ -23,7 +23,7 @@ type terminal struct {
 	unread []byte
 	prompt string // $ or #, at which the shell waits
 	other  bool   // that is not one of ours: it may be on another machine
-	echo   bool   // whose terminal shows what is typed
+	shows  bool   // what is typed: that machine does
 }
 
 // play types all steps, and returns what was printed.
@@ -232,11 +232,14 @@ func (t *terminal) command(typed []string) (string, error) {
 	if m := background.FindStringSubmatch(output); m != nil {
 		awaitExec(m[1])
 	}
-	// The terminal of another machine shows what is typed. That bash says exit
-	// when it ends is no sign of one.
-	line := strings.Join(typed, "\n") + "\n"
-	if other && strings.HasPrefix(output, line) && (t.echo || output != "exit\n") {
-		output, t.echo = output[len(line):], true
+	if other { // the terminal of another machine shows what is typed
+		rest, shown := strings.CutPrefix(output, strings.Join(typed, "\n")+"\n")
+		if typed[0] != "exit" { // a shell says that itself when it ends
+			t.shows = shown
+		}
+		if t.shows {
+			output = rest
+		}
 	}
 	output = notice.ReplaceAllString(output, "")
 	// Other shells than ours ask for the next line by "> ".
@@ -272,7 +275,7 @@ func (t *terminal) output() (string, error) {
 	for {
 		text := strings.ReplaceAll(string(t.unread), "\r", "")
 		if m := markedPrompt.FindStringSubmatchIndex(text); m != nil {
-			t.other, t.echo = false, false
+			t.other = false
 			return t.at(text, m), nil
 		}
 		bare := escapes.ReplaceAllString(text, "")

@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,6 +38,9 @@ type attempt struct {
 	row              string // in docs/containers.md, without marks
 	try              func(scene) error
 	in06, in07, in08 answers
+	// sudo is for a container that a user has started by sudo, where that is
+	// not the same as without.
+	sudo string
 
 	flags []string // of the lesson
 	// start makes of the lesson's command line the one that is started.
@@ -139,7 +144,7 @@ var attempts = []attempt{
 	{row: "raise the limit of its cgroup, v2", try: raiseCgroup,
 		in08: both("EPERM"), limits: true, version: 2},
 	{row: "raise the limit of its cgroup, v1", try: raiseCgroup,
-		in08: answers{done, ""}, limits: true, version: 1},
+		in08: answers{done, ""}, sudo: "EACCES", limits: true, version: 1},
 	{row: "fill the disk", try: takeDisk, in07: both(done), in08: both(done)},
 
 	{row: "reach a server on the host's 127.0.0.1", try: localPort,
@@ -149,6 +154,7 @@ var attempts = []attempt{
 	{row: "reach a server of the host over the cable", try: overCable,
 		in06: answers{done, "ENETUNREACH"},
 		in07: answers{done, "ENETUNREACH"}, in08: answers{done, "ENETUNREACH"},
+		sudo:  done,
 		flags: []string{"-net=veth"}},
 	{row: "see how much memory the machine has", try: seeMachine,
 		in06: both(done), in07: both(done), in08: both(done)},
@@ -176,34 +182,51 @@ func TestAttempts(t *testing.T) {
 	h := newHost(t)
 	for _, lesson := range []string{"06-user", "07-pivot-root", "08-cgroups"} {
 		t.Run(lesson, func(t *testing.T) {
-			nstest.Switch(t, lesson)
-			h.lesson = nstest.Path(t)
-			for _, a := range attempts {
-				want := a.expected(lesson)
-				if want == "" {
-					continue
+			h.try(t, lesson, func(a attempt) string {
+				want := map[string]answers{"06-user": a.in06, "07-pivot-root": a.in07,
+					"08-cgroups": a.in08}[lesson]
+				if nstest.Root() {
+					return want.root
 				}
-				t.Run(a.row, func(t *testing.T) {
-					a.needs(t)
-					unchanged := h.unchanged(t)
-					got := a.answer(t, h)
-					unchanged()
-					word, _, _ := strings.Cut(got, " (")
-					assert.Contains(t, strings.Split(want, " or "), word, got)
-				})
-			}
+				return want.user
+			})
 		})
 	}
 }
 
-// expected is the answer in a lesson, in this role.
-func (a attempt) expected(lesson string) string {
-	want := map[string]answers{"06-user": a.in06, "07-pivot-root": a.in07,
-		"08-cgroups": a.in08}[lesson]
-	if nstest.Root() {
-		return want.root
+// TestSudo holds what docs/containers.md says of sudo: the container is the
+// user's, but for what only root can make outside.
+func TestSudo(t *testing.T) {
+	nstest.OnlyRoot(t)
+	const id = "12345"
+	t.Setenv("SUDO_UID", id)
+	t.Setenv("SUDO_GID", id)
+	newHost(t).try(t, "08-cgroups", func(a attempt) string {
+		if a.sudo != "" {
+			return a.sudo
+		}
+		return a.in08.user
+	})
+}
+
+// try tries all attempts for which there is an answer to expect.
+func (h host) try(t *testing.T, lesson string, expected func(attempt) string) {
+	nstest.Switch(t, lesson)
+	h.lesson = nstest.Path(t)
+	for _, a := range attempts {
+		want := expected(a)
+		if want == "" {
+			continue
+		}
+		t.Run(a.row, func(t *testing.T) {
+			a.needs(t)
+			unchanged := h.unchanged(t)
+			got := a.answer(t, h)
+			unchanged()
+			word, _, _ := strings.Cut(got, " (")
+			assert.Contains(t, strings.Split(want, " or "), word, got)
+		})
 	}
-	return want.user
 }
 
 // needs skips what this machine cannot show.
@@ -322,6 +345,20 @@ func (h host) makeRootfs(t *testing.T, dir string) {
 	t.Helper()
 	require.NoError(t, nstest.MakeRootfs(dir))
 	require.NoError(t, os.Link(h.program, filepath.Join(dir, "bin/hostile")))
+	give(t, dir)
+}
+
+// give gives a root filesystem to the one who calls sudo, as rootfs.sh does.
+func give(t *testing.T, dir string) {
+	t.Helper()
+	uid, err := strconv.Atoi(os.Getenv("SUDO_UID"))
+	if err != nil {
+		return // nobody does
+	}
+	err = filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, uid, uid))
+	})
+	require.NoError(t, err)
 }
 
 // static returns a copy of this program without shared libraries.
@@ -425,17 +462,21 @@ func (h host) state(t *testing.T) []string {
 // links tries a root filesystem in which the mount points are links to a
 // directory of the host.
 func links(t *testing.T, h host, _ attempt) string {
-	answer := ""
-	for _, name := range []string{"proc", "sys", "dev", "tmp"} {
-		dir := filepath.Join(t.TempDir(), "rootfs")
+	reason := map[string]string{"dev": "need a directory dev in the new root",
+		"proc": `on "/proc"`, "sys": `on "/sys"`, "tmp": `on "/tmp"`}
+	for name, why := range reason {
+		dir := filepath.Join(filepath.Dir(h.dir), "linked-"+name)
 		require.NoError(t, nstest.MakeRootfs(dir))
 		require.NoError(t, os.Symlink(h.dir, filepath.Join(dir, name)))
+		give(t, dir)
 		r := nstest.Run(t, "-net=lo", "-rootfs", dir, "true")
-		if answer = answerOf(t, r); !strings.HasPrefix(answer, "refused") {
+		require.NoError(t, os.RemoveAll(dir))
+		answer := answerOf(t, r)
+		if !strings.HasPrefix(answer, "refused") || !strings.Contains(answer, why) {
 			return name + ": " + answer
 		}
 	}
-	return answer
+	return "refused"
 }
 
 // trap makes a root filesystem in which the attacker's program is the loader
@@ -461,7 +502,11 @@ func interpreter(t *testing.T, h host, _ attempt) string {
 		l = "/lib64/ld-linux-x86-64.so.2"
 	}
 	dir := h.trap(t, l)
-	return answerOf(t, nstest.Run(t, "-net=lo", "-rootfs", dir, "command"))
+	r := nstest.Run(t, "-net=lo", "-rootfs", dir, "command")
+	if answer := answerOf(t, r); !strings.Contains(answer, ": -rootfs rootfs: ") {
+		return answer // it is not the lesson that has said that
+	}
+	return "refused"
 }
 
 // comeIn waits for a program of the host's that enters the container.
@@ -477,8 +522,11 @@ func comeIn(t *testing.T, h host, _ attempt) string {
 	}
 	dir := h.trap(t, loader(t, nsenter))
 	c := nstest.Cat(t, "-net=lo", "-rootfs", dir, "cat")
-	args := []string{"--target", fmt.Sprint(c.Init), "--user", "--mount", "--pid",
-		"--preserve-credentials", "/bin/command"}
+	args := []string{"--target", fmt.Sprint(c.Init), "--user", "--mount", "--pid"}
+	if !nstest.Root() { // is root in there already
+		args = append(args, "--preserve-credentials")
+	}
+	args = append(args, "/bin/command")
 	out, err := exec.Command(nsenter, args...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Zero(t, c.Finish().Status)

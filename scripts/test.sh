@@ -144,7 +144,7 @@ done
 say "with the race detector"
 as_user env CGO_ENABLED=1 go build -race -o "$out/race/" ./08-cgroups
 count 08-cgroups as_root env -C 08-cgroups "${settings[@]}" \
-  NSTEST_BIN="$out/race" GORACE='exitcode=66 halt_on_error=1' \
+  NSTEST_BIN="$out/race" GORACE='exitcode=66 halt_on_error=1 atexit_sleep_ms=0' \
   "$out/08-cgroups.test" -test.v -test.run 'AllLessons/(signals|streams|host)'
 
 say "what the tests have run of the lessons"

@@ -214,6 +214,10 @@ var checkCheats = []struct {
 		ip link add "leak$$" type veth peer name "kael$$"
 		exec unshare --kill-child --fork --pid "$@"`,
 		kind: "host", seen: "leak"},
+	{name: "leaves a queue", lesson: "01", script: `
+		ipcmk -Q >/dev/null
+		exec unshare --kill-child --fork --pid "$@"`,
+		kind: "host", seen: "/proc/sysvipc/msg"},
 	{name: "leaves a cgroup", lesson: "01", script: `
 		mkdir "$CGROUP/leak-$$"
 		echo 0 >"$CGROUP/leak-$$/cgroup.procs"

@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"html"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -28,10 +27,10 @@ text{font:16px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",mon
 .p{fill:#7ee08a;font-weight:700}
 .c{fill:#fff;font-weight:700}
 .n{fill:#b9c2cc}
-#scroll,#curtain{animation-duration:%[1]gs;animation-timing-function:step-end;animation-iteration-count:infinite}
+#scroll,#curtain{animation-duration:%.2[1]fs;animation-timing-function:step-end;animation-iteration-count:infinite}
 #scroll{animation-name:scroll}
 #curtain{animation-name:curtain}
-#bar{animation:bar %[1]gs linear infinite}
+#bar{animation:bar %.2[1]fs linear infinite}
 @keyframes bar{from{transform:scaleX(0)}to{transform:scaleX(1)}}
 @keyframes scroll{%[2]s}
 @keyframes curtain{%[3]s}
@@ -40,16 +39,16 @@ text{font:16px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",mon
 
 // frame is a moment at which more lines show.
 type frame struct {
-	at    float64 // seconds
-	shown int     // lines from the beginning
-	top   int     // first line on the screen
+	at    int // milliseconds
+	shown int // lines from the beginning
+	top   int // first line on the screen
 }
 
 // play gives every line its time: a sentence, a command, what it prints. Each
-// sentence begins a new screen. It returns the seconds of it all, too.
-func play(lines []line) ([]frame, float64) {
+// sentence begins a new screen. It returns how long all takes, too.
+func play(lines []line) ([]frame, int) {
 	var frames []frame
-	now, top := 0.0, 0
+	now, top := 0, 0
 	for i := 0; i < len(lines); {
 		from := i
 		for i++; i < len(lines) && lines[i].kind == lines[from].kind &&
@@ -70,14 +69,14 @@ func play(lines []line) ([]frame, float64) {
 		frames = append(frames, frame{now, i, top})
 		switch lines[from].kind {
 		case sentence:
-			now += 1.5 + float64(words)*0.3
+			now += 1500 + words*300
 		case command:
-			now += 0.8 + float64(letters)*0.03
+			now += 800 + letters*30
 		case output:
-			now += 1 + min(float64(i-from)*0.6, 8)
+			now += 1000 + min((i-from)*600, 8000)
 		}
 	}
-	return frames, now + 5
+	return frames, now + 5000
 }
 
 func nextIsSentence(lines []line, i int) bool {
@@ -88,19 +87,19 @@ func nextIsSentence(lines []line, i int) bool {
 // hides those that have not been printed, and moves down; where a new screen
 // begins, all moves up.
 func draw(name string, lines []line) string {
-	frames, seconds := play(lines)
+	frames, all := play(lines)
 	var scroll, curtain, ticks, body strings.Builder
 	last := -1
 	first := len(lines) // what shows where nothing moves
 	for i, f := range frames {
-		percent := strconv.FormatFloat(f.at/seconds*100, 'f', 2, 64)
+		percent := fmt.Sprintf("%.2f", float64(f.at)*100/float64(all))
 		fmt.Fprintf(&curtain, "%s%%{transform:translateY(%dpx)}", percent, f.shown*lineHeight)
 		if f.top == last {
 			continue
 		}
 		fmt.Fprintf(&scroll, "%s%%{transform:translateY(%dpx)}", percent, -f.top*lineHeight)
 		if lines[f.top].kind == sentence {
-			fmt.Fprintf(&ticks, "M%.1f %dv6", f.at/seconds*width, height-6)
+			fmt.Fprintf(&ticks, "M%d %dv6", f.at*width/all, height-6)
 		}
 		if last == 0 && first == len(lines) {
 			first = frames[i-1].shown
@@ -124,9 +123,9 @@ func draw(name string, lines []line) string {
 		`role="img" aria-labelledby="title desc" xml:space="preserve">`, width, height)
 	add(`<title id="title">%s: the demonstration, recorded</title>`, name)
 	add(`<desc id="desc">A terminal in which scripts/%s.sh runs: sentences that say what to look `+
-		`for, commands, and what they print. It takes %.0f seconds, and begins again.</desc>`,
-		name, seconds)
-	add("<style>"+styles+"</style>", seconds, &scroll, &curtain, first*lineHeight)
+		`for, commands, and what they print. It takes %d seconds, and begins again.</desc>`,
+		name, all/1000)
+	add("<style>"+styles+"</style>", float64(all)/1000, &scroll, &curtain, first*lineHeight)
 	add(`<rect width="%d" height="%d" rx="8" fill="#12161b"/>`, width, height)
 	add(`<svg x="%d" y="%d" width="%d" height="%d">`, margin, bar+margin, width-margin, screen)
 	add(`<g id="scroll">`)

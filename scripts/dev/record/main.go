@@ -57,14 +57,17 @@ func record(file string, from io.Reader) error {
 // finished is the last line of a demonstration.
 const finished = "All of this held on this machine."
 
-// changing is what is another one each time.
-var changing = regexp.MustCompile(`0x[0-9a-f]+|nsl\.\w+|(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|[0-9]+| +`)
+// changing is what is another one each time. The kernel notes a second later
+// that both ends of a cable are up.
+var changing = regexp.MustCompile(`@if[0-9]+ +(?:UP|DOWN)\b|0x[0-9a-f]+|nsl\.\w+|(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|[0-9]+| +`)
 
 // neutral is the text of a recording without that.
 func neutral(lines []line) []string {
 	var all []string
 	for _, l := range lines {
-		all = append(all, strings.TrimSpace(changing.ReplaceAllString(l.place+" "+l.text, " ")))
+		text := strings.ReplaceAll(l.place+" "+l.text, "NO-CARRIER,", "")
+		text = changing.ReplaceAllString(text, " ")
+		all = append(all, strings.Join(strings.Fields(text), " "))
 	}
 	return all
 }

@@ -154,7 +154,8 @@ sed -n '/ % of /p' "$out/log"
 if [[ -z $quick ]]; then
   say "in a virtual machine, with cgroup v2"
   count 08-cgroups scripts/sandbox.sh --with "$out" \
-    env "${settings[@]}" "$out/08-cgroups.test" -test.v -test.short
+    env "${settings[@]}" "$out/08-cgroups.test" -test.v -test.short \
+    -test.skip 'AllLessons/(conditions|random|load)'
 fi
 
 if [[ $skipped -gt 0 ]]; then

@@ -153,8 +153,13 @@ sed -n '/ % of /p' "$out/log"
 
 if [[ -z $quick ]]; then
   say "in a virtual machine, with cgroup v2"
-  count 08-cgroups scripts/sandbox.sh --with "$out" \
-    env "${settings[@]}" "$out/08-cgroups.test" -test.v -test.short
+  for who in '' --user; do
+    # shellcheck disable=SC2086 # none is none
+    count "08-cgroups $who" scripts/sandbox.sh $who --with "$out" \
+      env "${settings[@]}" "$out/08-cgroups.test" -test.v -test.short
+  done
+  say "on a real Debian, with systemd"
+  count test-vm env NSL_TESTS="$out" NS_STRICT="${NS_STRICT:-}" scripts/dev/test-vm.sh
 fi
 
 if [[ $skipped -gt 0 ]]; then

@@ -6,8 +6,8 @@
 from_packages="bash bsdextrautils bsdutils coreutils dash diffutils findutils
   grep hostname iproute2 iptables iputils-ping less libc-bin libcap2-bin mawk
   mount ncurses-bin procps sed socat strace tar util-linux util-linux-extra"
-modules="bridge dummy iptable_filter iptable_nat ipv6 overlay tun veth
-  xt_MASQUERADE xt_comment xt_conntrack xt_tcpudp"
+modules="bridge dummy iptable_filter iptable_nat ipv6 netlink_diag overlay
+  tun veth xt_MASQUERADE xt_comment xt_conntrack xt_tcpudp"
 
 # install_init DIR FILE puts the init script there as FILE, and its programs.
 install_init() {

@@ -155,7 +155,7 @@ if [[ -z $quick ]]; then
   say "in a virtual machine, with cgroup v2"
   for who in '' --user; do
     # shellcheck disable=SC2086 # none is none
-    count "08-cgroups $who" scripts/sandbox.sh $who --with "$out" \
+    count "08-cgroups${who:+ $who}" scripts/sandbox.sh $who --with "$out" \
       env "${settings[@]}" "$out/08-cgroups.test" -test.v -test.short
   done
   say "on a real Debian, with systemd"

@@ -142,7 +142,9 @@ if [[ -t 0 && -t 1 && -t 2 ]]; then
   terminal=$(stty -g)
 fi
 [[ $# -gt 0 ]] || set -- bash
-set -- "$user" "$repo" "${TERM:-dumb}" "${terminal:+$(stty size)}" "$@"
+size=${terminal:+$(stty size)}
+[[ $size != '0 0' ]] || size='24 80' # a terminal that has not been told
+set -- "$user" "$repo" "${TERM:-dumb}" "$size" "$@"
 quote="'\\''"
 printf "'%s' " set -- "${@//\'/$quote}" >"$scratch/job"
 for part in bin scripts rootfs; do

@@ -23,6 +23,7 @@ type terminal struct {
 	unread []byte
 	prompt string // $ or #, at which the shell waits
 	other  bool   // that is not one of ours: it may be on another machine
+	shows  bool   // what is typed: that machine does
 }
 
 // play types all steps, and returns what was printed.
@@ -232,7 +233,13 @@ func (t *terminal) command(typed []string) (string, error) {
 		awaitExec(m[1])
 	}
 	if other { // the terminal of another machine shows what is typed
-		output = strings.TrimPrefix(output, strings.Join(typed, "\n")+"\n")
+		rest, shown := strings.CutPrefix(output, strings.Join(typed, "\n")+"\n")
+		if typed[0] != "exit" { // a shell says that itself when it ends
+			t.shows = shown
+		}
+		if t.shows {
+			output = rest
+		}
 	}
 	output = notice.ReplaceAllString(output, "")
 	// Other shells than ours ask for the next line by "> ".

@@ -3,10 +3,12 @@ Site makes the handout of this course: a page for each text of the repository,
 which opens from the disk, and asks for nothing in the network.
 
 	site -repo DIR -out DIR
+	site -slides TITLE DECK.md ... >ONE.md
 
 The texts are README.md, the lessons' README.md, and docs/*.md. A lesson's page
 also shows what the lesson adds to the one before: the difference, and each
-whole file. scripts/dev/site.sh calls this program.
+whole file. With -slides it puts decks together, for Marp, with their pictures
+in them. scripts/dev/site.sh and slides.sh call this program.
 */
 package main
 
@@ -32,7 +34,17 @@ var pageTemplate = template.Must(template.ParseFS(assets, "page.html"))
 func main() {
 	repo := flag.String("repo", ".", "`directory` of the repository")
 	out := flag.String("out", "public", "`directory` that gets the pages")
+	slides := flag.String("slides", "", "print decks as one, with this `title`")
 	flag.Parse()
+	if *slides != "" {
+		text, err := deck(*slides, flag.Args())
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "site:", err)
+			os.Exit(1)
+		}
+		fmt.Print(text)
+		return
+	}
 	if err := build(*repo, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "site:", err)
 		os.Exit(1)

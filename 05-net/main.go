@@ -142,8 +142,8 @@ func parent(opt options) (int, error) {
 	ready.Close() // the child goes on, or ends if it has read nothing
 	if err != nil {
 		status, _ := wait(cmd)
-		if errors.Is(err, unix.ESRCH) {
-			return status, nil // there is no child: it has said why
+		if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENODEV) {
+			return status, nil // no child, and so no cable: it has said why
 		}
 		return failed, err
 	}

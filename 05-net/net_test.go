@@ -54,6 +54,9 @@ func findCable(t *testing.T, pid int) cableTo {
 	found.name = link.Attrs().Name
 	found.outside, err = addressOf(link)
 	require.NoError(t, err)
+	// An address that somebody has set is one that udev leaves alone.
+	want := append([]byte{2, 0}, found.outside.Addr().AsSlice()...)
+	require.Equal(t, net.HardwareAddr(want), link.Attrs().HardwareAddr)
 	return found
 }
 

@@ -5,11 +5,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,7 +23,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	nstest.Main(m, "08-cgroups", nstest.Helpers{"divide": divide})
+	nstest.Main(m, "08-cgroups", nstest.Helpers{
+		"place": place, "threads": threads,
+	})
 }
 
 func TestAllLessons(t *testing.T) {
@@ -176,10 +181,7 @@ func TestCgroupNamespace(t *testing.T) {
 // On v2 the container sees its own limits, and may not change them.
 func TestOwnCgroupFiles(t *testing.T) {
 	nstest.NeedCgroup(t)
-	if _, v1, err := nstest.CgroupOf(os.Getpid(), "memory"); err != nil || v1 {
-		require.NoError(t, err)
-		nstest.Skip(t, nstest.OtherCgroups)
-	}
+	needVersion2(t)
 	r := nstest.Run(t, append([]string{"-memory", "32M"}, nstest.Sh(
 		`cd /sys/fs/cgroup; cat memory.max pids.max cpu.max
 		echo max >memory.max`)...)...)
@@ -205,8 +207,7 @@ func TestBornInside(t *testing.T) {
 	thread := before[strings.LastIndexByte(before, '\n')+1:]
 	thread, _, _ = strings.Cut(thread, " ")
 	call, _, _ := strings.Cut(after, "\n")
-	if _, v1, err := nstest.CgroupOf(os.Getpid(), "memory"); err != nil || !v1 {
-		require.NoError(t, err)
+	if version2(t) {
 		require.Contains(t, call, "CLONE_INTO_CGROUP")
 		return
 	}
@@ -346,7 +347,7 @@ func TestLeast(t *testing.T) {
 // says so.
 func TestReadOnlyCgroups(t *testing.T) {
 	nstest.NeedCgroup(t)
-	nstest.NeedRoot(t)
+	nstest.OnlyRoot(t)
 	cmd := exec.Command("sh", "-c", `mount --make-rprivate / &&
 		for d in /sys/fs/cgroup /sys/fs/cgroup/*; do
 			! mountpoint -q $d || mount -o remount,bind,ro $d || exit
@@ -376,27 +377,156 @@ func TestNoRight(t *testing.T) {
 // A controller that is missing is named, with the file that says so.
 func TestControllerMissing(t *testing.T) {
 	nstest.NeedCgroup(t)
-	nstest.NeedRoot(t)
-	run := func(flags ...string) nstest.Result {
-		command := nstest.Helper("divide")
-		command = append(command, nstest.Command(t, flags...).Args...)
-		return nstest.RunCmd(t, exec.Command(command[0], command[1:]...))
-	}
-	r := run("true")
+	r := runIn(t, "no cpu", "true")
 	require.Contains(t, r.Stderr, "exit status 125")
 	require.Contains(t, r.Stderr, "no controller cpu here")
-	if _, v1, err := nstest.CgroupOf(os.Getpid(), "cpu"); err == nil && !v1 {
+	if version2(t) {
 		require.Regexp(t, `cgroup\.subtree_control has "memory pids"`, r.Stderr)
 	}
-	r = run("-cpus", "max", "echo", "started")
+	r = runIn(t, "no cpu", "-cpus", "max", "echo", "started")
 	require.Zero(t, r.Status, r.Stderr)
 	require.Equal(t, "started\n", r.Stdout)
 }
 
-// divide becomes a command in a place without the controller cpu. On v2 that
-// is a cgroup with a parent that does not hand it on; on v1, a mount
-// namespace in which its tree is not mounted.
-func divide(args []string) error {
+// The cgroup that the lesson is started in holds a process: the lesson itself.
+// So it cannot be divided, and the lesson makes one beside it.
+func TestNoInternalProcesses(t *testing.T) {
+	nstest.NeedCgroup(t)
+	needVersion2(t)
+	own, _, err := nstest.CgroupOf(os.Getpid(), "memory")
+	require.NoError(t, err)
+	err = write(filepath.Join(own, "cgroup.subtree_control"), "+memory")
+	require.ErrorIs(t, err, unix.EBUSY)
+
+	c := nstest.Cat(t)
+	inside, _, err := nstest.CgroupOf(c.Init, "memory")
+	require.NoError(t, err)
+	require.Equal(t, filepath.Dir(own), filepath.Dir(inside))
+	require.Zero(t, c.Finish().Status)
+
+	// Where the one above hands nothing down, there is nothing to divide.
+	r := runIn(t, "none", "echo", "started")
+	require.Empty(t, r.Stdout)
+	require.Contains(t, r.Stderr, "exit status 125")
+	require.Regexp(t, `no controller memory here: .*subtree_control has ""`, r.Stderr)
+	require.Contains(t, r.Stderr, "-p Delegate=yes")
+}
+
+// A cgroup has no more than the ones above it, whatever -memory says.
+func TestNestedLimits(t *testing.T) {
+	nstest.NeedCgroup(t)
+	needVersion2(t)
+	dd := []string{"dd", "if=/dev/zero", "of=/dev/null", "count=1"}
+	r := runIn(t, "48M", append(append([]string{"-memory", "1G"}, dd...), "bs=16M")...)
+	require.Zero(t, r.Status, r.Stderr)
+	r = runIn(t, "48M", append(append([]string{"-memory", "1G"}, dd...), "bs=64M")...)
+	require.Contains(t, r.Stderr, "exit status 137")
+	require.Contains(t, r.Stderr, "oom_kill 1")
+}
+
+// In a tree of threads, cgroups(7), there is no controller for memory.
+func TestThreadedCgroup(t *testing.T) {
+	nstest.NeedCgroup(t)
+	needVersion2(t)
+	r := runIn(t, "threaded", "echo", "started")
+	require.Empty(t, r.Stdout)
+	require.Contains(t, r.Stderr, "exit status 125")
+	require.Regexp(t, `no controller memory here: .*subtree_control has "cpu pids"`,
+		r.Stderr)
+	r = runIn(t, "threaded", "-memory", "max", "echo", "started")
+	require.Empty(t, r.Stdout)
+	require.Regexp(t, "clone the child: .*: operation not supported", r.Stderr)
+}
+
+// Each thread counts as a process.
+func TestThreadsCount(t *testing.T) {
+	nstest.NeedCgroup(t)
+	c := nstest.Cat(t)
+	current := func() string {
+		return nstest.CgroupFile(t, c.Init, "pids", "pids.current", "pids.current")
+	}
+	require.Equal(t, "1", current())
+	command := nstest.Helper("threads", "25")
+	busy := nstest.Launch(t, exec.Command(command[0], command[1:]...))
+	require.Equal(t, "ready", busy.Line())
+	dir, _, err := nstest.CgroupOf(c.Init, "pids")
+	require.NoError(t, err)
+	require.NoError(t, write(filepath.Join(dir, "cgroup.procs"),
+		strconv.Itoa(busy.Parent)))
+	members, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", busy.Parent))
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(members), 25)
+	require.Equal(t, strconv.Itoa(1+len(members)), current())
+	require.Zero(t, busy.Finish().Status)
+	require.Equal(t, "1", current())
+	require.Zero(t, c.Finish().Status)
+}
+
+// threads has that many of them, until its input ends.
+func threads(args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	var ready sync.WaitGroup
+	ready.Add(n)
+	for range n {
+		go func() {
+			runtime.LockOSThread() // nobody else's from now on
+			ready.Done()
+			select {}
+		}()
+	}
+	ready.Wait()
+	fmt.Println("ready")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// version2 tells whether this host has the controllers in cgroup v2.
+func version2(t *testing.T) bool {
+	t.Helper()
+	_, v1, err := nstest.CgroupOf(os.Getpid(), "memory")
+	require.NoError(t, err)
+	return !v1
+}
+
+func needVersion2(t *testing.T) {
+	t.Helper()
+	if !version2(t) {
+		nstest.Skip(t, nstest.OtherCgroups)
+	}
+}
+
+// runIn runs the lesson in one of the places. Its exit status is in stderr.
+func runIn(t *testing.T, place string, args ...string) nstest.Result {
+	t.Helper()
+	command := nstest.Helper("place", place)
+	command = append(command, nstest.Command(t, args...).Args...)
+	return nstest.RunCmd(t, exec.Command(command[0], command[1:]...))
+}
+
+// places are cgroups of v2 that can have a lesson in them: what is written in
+// one, "parent", and in its child, before the lesson is started in that.
+var places = map[string][][2]string{
+	"none":   {},
+	"no cpu": {{"cgroup.subtree_control", "+memory +pids"}},
+	"threaded": {
+		{"child/cgroup.type", "threaded"},
+		{"cgroup.subtree_control", "+cpu +pids"},
+		{"cgroup.procs", "0"}, // only from here a process may enter the child
+	},
+	"48M": {
+		{"cgroup.subtree_control", "+cpu +memory +pids"},
+		{"memory.max", "48M"},
+	},
+}
+
+// place becomes a command in one of the places. On v1, where a place without
+// the controller cpu is a mount namespace in which its tree is not mounted,
+// there is only that.
+func place(args []string) error {
+	name, command := args[0], args[1:]
 	own, v1, err := nstest.CgroupOf(os.Getpid(), "cpu")
 	if err != nil {
 		return err
@@ -407,7 +537,7 @@ func divide(args []string) error {
 			top = filepath.Dir(own)
 		}
 		return run("unshare", append([]string{"--mount", "sh", "-c",
-			`umount "$0" && exec "$@"`, top}, args...)...)
+			`umount "$0" && exec "$@"`, top}, command...)...)
 	}
 	parent, err := os.MkdirTemp(filepath.Dir(own), "nstest-")
 	if err != nil {
@@ -417,17 +547,13 @@ func divide(args []string) error {
 	if err := os.Mkdir(child, 0o755); err != nil {
 		return err
 	}
-	for file, value := range map[string]string{
-		filepath.Join(parent, "cgroup.subtree_control"): "+memory +pids",
-		filepath.Join(child, "cgroup.procs"):            "0",
-	} {
-		if err := os.WriteFile(file, []byte(value), 0); err != nil {
+	for _, w := range append(places[name], [2]string{"child/cgroup.procs", "0"}) {
+		if err := write(filepath.Join(parent, w[0]), w[1]); err != nil {
 			return err
 		}
 	}
-	err = run(args[0], args[1:]...)
-	return errors.Join(err,
-		os.WriteFile(filepath.Join(own, "cgroup.procs"), []byte("0"), 0),
+	err = run(command[0], command[1:]...)
+	return errors.Join(err, write(filepath.Join(own, "cgroup.procs"), "0"),
 		os.Remove(child), os.Remove(parent))
 }
 

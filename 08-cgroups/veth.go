@@ -51,6 +51,10 @@ func addVeth(
 	pair := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs()}
 	pair.Name = name
 	pair.PeerName, pair.PeerNamespace = "eth0", netlink.NsPid(pid)
+	// An address of the kernel's choice would not last: udev gives the
+	// device another one, when the container may already have asked for it
+	// by ARP. See MACAddressPolicy in systemd.link(5).
+	pair.HardwareAddr = append([]byte{2, 0}, address.AsSlice()...)
 	err := rt.LinkAdd(pair)
 	if errors.Is(err, unix.EPERM) { // without CAP_NET_ADMIN
 		err = fmt.Errorf("%w%s\n  or go without a cable: -net=lo",

@@ -133,30 +133,40 @@ run one 'timeout 1 busybox wget -q -O - http://203.0.113.2/cgi-bin/hello || echo
 expect '^no answer$'
 quiet lab 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 
-step 'Still no answer: what arrives is from 10.201.0.2, and the internet has no way back to there.
+# Some kernels have no nftables for IPv4, such as that of user-mode-linux.
+if unshare --net nft add table ip nslnat 2>/dev/null; then
+  step 'Still no answer: what arrives is from 10.201.0.2, and the internet has no way back to there.
 NAT writes the address of the host on what leaves. The server sees nobody else.'
-run one 'timeout 1 busybox wget -q -O - http://203.0.113.2/cgi-bin/hello || echo no answer'
-expect '^no answer$'
-quiet lab 'nft add table ip nslnat'
-quiet lab 'nft "add chain ip nslnat post { type nat hook postrouting priority 100; }"'
-quiet lab 'nft add rule ip nslnat post ip saddr 10.201.0.0/24 oifname nslwan masquerade'
-run one 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
-expect '^hello 203\.0\.113\.1$'
+  run one 'timeout 1 busybox wget -q -O - http://203.0.113.2/cgi-bin/hello || echo no answer'
+  expect '^no answer$'
+  quiet lab 'nft add table ip nslnat'
+  quiet lab 'nft "add chain ip nslnat post { type nat hook postrouting priority 100; }"'
+  quiet lab 'nft add rule ip nslnat post ip saddr 10.201.0.0/24 oifname nslwan masquerade'
+  run one 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
+  expect '^hello 203\.0\.113\.1$'
 
-step 'Docker makes such rules, and one more: on its hosts the policy of FORWARD is drop. Whatever no
-rule allows is lost, without an error. Containers that are not of Docker hang, like this:'
-quiet lab 'nft add table ip nslfilter'
-quiet lab 'nft "add chain ip nslfilter nslfwd { type filter hook forward priority 0; policy drop; }"'
-run one 'timeout 1 busybox wget -q -O - http://203.0.113.2/cgi-bin/hello || echo no answer'
-expect '^no answer$'
-step 'Host and container still reach each other: that is not forwarding. A rule for what comes from
-our bridge, and one for the answers, mends it.'
-run one 'busybox ping -qc1 10.201.0.1'
-expect '1 packets received'
-quiet lab 'nft add rule ip nslfilter nslfwd iifname nslbr accept'
-quiet lab 'nft add rule ip nslfilter nslfwd ct state established accept'
-run one 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
-expect '^hello 203\.0\.113\.1$'
+  step 'Docker makes such rules, and one more: on its hosts the policy of FORWARD is drop. Whatever
+no rule allows is lost, without an error. Containers that are not of Docker hang, like this:'
+  quiet lab 'nft add table ip nslfilter'
+  quiet lab 'nft "add chain ip nslfilter nslfwd {
+    type filter hook forward priority 0; policy drop; }"'
+  run one 'timeout 1 busybox wget -q -O - http://203.0.113.2/cgi-bin/hello || echo no answer'
+  expect '^no answer$'
+  step 'Host and container still reach each other: that is not forwarding. A rule for what comes
+from our bridge, and one for the answers, mends it.'
+  run one 'busybox ping -qc1 10.201.0.1'
+  expect '1 packets received'
+  quiet lab 'nft add rule ip nslfilter nslfwd iifname nslbr accept'
+  quiet lab 'nft add rule ip nslfilter nslfwd ct state established accept'
+  run one 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
+  expect '^hello 203\.0\.113\.1$'
+else
+  step 'Still no answer: what arrives is from 10.201.0.2, and the internet has no way back to there.
+What is missing is NAT, but this kernel has no nftables to make it with: that is left out here.'
+  run lab 'nft add table ip nslnat 2>&1 || echo status $?'
+  run one 'timeout 1 busybox wget -q -O - http://203.0.113.2/cgi-bin/hello || echo no answer'
+  expect '^no answer$'
+fi
 
 step 'Nothing of that was on the host. Its end of the cable to the first container is gone, too: a
 network namespace takes its devices with it when it ends, and a cable has two ends or none.'

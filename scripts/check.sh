@@ -116,7 +116,7 @@ if [[ $EUID -ne 0 && ${command[0]} == sudo && ${command[1]:--} != -* ]]; then
 fi
 
 export CHECK_MINE=$mine
-work_on_copies --uts -- \
+work_on_copies --uts --ipc -- \
   "$repo/scripts/check.sh" "${options[@]}" "$number" -- "${command[@]}"
 unset CHECK_MINE
 

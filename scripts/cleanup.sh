@@ -2,9 +2,11 @@
 # cleanup.sh removes what lessons, demonstrations and tests have left behind,
 # should somebody have killed them. It shows each thing that it removes.
 #
-# Usage: scripts/cleanup.sh [--dry-run]
+# Usage: scripts/cleanup.sh [--dry-run] [--cache]
 #
 #   --dry-run   show what there is to remove, and leave it
+#   --cache     remove the files of sandbox.sh's machines, too: it would have
+#               to make them again
 #
 # It knows our things by their names, all with nsl: processes that a script
 # has started, cgroups, network devices, namespaces and nftables tables,
@@ -17,16 +19,18 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 export LC_ALL=C
 
-dry=''
-case ${1:-} in
---dry-run) dry=yes ;;
--h | --help)
-  sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-  exit
-  ;;
-'') ;;
-*) die "unknown option $1" "$0 -h" ;;
-esac
+dry='' cache=''
+for option; do
+  case $option in
+  --dry-run) dry=yes ;;
+  --cache) cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-sandbox ;;
+  -h | --help)
+    sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+    exit
+    ;;
+  *) die "unknown option $option" "$0 -h" ;;
+  esac
+done
 
 found='' failed=''
 
@@ -250,6 +254,18 @@ while read -r dir; do
   remove 'scratch directory' "$dir" rm -rf --one-file-system "$dir"
 done < <(find -H /tmp /var/tmp "${TMPDIR:-/tmp}" -maxdepth 1 -type d \
   -name 'nsl.*' 2>/dev/null | sort -u)
+# A machine that runs, or is being made, has a directory run.PID in there.
+if [[ -n $cache && -d $cache ]]; then
+  who=''
+  for dir in "$cache"/run.*; do
+    ! alive "${dir##*.}" || who="process ${dir##*.}, sandbox.sh"
+  done
+  if [[ -n $who ]]; then
+    keep 'the cache' "$cache" "$who"
+  else
+    remove 'the cache' "$cache" rm -rf --one-file-system "$cache"
+  fi
+fi
 for file in /dev/mqueue/nsl* /dev/shm/nsl*; do
   remove_unless_used file "$file" rm "$file"
 done

@@ -153,8 +153,37 @@ forward=unknown
 for who in "${whos[@]}"; do forward=${result[$who.is.forward]}; done
 bridge_filter=$(sysctl_value net.bridge.bridge-nf-call-iptables)
 
-networkd=no
-[[ ! -e /run/systemd/netif/state ]] || networkd=yes
+# greedy_file prints the file of systemd-networkd, if there is one, that takes
+# all devices, and so the address from the cable of lesson 05. The first one
+# that matches counts: see systemd.network(5).
+greedy_file() {
+  local file line lines pattern matches
+  while read -r file; do
+    mapfile -t lines < <(sed -n \
+      '/^\[Match\]/,/^\[[^M]/s/^\([A-Za-z]*\) *= */\1=/p' "$file")
+    matches=${lines:+yes}
+    for line in "${lines[@]}"; do
+      case $line in
+      Name=*)
+        matches=''
+        for pattern in ${line#*=}; do
+          # shellcheck disable=SC2053 # a pattern
+          [[ nsl1 != $pattern ]] || matches=yes
+        done
+        ;;
+      Type=*) [[ " ${line#*=} " == *' ether '* ]] || matches='' ;;
+      *) matches='' ;; # of one device, or of a kind
+      esac
+      [[ -n $matches ]] || continue 2
+    done
+    [[ -n $matches ]] || continue
+    grep -Eqi '^Unmanaged *= *(yes|true|on|1)' "$file" || echo "$file"
+    return
+  done < <(find /{etc,run,usr/local/lib,usr/lib}/systemd/network \
+    -name '*.network' -printf '%f %p\n' 2>/dev/null | sort | cut -d ' ' -f 2-)
+}
+networkd=no greedy=''
+[[ ! -e /run/systemd/netif/state ]] || networkd=yes greedy=$(set -f && greedy_file)
 
 # number ADDRESS prints an IPv4 address as a number.
 number() {
@@ -502,6 +531,10 @@ done < <(rows packages)
 [[ $forward != drop* || $bridge_filter != 1 ]] ||
   note 'So it does on a bridge (br_netfilter).' \
     'sudo sysctl net.bridge.bridge-nf-call-iptables=0'
+[[ -z $greedy ]] ||
+  note "systemd-networkd takes the address from the cable of lesson 05: $greedy matches it." \
+    "printf '[Match]\nName=nsl*\n[Link]\nUnmanaged=yes\n' |
+    sudo tee /etc/systemd/network/10-nsl.network && sudo networkctl reload"
 [[ $hidepid =~ =(no|0|off)$ ]] ||
   note "/proc has $hidepid: ps shows you only what is yours." \
     'use sudo where a script looks at processes'

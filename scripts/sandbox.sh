@@ -3,11 +3,16 @@
 # no root and no virtualisation: user-mode-linux is a kernel that runs as an
 # ordinary process. All that the machine has is in its own memory.
 #
-#   scripts/sandbox.sh [--user] [--mem SIZE] [--with PATH]... [COMMAND [ARG]...]
+#   scripts/sandbox.sh [--user] [--mem SIZE] [--with PATH]... [--debian SUITE]
+#                      [COMMAND [ARG]...]
 #
-#   --user       be the ordinary user "learner" inside, not root
-#   --mem SIZE   memory of the machine (512M)
-#   --with PATH  bring this file or directory too, to the same path inside
+#   --user          be the ordinary user "learner" inside, not root
+#   --mem SIZE      memory of the machine (512M)
+#   --with PATH     bring this file or directory too, to the same path inside
+#   --debian SUITE  a whole Debian, such as bookworm, where systemd is process 1.
+#                   The first time, its disk is made: for this it needs root, a
+#                   mirror of Debian, and a minute. scripts/cleanup.sh --cache
+#                   removes it.
 #
 # Without COMMAND: a shell. With COMMAND: its output and its exit status, and
 # the machine is gone. Status 125: the machine failed. COMMAND has a terminal
@@ -17,7 +22,8 @@
 # and COMMAND starts there.
 #
 # The machine has no file, device or network of the host. Should somebody break
-# out of its kernel, that is a process in namespaces, with nothing to write to;
+# out of its kernel, that is a process in namespaces, with nothing to write to
+# (but what has changed on the disk of --debian, which is a file of its own);
 # where these are forbidden, sandbox.sh warns that there is one wall only.
 
 set -euo pipefail
@@ -26,6 +32,8 @@ umask 022
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/dev/sandbox-tree.sh
 source "$repo/scripts/dev/sandbox-tree.sh"
+# shellcheck source=scripts/dev/sandbox-debian.sh
+source "$repo/scripts/dev/sandbox-debian.sh"
 
 usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
 
@@ -42,7 +50,7 @@ broken() {
   (die "$1" "$(grep -v '\[<' "/dev/fd/$log" | tail -n 12)") || exit 125
 }
 
-user=root uid=0 mem=512M bring=()
+user=root uid=0 mem=512M bring=() suite=''
 while [[ ${1:-} == -* ]]; do
   case $1 in
   -h | --help)
@@ -57,6 +65,11 @@ while [[ ${1:-} == -* ]]; do
     ;;
   --with)
     bring+=("$(realpath -es -- "${2:-}")") || misused "--with takes a path"
+    shift
+    ;;
+  --debian)
+    suite=${2:-}
+    [[ $suite =~ ^[a-z]+$ ]] || misused "--debian takes a release, such as bookworm"
     shift
     ;;
   *) misused "unknown option $1" ;;
@@ -93,18 +106,35 @@ for old in "$cache"/run.*; do
 done
 
 # The files of the machine itself are made once, and again when one changes.
-version=$(cat "$repo"/scripts/dev/sandbox-{init,tree}.sh \
-  <(stat -c %Y /var/lib/dpkg/status) | sha256sum | cut -c -16)
-tree=$cache/$version.cpio
-if [[ ! -e $tree ]]; then
+if [[ -n $suite ]]; then
+  machine=$(debian_disk "$suite")
+else
+  version=$(cat "$repo"/scripts/dev/sandbox-{init,tree}.sh \
+    <(stat -c %Y /var/lib/dpkg/status) | sha256sum | cut -c -16)
+  machine=$version.cpio
+fi
+if [[ ! -e $cache/$machine && -n $suite ]]; then
+  install_for debian >&2
+  exec {lock}>"$cache/lock"
+  flock "$lock" # two at once: the second one waits, and finds the disk
+  if [[ ! -e $cache/$machine ]]; then
+    say "making a disk with Debian $suite in $cache" >&2
+    mkdir "$scratch/build"
+    build_debian "$suite" "$scratch/build" >&2
+    mv "$scratch/build/disk" "$cache/$machine"
+    rm -r "$scratch/build"
+    find "$cache" -name "debian-$suite-*" -mmin +60 -delete
+  fi
+  exec {lock}>&-
+elif [[ ! -e $cache/$machine ]]; then
   build_tree "$scratch/tree"
   (cd "$scratch/tree" && find . | busybox cpio -o -H newc -R 0:0) \
     2>/dev/null >"$scratch/cpio"
-  mv "$scratch/cpio" "$tree"
+  mv "$scratch/cpio" "$cache/$machine"
   rm -r "$scratch/tree"
   find "$cache" -name '*.cpio' -mmin +60 -delete
 fi
-touch "$tree"
+touch "$cache/$machine"
 
 # This time's files are a tar archive on a disk: the checkout, what --with
 # names, and the job.
@@ -112,7 +142,9 @@ if [[ -t 0 && -t 1 && -t 2 ]]; then
   terminal=$(stty -g)
 fi
 [[ $# -gt 0 ]] || set -- bash
-set -- "$user" "$repo" "${TERM:-dumb}" "${terminal:+$(stty size)}" "$@"
+size=${terminal:+$(stty size)}
+[[ $size != '0 0' ]] || size='24 80' # a terminal that has not been told
+set -- "$user" "$repo" "${TERM:-dumb}" "$size" "$@"
 quote="'\\''"
 printf "'%s' " set -- "${@//\'/$quote}" >"$scratch/job"
 for part in bin scripts rootfs; do
@@ -125,6 +157,11 @@ wall=(bwrap --unshare-all --die-with-parent --cap-drop ALL --ro-bind /usr /usr
   --ro-bind /lib /lib --ro-bind-try /lib64 /lib64 --dev /dev --tmpfs /tmp
   --ro-bind "$cache" /cache --chdir /cache)
 uml_dir=/tmp/
+boot=("initrd=$machine" "root=")
+if [[ -n $suite ]]; then # what it writes to the disk goes to another file
+  wall+=(--bind "$scratch" "/cache/run.$$")
+  boot=("ubd1=run.$$/changes,$machine" "root=/dev/ubdb" rw)
+fi
 if ! "${wall[@]}" true 2>"$scratch/log"; then
   say "no namespaces for the sandbox itself ($(cat "$scratch/log")):" \
     "it holds mistakes, not malice" >&2
@@ -143,7 +180,7 @@ leader=(setpriv --pdeathsig TERM bash -c '
 # not start. The other two take a second, for what nobody needs here.
 # fd 0 and 3 are the line to the init script, 4 to 6 the command's streams.
 # Paths are relative: $cache may have blanks and commas.
-kernel=("${leader[@]}" "${wall[@]}" linux.uml quiet "mem=$mem" "initrd=$version.cpio" "root="
+kernel=("${leader[@]}" "${wall[@]}" linux.uml quiet "mem=$mem" "${boot[@]}"
   "ubd0r=run.$$/disk" "uml_dir=$uml_dir" noreboot "pty.legacy_count=0"
   "initcall_blacklist=init_hostfs,raid6_select_algo,init_zswap"
   "con=null" "con1=null,fd:1" "console=tty1" "ssl=null" "ssl0=fd:0,fd:3")
@@ -171,7 +208,7 @@ exec {from_vm}<&"${machine[0]}" {to_vm}>&"${machine[1]}" {out}>&- {err}>&-
 
 # A trap runs during wait, not during read.
 # shellcheck disable=SC2016 # sh expands it
-timeout 30 sh -c 'read -r word && [ "$word" = started ]' <&"$from_vm" {to_vm}>&- &
+timeout "${suite:+1}30" sh -c 'read -r word && [ "$word" = started ]' <&"$from_vm" {to_vm}>&- &
 wait $! || broken "the machine did not start"
 # It has opened all: nothing stays here, even if this script is killed.
 rm -r "$scratch"

@@ -91,7 +91,6 @@ if [[ -z $quick ]]; then
 else
   say "--quick: nothing is installed, and the virtual machine is left out"
 fi
-concurrent='AllLessons/(signals|streams|host)'
 need_go
 need_mqueue
 
@@ -113,7 +112,7 @@ as_user env CGO_ENABLED=0 go test -c -o "$out/" ./...
 # What the tests read, where an ordinary user can: the repository itself may
 # be in a home directory that is closed to others.
 mkdir "$out/repo"
-cp -r bin scripts go.mod "$out/repo"
+cp -r bin docs scripts go.mod "$out/repo"
 [[ ! -d ../shared ]] || cp -r ../shared "$out/shared"
 chmod -R go+rX "$out"
 settings=(PATH="$PATH" NSTEST_BIN="$out/repo/bin" NSTEST_REPO="$out/repo"
@@ -136,7 +135,7 @@ check "bench.sh --quick" env NSL_BIN="$repo/bin" scripts/bench.sh --quick
 
 say "as an ordinary user"
 id "$user" &>/dev/null || as_root useradd --create-home --shell /bin/bash "$user"
-for name in 06-user 07-pivot-root 08-cgroups; do
+for name in 06-user 07-pivot-root 08-cgroups hostile; do
   count "$name" as_root setpriv --reuid "$user" --regid "$user" --init-groups \
     env -C / HOME="/home/$user" "${settings[@]}" "$out/$name.test" -test.v
 done
@@ -145,8 +144,8 @@ done
 say "with the race detector"
 as_user env CGO_ENABLED=1 go build -race -o "$out/race/" ./08-cgroups
 count 08-cgroups as_root env -C 08-cgroups "${settings[@]}" \
-  NSTEST_BIN="$out/race" GORACE='exitcode=66 halt_on_error=1' \
-  "$out/08-cgroups.test" -test.v -test.run "$concurrent"
+  NSTEST_BIN="$out/race" GORACE='exitcode=66 halt_on_error=1 atexit_sleep_ms=0' \
+  "$out/08-cgroups.test" -test.v -test.run 'AllLessons/(signals|streams|host)'
 
 say "what the tests have run of the lessons"
 check "coverage of each lesson" scripts/dev/coverage.sh "$out"
@@ -154,8 +153,18 @@ sed -n '/ % of /p' "$out/log"
 
 if [[ -z $quick ]]; then
   say "in a virtual machine, with cgroup v2"
-  count 08-cgroups scripts/sandbox.sh --with "$out" \
-    env "${settings[@]}" "$out/08-cgroups.test" -test.v
+  for who in '' --user; do
+    # shellcheck disable=SC2086 # none is none
+    count "08-cgroups${who:+ $who}" scripts/sandbox.sh $who --with "$out" \
+      env "${settings[@]}" "$out/08-cgroups.test" -test.v -test.short \
+      -test.skip 'AllLessons/(conditions|random|load)'
+    # shellcheck disable=SC2086
+    count "hostile${who:+ $who}" scripts/sandbox.sh $who --with "$out" \
+      env "${settings[@]}" "$out/hostile.test" -test.v \
+      -test.run 'Attempts/08.*/(take|start|leave|raise)'
+  done
+  say "on a real Debian, with systemd"
+  count test-vm env NSL_TESTS="$out" NS_STRICT="${NS_STRICT:-}" scripts/dev/test-vm.sh
 fi
 
 if [[ $skipped -gt 0 ]]; then

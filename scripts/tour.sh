@@ -63,7 +63,7 @@ finish() {
   inside=$("${launch[@]}" sh -c '
     for t in '"$types"'; do readlink /proc/self/ns/$t || echo none; done' 2>/dev/null) || true
   for type in $types; do
-    outside=$(readlink "/proc/self/ns/$type")
+    outside=$(readlink "/proc/self/ns/$type") || true # not all have time
     read -r own || true
     [[ $own != "$type:["* || $own == "$outside" ]] || differ+=("$type")
   done <<<"$inside"
@@ -73,7 +73,11 @@ finish() {
 }
 
 install_for tour
-build_lessons
+if ! command -v go >/dev/null && [[ -x $repo/bin/08-cgroups ]]; then
+  say "there is no go here: the lessons are taken from bin/ as they are"
+else
+  build_lessons
+fi
 need_rootfs
 need_mqueue
 cd "$repo"

@@ -24,6 +24,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -162,6 +163,12 @@ func prepare(name, dir string) error {
 		return fmt.Errorf("go build ./%s: %w\n%s", name, err, out)
 	}
 	return nil
+}
+
+// Switch makes another lesson the one that the tests run.
+func Switch(t *testing.T, name string) {
+	t.Helper()
+	require.NoError(t, prepare(name, scratch))
 }
 
 // Repo is the directory of the repository.

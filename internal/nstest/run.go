@@ -195,6 +195,7 @@ func (c *Container) Wait() Result {
 	timer := time.AfterFunc(Patience, func() { c.cmd.Process.Kill() })
 	err := c.cmd.Wait()
 	require.True(c.t, timer.Stop(), "the lesson hangs: %s", c.cmd)
+	require.NoError(c.t, c.pipe.SetReadDeadline(time.Now().Add(Patience)))
 	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
 		require.NoError(c.t, err)
 	}

@@ -66,6 +66,9 @@ func TestBreakNotAsPredicted(t *testing.T) {
 		nstest.Skip(t, "lesson 03 needs root")
 	}
 	const file = "03-uts/breaks/2-no-sethostname.patch"
+	place := checkPlace(t)
+	patch, err := os.ReadFile(filepath.Join(place, file))
+	require.NoError(t, err)
 	for name, c := range map[string]struct{ old, new, message string }{
 		"another symptom": {"Fails: uts: the hostname", "Fails: ipc: /dev/mqueue",
 			"predicted, but not seen: ipc: /dev/mqueue"},
@@ -75,9 +78,6 @@ func TestBreakNotAsPredicted(t *testing.T) {
 			"predicted, but not seen: uts: the hostname"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			place := checkPlace(t)
-			patch, err := os.ReadFile(filepath.Join(place, file))
-			require.NoError(t, err)
 			require.Contains(t, string(patch), c.old)
 			text := strings.Replace(string(patch), c.old, c.new, 1)
 			if name == "breaks nothing" {

@@ -58,6 +58,10 @@ type checkReport struct {
 var checkLine = regexp.MustCompile(
 	`^(not )?ok (\d+) - (\w+): (.*?)(?: # (SKIP|TODO) .*)?$`)
 
+// checkYAML is a line of what TAP says about a point, in YAML.
+var checkYAML = regexp.MustCompile(
+	`^  (?:---|\.\.\.|(?:seen|expected|question): '(?:[^']|'')*')$`)
+
 // readCheck reads TAP. Numbers that are not 1, 2, 3 … or a plan that differs
 // fail the test: then a harness would misread the report.
 func readCheck(t *testing.T, text string, status int) checkReport {
@@ -70,6 +74,7 @@ func readCheck(t *testing.T, text string, status int) checkReport {
 				checkPoint{m[1] == "", m[3], m[4], m[5], ""})
 			assert.Equal(t, fmt.Sprint(len(report.points)), m[2], text)
 		} else if n := len(report.points); strings.HasPrefix(line, "  ") && n > 0 {
+			assert.Regexp(t, checkYAML, line)
 			report.points[n-1].comment += line + "\n"
 		} else if strings.HasPrefix(line, "1..") {
 			plan = line
@@ -209,6 +214,10 @@ var checkCheats = []struct {
 		ip link add "leak$$" type veth peer name "kael$$"
 		exec unshare --kill-child --fork --pid "$@"`,
 		kind: "host", seen: "leak"},
+	{name: "leaves a queue", lesson: "01", script: `
+		ipcmk -Q >/dev/null
+		exec unshare --kill-child --fork --pid "$@"`,
+		kind: "host", seen: "/proc/sysvipc/msg"},
 	{name: "leaves a cgroup", lesson: "01", script: `
 		mkdir "$CGROUP/leak-$$"
 		echo 0 >"$CGROUP/leak-$$/cgroup.procs"

@@ -150,6 +150,7 @@ func TestCleanup(t *testing.T) {
 	doctorBuild(t)
 	t.Run("Leftovers", cleanupTestLeftovers)
 	t.Run("LeavesTheLiving", cleanupTestLeavesTheLiving)
+	t.Run("Cache", cleanupTestCache)
 	t.Run("AfterKill", cleanupTestAfterKill)
 	t.Run("AfterKilledDemonstration", cleanupTestAfterKilledDemonstration)
 }
@@ -257,6 +258,29 @@ func cleanupTestLeavesTheLiving(t *testing.T) {
 		gone $eight
 		cleanup
 		same "$empty" "$(snapshot)"
+	`)
+}
+
+// The files of the sandbox's machines stay, unless that is asked for.
+func cleanupTestCache(t *testing.T) {
+	cleanupIn(t, `
+		export XDG_CACHE_HOME=/tmp/cache
+		cache=$XDG_CACHE_HOME/namespaces-sandbox
+		mkdir -p $cache/run.$$ $XDG_CACHE_HOME/other
+		touch $cache/debian-bookworm.ext4
+		before=$(snapshot)
+		same "$(cleanup)" 'Nothing is left over.'
+		has "$(cleanup --cache)" "in use       the cache $cache: process $$, sandbox.sh"
+		same "$before" "$(snapshot)"
+
+		died
+		mv $cache/run.$$ $cache/run.$died
+		before=$(snapshot)
+		same "$(cleanup --dry-run --cache)" "would remove the cache $cache"
+		same "$before" "$(snapshot)"
+		same "$(cleanup --cache)" "remove the cache $cache"
+		[[ ! -e $cache && -e $XDG_CACHE_HOME/other ]]
+		same "$(cleanup --cache)" 'Nothing is left over.'
 	`)
 }
 

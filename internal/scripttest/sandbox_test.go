@@ -198,6 +198,40 @@ func TestSandboxUser(t *testing.T) {
 		got["stolen"])
 }
 
+// A whole Debian: what systemd does on a real machine, we need not imitate.
+// It shows that the imitation is right, for what the lessons see of it.
+func TestSandboxDebian(t *testing.T) {
+	debian := func(args ...string) *sandbox {
+		return newSandbox(t, append([]string{"--debian", "bookworm"}, args...)...)
+	}
+	for user, session := range map[string]string{
+		"root": "user-0.slice", "learner": "user-1000.slice",
+	} {
+		args := []string{"bash", "-c", `
+			echo == init; cat /proc/1/comm
+			echo == who; id -un; echo $HOME $XDG_RUNTIME_DIR; pwd
+			echo == cgroup; cat /proc/self/cgroup
+			echo == mounts; findmnt -n -o PROPAGATION /; grep -c cgroup /proc/self/mounts
+			echo == end`}
+		if user == "learner" {
+			args = append([]string{"--user"}, args...)
+		}
+		s := debian(args...)
+		got := inSandbox(t, s)
+		assert.Equal(t, "systemd", got["init"])
+		assert.Regexp(t, "^"+user+"\n.*/"+user+` /run/user/[0-9]+\n`+s.Dir+"$", got["who"])
+		assert.Regexp(t, "^0::/user.slice/"+session+"/session-[c0-9]+.scope$", got["cgroup"])
+		assert.Equal(t, "shared\n1", got["mounts"])
+	}
+	s := debian("sh", "-c", "echo out; echo err >&2; setsid sleep 1000 & kill -TERM $$")
+	assert.Equal(t, 143, s.status(t), "what ends by a signal has not succeeded")
+	assert.Equal(t, "out\n", s.stdout.String())
+	assert.Equal(t, "err\n", s.stderr.String())
+	s = debian("tr", "a-z", "A-Z")
+	s.Stdin = strings.NewReader("to stdin")
+	assert.Equal(t, "TO STDIN", s.prints(t))
+}
+
 // pivot_root(2) refuses the first root filesystem of a kernel, and unshare(2)
 // with CLONE_NEWUSER a process in a chroot: inside is neither.
 func TestSandboxPivotRoot(t *testing.T) {
@@ -571,7 +605,7 @@ func TestSandboxUsage(t *testing.T) {
 	assert.Contains(t, s.prints(t), "sandbox.sh [--user]")
 	for _, args := range [][]string{
 		{"--no-such-option"}, {"--mem"}, {"--mem", "much"}, {"--with"},
-		{"--with", "/no/such/file"},
+		{"--with", "/no/such/file"}, {"--debian"}, {"--debian", "../bookworm"},
 	} {
 		s := newSandbox(t, args...)
 		assert.Equal(t, 2, s.status(t), args)

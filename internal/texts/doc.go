@@ -53,6 +53,11 @@ one has to print it, or else a comment says which file does:
 
 	<!-- message: 06-user/user.go -->
 
+# Images
+
+An image has a text for who cannot see it, and each in docs/ is shown or linked
+to by a text.
+
 # Tests
 
 	go test ./internal/texts            compare; as root, for the machine

@@ -175,6 +175,44 @@ func TestLessonTables(t *testing.T) {
 	assert.Positive(t, lessons)
 }
 
+// TestWorkshop adds up the minutes of each plan, and wants each lesson with its
+// picture, its demonstration and its question.
+func TestWorkshop(t *testing.T) {
+	repo := repository(t)
+	text, err := os.ReadFile(repo + "/docs/workshop.md")
+	require.NoError(t, err)
+	plan := regexp.MustCompile(`(?m)^### (.*): (\d+) minutes$((?s:.*?))\n\n\*\*`)
+	minutes := regexp.MustCompile(`(?m)^\| (\d+) \|`)
+	plans := plan.FindAllStringSubmatch(string(text), -1)
+	require.Len(t, plans, 3)
+	for _, m := range plans {
+		want, err := strconv.Atoi(m[2])
+		require.NoError(t, err)
+		sum := 0
+		for _, cell := range minutes.FindAllStringSubmatch(m[3], -1) {
+			n, err := strconv.Atoi(cell[1])
+			require.NoError(t, err)
+			sum += n
+		}
+		assert.Equal(t, want, sum, m[1])
+		assert.Contains(t, m[3], "(../08-cgroups/)", "the end of %s", m[1])
+	}
+	lessons, err := filepath.Glob(repo + "/0*")
+	require.NoError(t, err)
+	require.Len(t, lessons, 8)
+	for _, dir := range lessons {
+		name := filepath.Base(dir)
+		_, own, found := strings.Cut(string(text), "\n### "+name+"\n")
+		require.True(t, found, name)
+		own, _, _ = strings.Cut(own, "\n## ")
+		own, _, _ = strings.Cut(own, "\n### ")
+		for _, part := range []string{"**Say:**", "**Draw:**", "](pictures/",
+			"**Show:** `scripts/" + name + ".sh`", "**Ask:**", "| they say | you say |"} {
+			assert.Contains(t, own, part, name)
+		}
+	}
+}
+
 // row returns the cells of the row of a table whose first one names a lesson,
 // without their markup.
 func row(d *document, lesson string) []string {

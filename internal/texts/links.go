@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -18,23 +19,53 @@ var (
 	heading = regexp.MustCompile(`^ {0,3}#{1,6} +(.*?)(?: +#+)? *$`)
 	anchor  = regexp.MustCompile(`<a (?:name|id)="([^"]*)"`)
 	mdLink  = regexp.MustCompile(`!?\[([^\]]*)\]\([^)]*\)`)
+	// What stands there for who does not see it, and an image without.
+	image = regexp.MustCompile(`!\[([^\]]*)\]\(([^)\s]+)|<img\b[^>]*>`)
+	alt   = regexp.MustCompile(`\balt="\s*[^"\s]`)
 )
 
-// checkLinks finds those that lead nowhere in the repository.
-func (d *document) checkLinks(repo string, all map[string]*document) {
+// checkLinks finds those that lead nowhere in the repository, and images that
+// say nothing to who cannot see them. It returns the files that it is led to.
+func (d *document) checkLinks(repo string, all map[string]*document) []string {
+	var found []string
 	for _, l := range d.prose {
 		text := inlineCode.ReplaceAllString(l.text, "")
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
-			if err := d.follow(repo, m[1]+m[2]+m[3], all); err != nil {
+			name, err := d.follow(repo, m[1]+m[2]+m[3], all)
+			if err != nil {
 				d.problem(l.number, "%v", err)
+			}
+			found = append(found, name)
+		}
+		for _, m := range image.FindAllStringSubmatch(text, -1) {
+			if strings.TrimSpace(m[1]) == "" && !alt.MatchString(m[0]) {
+				d.problem(l.number, "this image has no text: %s", m[0])
 			}
 		}
 	}
+	return found
 }
 
-func (d *document) follow(repo, target string, all map[string]*document) error {
+// unused are the images below docs/ that no text shows or links to: found are
+// the files that the texts lead to.
+func unused(repo string, found []string) ([]string, error) {
+	var left []string
+	err := filepath.WalkDir(filepath.Join(repo, "docs"), func(
+		path string, _ os.DirEntry, err error,
+	) error {
+		name, _ := filepath.Rel(repo, path)
+		if filepath.Ext(path) == ".svg" && !slices.Contains(found, name) {
+			left = append(left, name)
+		}
+		return err
+	})
+	return left, err
+}
+
+// follow returns the file to which a link leads.
+func (d *document) follow(repo, target string, all map[string]*document) (string, error) {
 	if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
-		return nil
+		return "", nil
 	}
 	path, fragment, hasFragment := strings.Cut(target, "#")
 	name := d.name
@@ -42,25 +73,25 @@ func (d *document) follow(repo, target string, all map[string]*document) error {
 		name = filepath.Join(filepath.Dir(d.name), path)
 	}
 	if strings.HasPrefix(name, "..") || strings.HasPrefix(path, "/") {
-		return fmt.Errorf("link to %s: leads out of the repository", target)
+		return "", fmt.Errorf("link to %s: leads out of the repository", target)
 	}
 	info, err := os.Stat(filepath.Join(repo, name))
 	if err != nil {
-		return fmt.Errorf("link to %s: there is no %s", target, name)
+		return "", fmt.Errorf("link to %s: there is no %s", target, name)
 	}
 	if !hasFragment {
-		return nil
+		return name, nil
 	}
 	if info.IsDir() {
 		name = filepath.Join(name, "README.md")
 	}
 	if all[name] == nil {
-		return fmt.Errorf("link to %s: %s has no headings", target, name)
+		return "", fmt.Errorf("link to %s: %s has no headings", target, name)
 	}
 	if !all[name].anchors()[fragment] {
-		return fmt.Errorf("link to %s: %s has no such heading", target, name)
+		return "", fmt.Errorf("link to %s: %s has no such heading", target, name)
 	}
-	return nil
+	return name, nil
 }
 
 // anchors are those that code hosts give to the headings of a file.

@@ -56,7 +56,8 @@ var forms = []form{
 	{"peer", `@if\d+(?: (?:UP|DOWN|LOWERLAYERDOWN|UNKNOWN))?\b`, false},
 	{"PID", `\b2\d{4}\b`, true},
 	{"version of busybox", `\bBusyBox v\S+ \([^)]*\)`, false},
-	{"PID inside", `(?:(?i:\bprocess |\bpid )|^\[\d+\][+-]? +)\d{1,4}\b`, false},
+	{"runs or sleeps", `\b[RS] (?:sh|timeout) `, false}, // on a busy machine
+	{"PID inside", `(?:(?i:\bprocess |\bpid |\bfor the kernel )|^\[\d+\][+-]? +)\d{1,4}\b`, false},
 }
 
 // constants look like a form, and are themselves.

@@ -79,6 +79,7 @@ func TestNeutral(t *testing.T) {
 		{"process 1", "process 7", false},
 		{"process 8", "process 7", true},
 		{"PID 0", "PID 2", false},
+		{"process 8; for the kernel 8", "process 7; for the kernel 7", true},
 		{"20100 20100", "20008 20008", true},
 		{"20100 20100", "20008 20009", false},
 		{"20100 20101", "20008 20008", false},
@@ -134,18 +135,33 @@ func TestLinkRules(t *testing.T) {
 			"[ok](b/c.md) [ok](b/) [ok](#twice-1) [ok](#a-code--more-café_1)\n" +
 			"[ok](https://example.org/x#y) `[code](no.md)`\n" +
 			"[bad](no.md) [bad](#thrice) [bad](../a.md) [bad](b/c.md#no)\n" +
-			"<img src=\"no.svg\">\n\n[bad]: no.md\n",
+			"<img src=\"no.svg\" alt=\"bad\">\n\n[bad]: no.md\n",
 		"b/c.md": "[ok](../a.md#twice) [ok](c.md)\n",
+		"d.md": "![ok](docs/used.svg) ![ ](docs/used.svg)\n" +
+			"[![](docs/used.svg)](docs/film.svg) <img src=\"docs/used.svg\" alt=\"\">\n" +
+			"<img alt=\"ok\" src=\"docs/used.svg\">\n",
+		"docs/used.svg":   "",
+		"docs/film.svg":   "",
+		"docs/unused.svg": "",
 	} {
 		file := filepath.Join(dir, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 		all[name] = read(name, text)
 	}
+	var found []string
 	for _, d := range all {
-		d.checkLinks(dir, all)
+		found = append(found, d.checkLinks(dir, all)...)
 	}
 	assert.Empty(t, all["b/c.md"].problems)
+	assert.Equal(t, []string{
+		"d.md:1: this image has no text: ![ ](docs/used.svg",
+		"d.md:2: this image has no text: ![](docs/used.svg",
+		"d.md:2: this image has no text: <img src=\"docs/used.svg\" alt=\"\">",
+	}, all["d.md"].problems)
+	left, err := unused(dir, found)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"docs/unused.svg"}, left)
 	assert.Equal(t, []string{
 		"a.md:6: link to no.md: there is no no.md",
 		"a.md:6: link to #thrice: a.md has no such heading",

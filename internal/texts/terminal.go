@@ -22,7 +22,6 @@ type terminal struct {
 	screen *os.File // the other side of it, see pty(7)
 	unread []byte
 	prompt string // $ or #, at which the shell waits
-	other  bool   // that is not one of ours: it may be on another machine
 }
 
 // play types all steps, and returns what was printed.
@@ -219,8 +218,11 @@ func newTerminal(goDir string) (*terminal, error) {
 
 // command types one, and returns what is printed up to the next prompt.
 func (t *terminal) command(typed []string) (string, error) {
-	other := t.other
-	_, err := t.screen.WriteString(strings.Join(typed, "\n") + "\n")
+	raw, err := t.raw()
+	if err != nil {
+		return "", err
+	}
+	_, err = t.screen.WriteString(strings.Join(typed, "\n") + "\n")
 	if err != nil {
 		return "", fmt.Errorf("type: %w", err)
 	}
@@ -231,7 +233,7 @@ func (t *terminal) command(typed []string) (string, error) {
 	if m := background.FindStringSubmatch(output); m != nil {
 		awaitExec(m[1])
 	}
-	if other { // the terminal of another machine shows what is typed
+	if raw { // the terminal of the other machine shows what is typed
 		output = strings.TrimPrefix(output, strings.Join(typed, "\n")+"\n")
 	}
 	output = notice.ReplaceAllString(output, "")
@@ -240,6 +242,24 @@ func (t *terminal) command(typed []string) (string, error) {
 		output = strings.TrimPrefix(output, "> ")
 	}
 	return strings.TrimSuffix(output, "\n"), nil
+}
+
+// raw tells if there is another machine behind this terminal, as that of
+// scripts/sandbox.sh: every character is for its own terminal.
+func (t *terminal) raw() (bool, error) {
+	conn, err := t.screen.SyscallConn()
+	if err != nil {
+		return false, err
+	}
+	var modes *unix.Termios
+	var err2 error
+	err = conn.Control(func(fd uintptr) {
+		modes, err2 = unix.IoctlGetTermios(int(fd), unix.TCGETS)
+	})
+	if err := errors.Join(err, err2); err != nil {
+		return false, fmt.Errorf("modes of the terminal: %w", err)
+	}
+	return modes.Oflag&unix.OPOST == 0, nil
 }
 
 // changed waits for another prompt than the last: the shell may have been
@@ -268,14 +288,12 @@ func (t *terminal) output() (string, error) {
 	for {
 		text := strings.ReplaceAll(string(t.unread), "\r", "")
 		if m := markedPrompt.FindStringSubmatchIndex(text); m != nil {
-			t.other = false
 			return t.at(text, m), nil
 		}
 		bare := escapes.ReplaceAllString(text, "")
 		if m := otherPrompt.FindStringSubmatchIndex(bare); m != nil {
 			err := t.read(time.Now().Add(quiet))
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				t.other = true
 				return t.at(bare, m), nil
 			}
 			if err == nil {

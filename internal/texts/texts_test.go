@@ -86,15 +86,20 @@ func TestCode(t *testing.T) {
 	}
 }
 
-// TestLinks follows all links that stay in the repository.
+// TestLinks follows all links that stay in the repository, and looks for images
+// to which none leads.
 func TestLinks(t *testing.T) {
 	repo := repository(t)
 	all := documents(t, repo)
+	var found []string
 	for _, d := range all {
 		d.problems = nil
-		d.checkLinks(repo, all)
+		found = append(found, d.checkLinks(repo, all)...)
 		report(t, d.problems)
 	}
+	left, err := unused(repo, found)
+	require.NoError(t, err)
+	assert.Empty(t, left, "no text shows these images")
 }
 
 // TestLength keeps a lesson's text to a quarter of an hour: at 220 words in a

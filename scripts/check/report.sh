@@ -33,7 +33,8 @@ point() {
   if [[ $tap ]]; then
     printf '%s\n' "$verdict $count - $1: $2$note"
     [[ $verdict == ok ]] ||
-      printf '  %s\n' --- "seen: ${3@Q}" "expected: ${4@Q}" "question: ${5@Q}" ...
+      printf '  %s\n' --- "seen: $(yaml "$3")" "expected: $(yaml "$4")" \
+        "question: $(yaml "$5")" ...
   elif [[ $verdict == ok ]]; then
     [[ $quiet ]] || printf '%s\n' "${green}ok$plain      $1: $2: $3"
   elif [[ $note ]]; then
@@ -41,6 +42,12 @@ point() {
   else
     printf '%s\n' "${red}not ok$plain  $1: $2: seen $3, expected $4" "        $5"
   fi
+}
+
+# yaml TEXT prints it as YAML, on one line.
+yaml() {
+  local text=${1//[[:cntrl:]]/ }
+  printf "'%s'" "${text//\'/\'\'}"
 }
 
 # skip TYPE WHAT WHY reports a point that this machine does not allow to try.

@@ -185,9 +185,10 @@ enter() {
 family() {
   ps -e -o pid=,ppid= | awk -v roots="$*" '
     { parent[$1] = $2 }
-    function from_root(pid) {
-      while (pid != "" && !(pid in root)) pid = parent[pid]
-      return pid != ""
+    # A number that was used again while ps looked may lead in a circle.
+    function from_root(pid,    depth) {
+      while (pid != "" && !(pid in root) && depth++ < 1000) pid = parent[pid]
+      return pid in root
     }
     BEGIN { split(roots, list); for (i in list) root[list[i]] }
     END { for (pid in parent) if (from_root(pid)) print pid }' |

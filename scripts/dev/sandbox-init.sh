@@ -2,29 +2,36 @@
 # shellcheck shell=dash
 # sandbox-init.sh: the first process in the machine of scripts/sandbox.sh. It
 # does what systemd does on a real one, as far as the lessons can see it, runs
-# the command and switches off. Serial lines lead to sandbox.sh: ttyS0 for what
-# the two scripts tell each other; 1, 2, 3 are the command's stdin, stdout and
-# stderr. All tools here are busybox's: programs with shared libraries take five
-# times as long to start in this kernel.
+# the command and switches off. With --debian systemd is the first process, and
+# this a service: its argument is "service". Serial lines lead to sandbox.sh:
+# ttyS0 for what the two scripts tell each other; 1, 2, 3 are the command's
+# stdin, stdout and stderr. All tools here are busybox's: programs with shared
+# libraries take five times as long to start in this kernel.
 set -eu
 export PATH=/lib/sandbox/bin
 
 # pivot_root(2) refuses to leave the kernel's first root filesystem. Mounted
 # once more and moved over itself it is a mount like any other. (The kernel
 # gives its own arguments to this script.)
-if [ "${1:-}" != again ]; then
+case ${1:-} in
+service) ;;
+again)
+  mount -t devtmpfs -o mode=755 devtmpfs /dev
+  cp -a /lib/sandbox/dev/. /dev/
+  mount -a
+  mount --make-rshared /
+  echo sandbox >/proc/sys/kernel/hostname
+  ip link set lo up
+  ;;
+*)
   mount --bind / /mnt
   cd /mnt
   mount --move . /
   exec chroot . /init again
-fi
-
-mount -t devtmpfs -o mode=755 devtmpfs /dev
-cp -a /lib/sandbox/dev/. /dev/
-mount -a
-mount --make-rshared /
-echo sandbox >/proc/sys/kernel/hostname
-ip link set lo up
+  ;;
+esac
+systemd=''
+[ "$1" != service ] || systemd=yes
 
 # watch takes the new sizes of sandbox.sh's terminal. When sandbox.sh ends, by
 # whatever means, the line does, and then the machine.
@@ -51,36 +58,55 @@ rm /job
 user=$1 directory=$2 TERM=$3 size=$4
 shift 4
 
-# The place in the tree of cgroups that systemd gives to root's login, and to
-# the scope of: systemd-run --user --scope -p Delegate=yes
-as='' home=/root path="user-0.slice session-1.scope"
+as='' home=/root
+paths=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 if [ "$user" = learner ]; then
   as='/bin/setpriv --reuid learner --regid learner --init-groups'
   home=/home/learner
   chown learner:learner $home
-  path="user-1000.slice user@1000.service app.slice run-1.scope"
-fi
-cd /sys/fs/cgroup
-for name in user.slice $path; do
-  echo +cpu +memory +pids >cgroup.subtree_control
-  mkdir "$name"
-  cd "$name"
-done
-session=$PWD
-if [ "$user" = learner ]; then
-  cd ../.. # user@1000.service: its limits stay root's
-  chown learner:learner . cgroup.procs cgroup.threads cgroup.subtree_control
-  chown -R learner:learner app.slice
 fi
 
-# run becomes the command.
+# make_session does what logind does: it makes the place in the tree of cgroups
+# that systemd gives to root's login, and to the scope of
+# systemd-run --user --scope -p Delegate=yes
+make_session() {
+  cd /sys/fs/cgroup
+  path="user-0.slice session-1.scope"
+  [ "$user" = root ] ||
+    path="user-1000.slice user@1000.service app.slice run-1.scope"
+  for name in user.slice $path; do
+    echo +cpu +memory +pids >cgroup.subtree_control
+    mkdir "$name"
+    cd "$name"
+  done
+  session=$PWD
+  if [ "$user" = learner ]; then
+    cd ../.. # user@1000.service: its limits stay root's
+    chown learner:learner . cgroup.procs cgroup.threads cgroup.subtree_control
+    chown -R learner:learner app.slice
+  fi
+}
+[ -n "$systemd" ] || make_session
+
+# run becomes the command. With systemd that is in a session as of login(1),
+# and what ends it by a signal must not pass for success.
 run() {
+  if [ -n "$systemd" ]; then
+    [ "$user" = root ] || paths=/usr/local/bin:/usr/bin:/bin
+    streams=--pipe
+    [ -z "$size" ] || streams='-p TTYPath=/dev/tty0 -p StandardInput=tty
+      -p StandardOutput=tty -p StandardError=tty'
+    # shellcheck disable=SC2086,SC2016 # several words; for the sh in there
+    exec /bin/systemd-run --quiet --wait --collect $streams --uid="$user" \
+      -p PAMName=login -p IgnoreSIGPIPE=no -p WorkingDirectory="$directory" \
+      --setenv=PATH=$paths --setenv=LANG=C.UTF-8 --setenv=TERM="$TERM" \
+      -- /bin/sh -c '"$@"; exit $?' sh "$@"
+  fi
   echo 0 >"$session/cgroup.procs"
   cd "$directory"
   # shellcheck disable=SC2086 # several words, or none
   exec $as env -i HOME=$home USER="$user" LOGNAME="$user" SHELL=/bin/bash \
-    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    LANG=C.UTF-8 TERM="$TERM" "$@"
+    PATH=$paths LANG=C.UTF-8 TERM="$TERM" "$@"
 }
 
 status=0
@@ -105,7 +131,10 @@ else
     base64 -d >/run/in 7>&- 8>&- &
   (run "$@") </run/in >&7 2>&8 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- || status=$?
   # What the command left running ends with it.
-  for group in /sys/fs/cgroup/*/cgroup.kill; do echo 1 >"$group"; done
+  # With systemd, whose own are others, it is in this one.
+  for group in /sys/fs/cgroup/"${systemd:+user.slice}"*/cgroup.kill; do
+    echo 1 >"$group"
+  done
   exec 7>&- 8>&-
   wait $out $err || true
 fi

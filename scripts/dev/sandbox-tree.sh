@@ -6,12 +6,40 @@
 from_packages="bash bsdextrautils bsdutils coreutils dash diffutils findutils
   grep hostname iproute2 iptables iputils-ping less libc-bin libcap2-bin mawk
   mount ncurses-bin procps sed socat strace tar util-linux util-linux-extra"
-modules="bridge dummy iptable_filter iptable_nat ipv6 overlay tun veth
-  xt_MASQUERADE xt_comment xt_conntrack xt_tcpudp"
+modules="bridge dummy iptable_filter iptable_nat ipv6 netlink_diag overlay
+  tun veth xt_MASQUERADE xt_comment xt_conntrack xt_tcpudp"
+
+# install_init DIR FILE puts the init script there as FILE, and its programs.
+install_init() {
+  local program
+  mkdir -p "$1/lib/sandbox/bin"
+  for program in $(busybox --list); do
+    ln -s /bin/busybox "$1/lib/sandbox/bin/$program"
+  done
+  cp "${BASH_SOURCE[0]%-tree.sh}-init.sh" "$1/$2"
+}
+
+# install_modules DIR puts the kernel's modules there, those that we need.
+install_modules() {
+  local kernel module dir
+  kernel=$(echo /usr/lib/uml/modules/*)
+  dir=$1/lib/modules/${kernel##*/}
+  mkdir -p "$dir"
+  cp "$kernel"/modules.{alias,dep}* "$dir"
+  for module in $modules; do grep "/$module.ko:" "$kernel/modules.dep"; done |
+    tr -s ' :' '\n' | sort -u | (cd "$kernel" && xargs cp --parents -t "$dir")
+}
+
+# mend_procps DIR: procps cannot read this kernel's /proc/cpuinfo (ps aux
+# fails). It looks for two kinds of cores there, and is content with an empty
+# file.
+mend_procps() {
+  sed -i s:/proc/cpuinfo:/dev/././null: "$1"/usr/lib/*/libproc2.so*
+}
 
 # build_tree DIR puts the machine's files there.
 build_tree() {
-  local dir program kernel module programs libraries
+  local dir program programs libraries
   mkdir -p "$1"/{etc,dev,home/learner,mnt,opt,proc,root,run,srv,sys,tmp,var/tmp}
   chmod 1777 "$1/var/tmp"
   mkdir -p "$1"/usr/{bin,lib,lib64,local/bin,sbin,share}
@@ -32,18 +60,15 @@ build_tree() {
     cp -r --parents /usr/lib/*/xtables "$1"
     ln -sf iptables-legacy "$1/sbin/iptables"
   fi
-  # procps cannot read this kernel's /proc/cpuinfo (ps aux fails). It looks for
-  # two kinds of cores there, and is content with an empty file.
-  sed -i s:/proc/cpuinfo:/dev/././null: "$1"/lib/*/libproc2.so*
+  mend_procps "$1"
 
   # The init script takes all programs from busybox, others what else is there.
-  mkdir -p "$1"/lib/sandbox/{bin,dev/{mqueue,pts,shm}}
+  mkdir -p "$1"/lib/sandbox/dev/{mqueue,pts,shm}
+  install_init "$1" init
   for program in $(busybox --list); do
-    ln -s /bin/busybox "$1/lib/sandbox/bin/$program"
     [[ -e $1/bin/$program || -e $1/sbin/$program ]] ||
       ln -s /bin/busybox "$1/bin/$program"
   done
-  cp "${BASH_SOURCE[0]%-tree.sh}-init.sh" "$1/init"
   ln -s /proc/self/fd "$1/lib/sandbox/dev/fd"
   ln -s fd/0 "$1/lib/sandbox/dev/stdin"
   ln -s fd/1 "$1/lib/sandbox/dev/stdout"
@@ -51,12 +76,7 @@ build_tree() {
 
   # The kernel runs /sbin/modprobe when it lacks a module that it has here.
   ln -sf /bin/busybox "$1/sbin/modprobe"
-  kernel=$(echo /usr/lib/uml/modules/*)
-  dir=$1/lib/modules/${kernel##*/}
-  mkdir -p "$dir"
-  cp "$kernel"/modules.{alias,dep} "$dir"
-  for module in $modules; do grep "/$module.ko:" "$kernel/modules.dep"; done |
-    tr -s ' :' '\n' | sort -u | (cd "$kernel" && xargs cp --parents -t "$dir")
+  install_modules "$1"
 
   echo sandbox >"$1/etc/hostname"
   echo '127.0.0.1 localhost sandbox' >"$1/etc/hosts"

@@ -267,7 +267,7 @@ func drawCgroups() *picture {
 		"The tree of cgroups, as directories below /sys/fs/cgroup. In user.slice, user-1000.slice, "+
 			"there are two beside each other: session-1.scope, which holds your shell and the "+
 			"lesson's parent, and nsl-4711-20, which the lesson makes. That one holds the "+
-			"container, with the limits memory.max 32 MiB, pids.max 20 and cpu.max a tenth of a CPU. In "+
+			"container, process 4716, with the limits memory.max 32 MiB, pids.max 20 and cpu.max a tenth of a CPU. In "+
 			"the cgroup namespace of the container it is the root, and all above it is out of sight.")
 	dir := func(class string, r rect, name string) {
 		p.box(class, r)
@@ -284,7 +284,8 @@ func drawCgroups() *picture {
 	p.text(rect{314, top + 57, 300, 38}, plain, left, "the services")
 	branch(36, top+38, top+133, 60)
 	dir("own", rect{60, top + 114, 364, 38}, "user.slice/user-1000.slice")
-	p.text(rect{428, top + 114, 250, 38}, plain, left, "all that is yours")
+	p.text(rect{428, top + 110, 360, 46}, monoTag, left, "cgroup.subtree_control:",
+		"cpu memory pids")
 
 	session := rect{108, top + 172, 330, 108}
 	branch(84, top+152, session.y+20, session.x)
@@ -297,8 +298,10 @@ func drawCgroups() *picture {
 	branch(84, top+152, own.y+20, own.x)
 	dir("new", own, "nsl-4711-20")
 	p.text(own.row(36, 28), plain, left, "the container's processes")
-	p.text(rect{own.x, own.y + 70, 130, 86}, mono, left, "memory.max", "pids.max", "cpu.max")
-	p.text(rect{own.x + 124, own.y + 70, 216, 86}, mono, left, "33554432", "20", "10000 100000")
+	p.text(rect{own.x, own.y + 66, 150, 94}, mono, left, "cgroup.procs", "memory.max",
+		"pids.max", "cpu.max")
+	p.text(rect{own.x + 142, own.y + 66, 198, 94}, mono, left, "4716", "33554432", "20",
+		"10000 100000")
 	p.text(rect{476, own.y - 4, 308, 34}, label, left, "the cgroup namespace")
 	p.text(rect{476, own.y + 34, 308, 84}, plain, left, "What is inside, sees this",
 		"cgroup as /, and nothing", "of what is above it.")

@@ -1,0 +1,150 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// carryPlace makes a repository of its own, with a commit, to change at will.
+func carryPlace(t *testing.T) string {
+	t.Helper()
+	place, err := os.MkdirTemp("/var/tmp", "nsl carry ")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(place)) })
+	cmd := exec.Command("sh", "-ec", `
+		cd ../.. && cp -r scripts 0* docs internal go.mod go.sum "$place"
+		cd "$place" && git init --quiet && git add .
+		git -c user.name=test -c user.email=test@localhost commit --quiet -m all`)
+	cmd.Env = append(checkEnv(), "place="+place)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return place
+}
+
+// carryChanged are the files that differ from the commit.
+func carryChanged(t *testing.T, place string) string {
+	t.Helper()
+	cmd := exec.Command("git", "status", "--short", "--untracked-files=all")
+	cmd.Dir = place
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return string(out)
+}
+
+// A line of lesson 03 is carried to 04 to 08, and the eight are a course as
+// before.
+func TestCarry(t *testing.T) {
+	place := carryPlace(t)
+	const old, changed = "sethostname %q: %w", "sethostname(2) of %q: %w"
+	diffReplace(t, filepath.Join(place, "03-uts/uts.go"), old, changed)
+	course := func(tests string) ([]byte, error) {
+		cmd := exec.Command("go", "test", "-run", tests, "./internal/lessons")
+		cmd.Dir = place
+		return cmd.CombinedOutput()
+	}
+	out, err := course("TestEachLessonOnlyAdds")
+	require.Error(t, err, "not carried, and nobody has seen it: %s", out)
+
+	workDone(t, place, "", "dev/carry.sh", "--check", "03")
+	assert.Equal(t, " M 03-uts/uts.go\n", carryChanged(t, place))
+	for range 2 { // the second time it is all done
+		workDone(t, place, "", "dev/carry.sh", "03")
+		assert.Equal(t, " M 03-uts/uts.go\n M 04-ipc/uts.go\n M 05-net/uts.go\n"+
+			" M 06-user/uts.go\n M 07-pivot-root/uts.go\n M 08-cgroups/uts.go\n",
+			carryChanged(t, place))
+	}
+	for _, lesson := range checkLessons[2:] {
+		text, err := os.ReadFile(filepath.Join(place, lesson, "uts.go"))
+		require.NoError(t, err)
+		assert.Contains(t, string(text), changed, lesson)
+	}
+	out, err = course(".")
+	assert.NoError(t, err, "%s", out)
+}
+
+// In main.go the lessons differ. A line that is the same in all is carried,
+// the lesson's own stay, and patches that it breaks are named.
+func TestCarryMain(t *testing.T) {
+	place := carryPlace(t)
+	main := filepath.Join(place, "02-mount/main.go")
+	diffReplace(t, main, "signals := catch()", "signals := catch() // first")
+	diffReplace(t, main, "\nUsage:\n", "\nHow to use it:\n")
+	out, status := workRun(t, place, "", "dev/carry.sh", "02")
+	assert.Equal(t, 1, status, out)
+	assert.Contains(t, out, "does not apply any more: docs/solutions/05-2-publish.patch\n")
+	for i, lesson := range checkLessons {
+		text, err := os.ReadFile(filepath.Join(place, lesson, "main.go"))
+		require.NoError(t, err)
+		assert.Equal(t, i > 0, strings.Contains(string(text), "catch() // first"), lesson)
+		assert.Equal(t, i == 1, strings.Contains(string(text), "How to use it:"), lesson)
+	}
+}
+
+// A change that does not fit one lesson is named, and carried to none.
+func TestCarryConflict(t *testing.T) {
+	place := carryPlace(t)
+	diffReplace(t, filepath.Join(place, "03-uts/uts.go"), "it has %d bytes", "of %d bytes")
+	diffReplace(t, filepath.Join(place, "03-uts/mount.go"), "mount %q", "mount(2) %q")
+	other := filepath.Join(place, "06-user/uts.go")
+	diffReplace(t, other, "it has %d bytes", "there are %d bytes")
+	cmd := exec.Command("git", "-c", "user.name=test", "-c", "user.email=test@localhost",
+		"commit", "--quiet", "-m", "lesson 06 is another", "06-user/uts.go")
+	cmd.Dir = place
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	before := carryChanged(t, place)
+	said, status := workRun(t, place, "", "dev/carry.sh", "03")
+	assert.Equal(t, 1, status, said)
+	assert.Contains(t, said, "06-user/uts.go: the change does not fit\n")
+	assert.Contains(t, said, "there are %d bytes")
+	assert.Contains(t, said, "nothing is carried: 1 files do not fit")
+	assert.NotContains(t, said, "05-net/uts.go: ")
+	assert.Equal(t, before, carryChanged(t, place))
+
+	// Done by hand there, the rest is carried.
+	diffReplace(t, other, "there are %d bytes", "there may be %d bytes")
+	said = workDone(t, place, "", "dev/carry.sh", "03")
+	assert.Contains(t, said, "06-user/uts.go: you have changed it, it stays\n")
+	text, err := os.ReadFile(other)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "there may be %d bytes")
+	for _, lesson := range []string{"04-ipc", "05-net", "07-pivot-root", "08-cgroups"} {
+		text, err := os.ReadFile(filepath.Join(place, lesson, "uts.go"))
+		require.NoError(t, err)
+		assert.Contains(t, string(text), "of %d bytes", lesson)
+	}
+}
+
+// A new file is carried, and one that is gone goes.
+func TestCarryFiles(t *testing.T) {
+	place := carryPlace(t)
+	writeFile(t, "//go:build linux\n\npackage main\n", place, "07-pivot-root/new.go")
+	require.NoError(t, os.Remove(filepath.Join(place, "07-pivot-root/ipc.go")))
+	workDone(t, place, "", "dev/carry.sh", "--check", "07")
+	assert.FileExists(t, filepath.Join(place, "08-cgroups/ipc.go"))
+	workDone(t, place, "", "dev/carry.sh", "07")
+	assert.FileExists(t, filepath.Join(place, "08-cgroups/new.go"))
+	assert.NoFileExists(t, filepath.Join(place, "08-cgroups/ipc.go"))
+	assert.NoFileExists(t, filepath.Join(place, "06-user/new.go"))
+}
+
+func TestCarryMisused(t *testing.T) {
+	place := carryPlace(t)
+	for args, want := range map[string]string{"": "NN is 01 to 08", "09": "NN is 01 to 08"} {
+		out, status := workRun(t, place, "", "dev/carry.sh", args)
+		assert.Equal(t, 2, status)
+		assert.Contains(t, out, want)
+	}
+	out, status := workRun(t, place, "", "dev/carry.sh", "03")
+	assert.Equal(t, 1, status)
+	assert.Contains(t, out, "no file of 03-uts differs from the last commit")
+}

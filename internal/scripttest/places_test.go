@@ -1,0 +1,155 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/assert/yaml"
+	"github.com/stretchr/testify/require"
+)
+
+// placesDebian is the release that all three places are made from, and the
+// second number of the version of Go that is in it.
+const (
+	placesCodename, placesNumber = "trixie", "13"
+	placesGo                     = 24
+)
+
+// placesPackages are those that a place has to have from the beginning: what
+// the scripts that learners type would otherwise install with sudo.
+func placesPackages(t *testing.T) []string {
+	t.Helper()
+	want := []string{"git", "golang-go"}
+	for _, line := range strings.Split(placesRead(t, "scripts/packages.tsv"), "\n") {
+		f := strings.Split(line, "\t")
+		if len(f) > 2 && slices.Contains([]string{"tour", "demo", "net", "exercise"}, f[1]) {
+			want = append(want, strings.Fields(f[2])...)
+		}
+	}
+	slices.Sort(want)
+	return slices.Compact(want)
+}
+
+func placesRead(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../" + name)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// placesParses lets a shell read a script, and run none of it.
+func placesParses(t *testing.T, shell, script string) {
+	t.Helper()
+	cmd := exec.Command(shell, "-n")
+	cmd.Stdin = strings.NewReader(script)
+	out, err := cmd.CombinedOutput()
+	assert.NoError(t, err, "%s\n%s", out, script)
+}
+
+// The Go of that Debian is one that go.mod allows.
+func TestPlacesGo(t *testing.T) {
+	m := regexp.MustCompile(`(?m)^go 1\.(\d+)$`).FindStringSubmatch(placesRead(t, "go.mod"))
+	require.NotNil(t, m)
+	least, err := strconv.Atoi(m[1])
+	require.NoError(t, err)
+	assert.LessOrEqual(t, least, placesGo, "Debian %s has Go 1.%d", placesNumber, placesGo)
+}
+
+func TestPlacesDevcontainer(t *testing.T) {
+	text := regexp.MustCompile(`(?m)^\s*//.*$`).ReplaceAllString(
+		placesRead(t, ".devcontainer/devcontainer.json"), "")
+	// These are in the schema of the format, and no others are needed.
+	var place struct {
+		Name, Image       string
+		Privileged, Init  bool
+		OnCreateCommand   string
+		PostCreateCommand []string
+	}
+	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
+	decoder.DisallowUnknownFields()
+	require.NoError(t, decoder.Decode(&place))
+	assert.Equal(t, "debian:"+placesCodename, place.Image)
+	assert.True(t, place.Privileged, "no lesson works without")
+	assert.True(t, place.Init)
+	for _, name := range []string{"git", "golang-go"} {
+		assert.Contains(t, strings.Fields(place.OnCreateCommand), name)
+	}
+	placesParses(t, "sh", place.OnCreateCommand)
+
+	// The rest of the packages comes from the table, by the scripts' own lib.
+	require.Len(t, place.PostCreateCommand, 3)
+	assert.Equal(t, []string{"bash", "-euc"}, place.PostCreateCommand[:2])
+	commands := strings.Split(place.PostCreateCommand[2], "; ")
+	require.Equal(t, "source scripts/lib.sh", commands[0])
+	assert.Equal(t, "install_for tour demo net exercise", commands[1])
+	for _, command := range commands[1:] {
+		cmd := exec.Command("bash", "-euc", commands[0]+`; declare -F "$1"`, "",
+			strings.Fields(command)[0])
+		cmd.Dir = "../.."
+		out, err := cmd.CombinedOutput()
+		assert.NoError(t, err, "no function of lib.sh: %s %s", command, out)
+	}
+}
+
+func TestPlacesLima(t *testing.T) {
+	var place struct {
+		MinimumLimaVersion string `yaml:"minimumLimaVersion"`
+		Base               string
+		Provision          []struct{ Mode, Script string }
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(placesRead(t, "scripts/dev/lima.yaml")), &place))
+	assert.Equal(t, "2.0.0", place.MinimumLimaVersion, "it has template: and Debian 13")
+	assert.Equal(t, "template:debian-"+placesNumber, place.Base)
+	require.Len(t, place.Provision, 1)
+	assert.Equal(t, "system", place.Provision[0].Mode)
+	script := place.Provision[0].Script
+	placesParses(t, "sh", script)
+	_, list, found := strings.Cut(script, "--no-install-recommends")
+	require.True(t, found)
+	have := slices.DeleteFunc(strings.Fields(list), func(word string) bool {
+		return word == `\`
+	})
+	slices.Sort(have)
+	want := append(placesPackages(t), "sudo")
+	slices.Sort(want)
+	assert.Equal(t, want, have)
+}
+
+func TestPlacesCloudInit(t *testing.T) {
+	text := placesRead(t, "scripts/dev/cloud-init.yaml")
+	assert.True(t, strings.HasPrefix(text, "#cloud-config\n"), "how it is recognised")
+	assert.Contains(t, text, "Debian "+placesNumber)
+	var keys map[string]any
+	require.NoError(t, yaml.Unmarshal([]byte(text), &keys))
+	for key := range keys { // of the schema, and no others are needed
+		assert.Contains(t, []string{"hostname", "package_update", "packages",
+			"write_files", "runcmd"}, key)
+	}
+	var place struct {
+		Packages []string
+		Files    []struct{ Path, Content string } `yaml:"write_files"`
+		Commands [][]string                       `yaml:"runcmd"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(text), &place))
+	slices.Sort(place.Packages)
+	assert.Equal(t, placesPackages(t), place.Packages)
+	require.Len(t, place.Files, 1)
+	assert.Equal(t, "/etc/systemd/system/user-.slice.d/50-workshop.conf", place.Files[0].Path)
+	for _, setting := range []string{"TasksMax=", "MemoryMax="} {
+		assert.Contains(t, place.Files[0].Content, "\n"+setting)
+	}
+	require.NotEmpty(t, place.Commands)
+	for _, command := range place.Commands {
+		assert.Contains(t, []string{"install", "systemctl"}, command[0])
+	}
+}

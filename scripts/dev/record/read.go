@@ -1,0 +1,53 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+)
+
+// line is one of a demonstration.
+type line struct {
+	kind  kind
+	place string // before a command: the prompt
+	text  string
+}
+
+type kind string
+
+const (
+	sentence kind = "s" // what to look for
+	command  kind = "c"
+	output   kind = "o"
+)
+
+// colour is what a terminal takes for one, see console_codes(4).
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+const bold, green = "\x1b[1m", "\x1b[32m"
+
+// read cuts what was printed on a terminal into lines. The sentences are bold,
+// from one line to the next, and the prompts are green.
+func read(text string) []line {
+	var all []line
+	inBold := false
+	for _, text := range strings.Split(strings.ReplaceAll(text, "\r", ""), "\n") {
+		l := line{kind: output, text: colour.ReplaceAllString(text, "")}
+		prompt, rest, found := strings.Cut(strings.TrimPrefix(text, green), "\x1b[0m ")
+		switch {
+		case inBold || strings.HasPrefix(text, bold):
+			end := strings.Index(text, "\x1b[0m")
+			inBold = end < 0
+			if inBold || strings.HasSuffix(text, "\x1b[0m") {
+				l.kind = sentence
+			}
+		case found && strings.HasPrefix(text, green):
+			l = line{command, prompt, colour.ReplaceAllString(rest, "")}
+		}
+		l.text = strings.TrimRight(l.text, " ")
+		all = append(all, l)
+	}
+	for len(all) > 0 && all[len(all)-1].text == "" {
+		all = all[:len(all)-1]
+	}
+	return all
+}

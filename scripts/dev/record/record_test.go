@@ -1,0 +1,200 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var repo = filepath.Join("..", "..", "..")
+
+// most is how large a recording may be: it is loaded over slow networks, too.
+const most = 150_000
+
+// TestRecordings: there is one of each demonstration, of the one that we have.
+func TestRecordings(t *testing.T) {
+	scripts, err := filepath.Glob(filepath.Join(repo, "scripts", "0[0-9]-*.sh"))
+	require.NoError(t, err)
+	require.Len(t, scripts, 8)
+	files, err := filepath.Glob(filepath.Join(repo, "docs", "recordings", "*"))
+	require.NoError(t, err)
+	require.Len(t, files, len(scripts))
+	for _, script := range scripts {
+		name := strings.TrimSuffix(filepath.Base(script), ".sh")
+		t.Run(name, func(t *testing.T) {
+			svg, err := os.ReadFile(filepath.Join(repo, "docs", "recordings", name+".svg"))
+			require.NoError(t, err)
+			assert.Less(t, len(svg), most)
+			lines, err := parse(string(svg)) // well-formed
+			require.NoError(t, err)
+			require.NotEmpty(t, lines)
+			assert.Equal(t, finished, lines[len(lines)-1].text)
+			for _, l := range lines {
+				assert.LessOrEqual(t, l.wide(), columns, l.text)
+			}
+			assert.True(t, draw(name, lines) == string(svg),
+				"the program would draw it otherwise:\n  scripts/dev/record.sh %s", name[:2])
+
+			text, err := os.ReadFile(script)
+			require.NoError(t, err)
+			shows, is := fits(calls(string(text)), events(lines))
+			assert.Equal(t, shows, is, "the script has changed:\n  scripts/dev/record.sh %s", name[:2])
+		})
+	}
+}
+
+// events are what the script says: sentences, and commands with what they
+// print, since a command may have several lines.
+func events(lines []line) []string {
+	var all []string
+	var last kind
+	for _, l := range lines {
+		switch {
+		case l.kind == command:
+			all = append(all, l.place+" "+l.text)
+		case l.kind == sentence && last != sentence:
+			all = append(all, l.text)
+		case last == sentence && l.kind != sentence:
+		case len(all) > 0:
+			all[len(all)-1] += "\n" + l.text
+		}
+		last = l.kind
+	}
+	return all
+}
+
+// fits tells if these are what the calls show, in their order. If not, it
+// returns the first that does not fit, and what would.
+func fits(script []call, events []string) (want, got string) {
+	// reached[j]: events[:i] may be what script[:j] shows.
+	reached := map[int]bool{0: true}
+	skip := func() {
+		for j := range script {
+			if reached[j] && script[j].maybe {
+				reached[j+1] = true
+			}
+		}
+	}
+	skip()
+	for _, event := range events {
+		next, expected := map[int]bool{}, ""
+		for j, c := range script {
+			if !reached[j] {
+				continue
+			}
+			if c.shows().MatchString(event) {
+				next[j+1] = true
+				if c.maybe { // in a loop
+					next[j] = true
+				}
+			}
+			expected = c.shows().String()
+		}
+		if reached = next; len(reached) == 0 {
+			return expected, event
+		}
+		skip()
+	}
+	if !reached[len(script)] {
+		return "all of the script", "a part of it"
+	}
+	return "", ""
+}
+
+func TestFits(t *testing.T) {
+	const script = `# a comment: run host nothing
+step "What $(id -u "$x") it
+shows: 'a' \$b"
+run host 'echo $x; ls'
+start one "bin/01-pid -hostname ${name[1]} sh"
+if true; then
+  quiet one 'maybe'
+fi
+side 'hostname' lab shared
+[[ -n $seen ]] || fail 'run host nothing'
+background "sleep $n"
+`
+	right := []string{"What 0 it\nshows: 'a' $b", "host# echo $x; ls\nfile",
+		"host# bin/01-pid -hostname room-1 sh  (terminal one)", "lab shared# hostname\na  b",
+		"host# sleep 3 &"}
+	want, got := fits(calls(script), right)
+	assert.Equal(t, want, got)
+	want, got = fits(calls(script), append(append([]string{}, right[:3]...),
+		append([]string{"one# maybe"}, right[3:]...)...))
+	assert.Equal(t, want, got)
+
+	for i := range right {
+		without := append(append([]string{}, right[:i]...), right[i+1:]...)
+		want, got := fits(calls(script), without)
+		assert.NotEqual(t, want, got, "without %s", right[i])
+		other := append([]string{}, right...)
+		other[i] = strings.ReplaceAll(other[i], "h", "x")
+		want, got = fits(calls(script), other)
+		assert.NotEqual(t, want, got, "with %s", other[i])
+	}
+}
+
+// typed is what a short demonstration prints on a terminal.
+const typed = "\x1b[1m01-pid\x1b[0m, in the scratch directory /var/tmp/nsl.aB3dEf\r\n\r\n" +
+	"\x1b[1mOne sentence,\r\nin two lines.\x1b[0m\r\n\x1b[32mhost#\x1b[0m echo  $$ <x\r\n" +
+	"PID  4711\r\n\r\nkey 0x12ab34cd\r\neth0@if2  DOWN  <NO-CARRIER,UP>\r\n\r\n\x1b[32mAll of this held on this machine.\x1b[0m\r\n"
+
+func TestDraw(t *testing.T) {
+	lines := read(typed)
+	want := []line{{output, "", "01-pid, in the scratch directory /var/tmp/nsl.aB3dEf"},
+		{output, "", ""}, {sentence, "", "One sentence,"}, {sentence, "", "in two lines."},
+		{command, "host#", "echo  $$ <x"}, {output, "", "PID  4711"}, {output, "", ""},
+		{output, "", "key 0x12ab34cd"},
+		{output, "", "eth0@if2  DOWN  <NO-CARRIER,UP>"}, {output, "", ""}, {output, "", finished}}
+	assert.Equal(t, want, lines)
+	svg := draw("01-pid", lines)
+	assert.NotContains(t, svg, "%!") // of fmt: then nothing moves
+	assert.Regexp(t, `animation-duration:15\.\d\ds;`, svg)
+	again, err := parse(svg)
+	require.NoError(t, err)
+	assert.Equal(t, want, again)
+}
+
+// What shows at the same time fits on the screen, and time goes on.
+func TestPlay(t *testing.T) {
+	var lines []line
+	for range 3 {
+		lines = append(lines, line{sentence, "", "Look at this:"})
+		for range rows {
+			lines = append(lines, line{command, "host#", "seq 2"}, line{output, "", "1"},
+				line{output, "", "2"})
+		}
+	}
+	frames, all := play(lines)
+	last := frame{at: -1}
+	for _, f := range frames {
+		assert.Greater(t, f.at, last.at)
+		assert.Greater(t, f.shown, last.shown)
+		assert.LessOrEqual(t, f.shown-f.top, rows)
+		last = f
+	}
+	assert.Equal(t, len(lines), last.shown)
+	assert.Greater(t, all, last.at)
+}
+
+// A recording is made again when its text is another one, numbers aside.
+func TestRecord(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "01-pid.svg")
+	made := func(text string) string {
+		require.NoError(t, record(file, strings.NewReader(text)))
+		svg, err := os.ReadFile(file)
+		require.NoError(t, err)
+		return string(svg)
+	}
+	first := made(typed)
+	other := strings.NewReplacer("4711", "12", "12ab34cd", "ffffffff", "aB3dEf", "xyzXYZ",
+		"@if2  DOWN  <NO-CARRIER,", "@if11 UP  <").Replace(typed)
+	require.NotEqual(t, typed, other)
+	assert.Equal(t, first, made(other), "numbers alone")
+	assert.NotEqual(t, first, made(strings.Replace(typed, "PID", "TID", 1)))
+	assert.ErrorContains(t, record(file, strings.NewReader("it failed")), "it failed")
+}

@@ -1,0 +1,197 @@
+#!/usr/bin/env bash
+# test-vm-inside.sh is what scripts/dev/test-vm.sh runs in the machine: it is
+# root there, or the user learner, and has logged in. For each step it says
+# PASS or FAIL in the words of `go test -v`.
+# Usage: scripts/dev/test-vm-inside.sh TESTS [all]
+#   TESTS  the directory with the lessons' tests, compiled
+#   all    leave nothing out
+
+# shellcheck disable=SC2317 # step calls the functions
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+source "$(dirname "$0")/../lib.sh"
+tests=${1:?TESTS} all=${2:-}
+cd "$repo"
+me=$(id -un)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failed=0
+
+# step NAME COMMAND... passes if the command succeeds: of a function, each line.
+step() {
+  local name=$1 status begin=$EPOCHREALTIME seconds
+  shift
+  set +e # what stands before || would never end at a line that fails
+  (
+    set -e
+    "$@"
+  ) >"$scratch/log" 2>&1 </dev/null
+  status=$?
+  set -e
+  seconds=$(((${EPOCHREALTIME/./} - ${begin/./}) / 10000))
+  printf -v seconds %d.%02d $((seconds / 100)) $((seconds % 100))
+  if [[ $status -eq 0 ]]; then
+    echo "--- PASS: $name as $me (${seconds}s)"
+  else
+    echo "--- FAIL: $name as $me (${seconds}s): status $status"
+    cat "$scratch/log"
+    failed=1
+  fi
+}
+
+# tests_of LESSON [COMMAND...] runs its compiled tests, through a command. Those
+# that all lessons have in common are left out: the small machine runs them.
+tests_of() {
+  local name=$1 status=0 begin=$SECONDS args=(-test.v -test.short -test.timeout 5m)
+  [[ -n $all ]] || args+=(-test.skip '^TestAllLessons$')
+  shift
+  "$@" env -C / NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo" NSTEST_PATIENCE=60s \
+    "$tests/$name.test" "${args[@]}" >"$scratch/log" 2>&1 </dev/null || status=$?
+  cat "$scratch/log"
+  echo "=== $name as $me${1:+, by $1}: $((SECONDS - begin)) s, status $status"
+  if [[ $status -ne 0 ]]; then
+    failed=1
+  elif ! grep -q '^--- PASS' "$scratch/log"; then
+    echo "--- FAIL: $name as $me: no test has passed"
+    failed=1
+  fi
+}
+
+# holds WHAT SEEN REGEX compares what is seen with what has to be.
+holds() {
+  [[ $2 =~ $3 ]] || {
+    echo "$1: $2, expected $3"
+    return 1
+  }
+}
+
+# in_scope COMMAND... is how lesson 08 says that it wants to be started.
+in_scope() { systemd-run --user --scope --quiet -p Delegate=yes "$@"; }
+
+# === The machine is what it is said to be ===
+
+real() {
+  local uid
+  uid=$(id -u)
+  holds 'process 1' "$(ps -o comm= -p 1)" '^systemd$'
+  systemctl --failed
+  holds 'the state of systemd' "$(systemctl is-system-running)" '^running$'
+  holds 'file system at /sys/fs/cgroup' "$(stat -f -c %T /sys/fs/cgroup)" '^cgroup2fs$'
+  holds 'mounts of cgroup v1' "$(grep -c ' - cgroup ' /proc/self/mountinfo || true)" '^0$'
+  holds 'propagation of /' "$(findmnt -n -o PROPAGATION /)" '^shared$'
+  holds 'our cgroup' "$(cat /proc/self/cgroup)" \
+    "^0::/user.slice/user-$uid.slice/session-[c0-9]+.scope$"
+  holds XDG_RUNTIME_DIR "${XDG_RUNTIME_DIR:-}" "^/run/user/$uid$"
+  holds 'the manager of this user' \
+    "$(systemctl --user is-active default.target)" '^active$'
+  holds 'the name server' "$(readlink -f /etc/resolv.conf)" '/run/systemd/resolve/'
+  holds systemd-networkd "$(systemctl is-active systemd-networkd)" '^active$'
+}
+step 'a real machine' real
+
+# === What a host does to the end of the cable that is on it ===
+
+# cable NAME: a service that manages networks must leave it alone.
+cable() {
+  local pid device address ours inside
+  # The container says that it is ready, and waits for us to close a pipe.
+  coproc container { as_root bin/05-net sh -c 'echo ready; read -r end'; }
+  read -r inside <&"${container[0]}"
+  holds 'the container' "$inside" '^ready$'
+  # shellcheck disable=SC2154 # coproc sets it
+  pid=$container_PID
+  device=$(ip -o link show | sed -n 's/^[0-9]*: \(nsl[0-9]*\)@.*/\1/p')
+  holds 'our device' "$device" '^nsl[0-9]+$'
+  udevadm settle # it would have given another address to the device
+  holds 'our device' "$(ip -o link show "$device")" 'link/ether 02:00:0a:c8:'
+  "$1" "$device"
+  ours=$(ip -4 -o address show "$device")
+  address=$(grep -o '10\.200\.[0-9.]*/30' <<<"$ours")
+  holds 'addresses of our device' "$ours" "inet $address .*global $device"
+  address=${address%/*}
+  holds 'a ping' "$(as_root busybox ping -qc1 "${address%.*}.$((${address##*.} + 1))")" \
+    '1 packets received'
+  echo >&"${container[1]}"
+  wait "$pid"
+}
+networkd_knows() {
+  networkctl status "$1"
+  holds 'networkd about it' "$(networkctl list "$1")" "$1 +ether +[a-z-]+ +unmanaged"
+}
+manager_knows() {
+  nmcli device
+  holds 'NetworkManager about it' "$(nmcli -t -f DEVICE,STATE device)" \
+    "$1:unmanaged"
+}
+with_manager() {
+  as_root systemctl start NetworkManager
+  cable manager_knows
+  as_root systemctl stop NetworkManager
+}
+step 'a cable, with systemd-networkd' cable networkd_knows
+step 'a cable, with NetworkManager' with_manager
+
+# === As root, or as an ordinary user ===
+
+# tries FIRST_LINE REFUSED... is for a place where lesson 08 may make no cgroup
+# with all limits: what it says to type works.
+tries() {
+  local said line status=0
+  said=$("${@:2}" bin/08-cgroups true 2>&1) || status=$?
+  echo "$said"
+  holds 'exit status' "$status" '^125$'
+  holds 'what is refused' "$said" "$1"
+  line=$(sed -n 's/^ *try: \(.*\) \.\.\.$/\1/p' <<<"$said")
+  # shellcheck disable=SC2086 # a line of words
+  said=$("${@:2}" $line cat /sys/fs/cgroup/memory.max)
+  holds "the limit, by $line" "$said" '^67108864$'
+}
+
+# hidden COMMAND... runs it where /proc shows nobody else's processes.
+hidden() {
+  as_root mount -o remount,hidepid=invisible /proc
+  trap 'as_root mount -o remount,hidepid=off /proc' EXIT
+  [[ ! -e /proc/1 ]]
+  "$@"
+}
+
+# greedy: where systemd-networkd takes all devices, the doctor says so, and what
+# it says to type mends it.
+greedy() {
+  local file=/etc/systemd/network/50-all.network said line
+  printf '[Match]\nType=ether\n[Network]\nLinkLocalAddressing=no\n' >"$file"
+  networkctl reload
+  said=$(scripts/doctor.sh --json)
+  echo "$said"
+  holds 'the doctor' "$said" "\"note\": \"systemd-networkd .*: $file "
+  line=$(sed -n 's/.*"fix": "\(printf .*networkctl reload\)".*/\1/p' <<<"$said")
+  eval "${line//\\\\/\\}"
+  cable networkd_knows
+}
+
+if [[ $EUID -eq 0 ]]; then
+  demonstrations='02 03 04 05 08'
+  for lesson in 05-net 08-cgroups; do tests_of "$lesson"; done
+  in_service() {
+    systemd-run --pipe --wait --quiet --collect -p WorkingDirectory="$repo" "$@"
+  }
+  step 'lesson 08 in a service' tries 'no controller cpu here' in_service
+  step 'doctor, with a greedy systemd-networkd' greedy
+else
+  demonstrations='01 06 07 08'
+  tests_of 06-user
+  tests_of 08-cgroups in_scope
+  step 'lesson 08 in a session' tries 'permission denied' env
+  step 'doctor, with hidepid' hidden timeout 300 scripts/doctor.sh
+fi
+step tour timeout 300 scripts/tour.sh
+while read -r lesson _; do
+  [[ -n $all || $demonstrations == *"${lesson%%-*}"* ]] || continue
+  step "demonstration $lesson" timeout 600 "scripts/$lesson.sh" --auto
+done < <(rows lessons)
+
+left_over() {
+  holds 'what is left' "$(scripts/cleanup.sh --dry-run)" '^Nothing is left over.$'
+}
+step 'nothing is left' left_over
+exit "$failed"

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# test-vm.sh runs the tests, the tour, the doctor and the demonstrations on a
+# real Debian: systemd is process 1, / is shared, there is only cgroup v2, and
+# who runs them has logged in. That is a machine of scripts/sandbox.sh.
+#
+# Usage: scripts/dev/test-vm.sh [--suite SUITE] [--as root|user] [--all]
+#
+#   --suite SUITE  bookworm (the default), or another release of Debian
+#   --as WHO       only as root, or only as an ordinary user; else both, at the
+#                  same time
+#   --all          all as root, and all as a user: without it, what is slow and
+#                  the same for both is done once
+#
+# NSL_TESTS names a directory with the lessons' tests, compiled. Without it,
+# they are compiled here. The exit status is 0 if all of it has passed.
+
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+source "$(dirname "$0")/../lib.sh"
+
+suite=bookworm whos=(root user) all=''
+while [[ $# -gt 0 ]]; do
+  case $1 in
+  -h | --help)
+    sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+    exit
+    ;;
+  --all) all=all ;;
+  --suite)
+    [[ -n ${2:-} ]] || die "--suite takes a release of Debian" "$0 -h"
+    suite=$2
+    shift
+    ;;
+  --as)
+    [[ ${2:-} =~ ^(root|user)$ ]] || die "--as takes root or user" "$0 -h"
+    whos=("$2")
+    shift
+    ;;
+  *) die "unknown argument: $1" "$0 -h" ;;
+  esac
+  shift
+done
+
+out=$(mktemp -d /var/tmp/nsl.XXXXXX)
+running=()
+# shellcheck disable=SC2317 # trap calls it
+clean_up() {
+  local pid
+  trap '' INT TERM HUP
+  for pid in "${running[@]}"; do
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" || true
+  done
+  rm -rf "$out"
+}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+tests=${NSL_TESTS:-}
+if [[ -z $tests ]]; then
+  tests=$out/tests
+  build_lessons
+  need_rootfs
+  say "compiling the lessons' tests"
+  mkdir "$tests"
+  (cd "$repo" && CGO_ENABLED=0 go test -c -o "$tests/" ./0*)
+fi
+
+# machine WHO runs all in a machine.
+machine() {
+  local args=(--debian "$suite" --mem 768M --with "$repo/go.mod") test
+  [[ $1 == root ]] || args+=(--user)
+  for test in "$tests"/0*.test; do args+=(--with "$test"); done
+  exec "$repo/scripts/sandbox.sh" "${args[@]}" \
+    env NS_STRICT="${NS_STRICT:-}" "$repo/scripts/dev/test-vm-inside.sh" "$tests" ${all:+"$all"}
+}
+
+for who in "${whos[@]}"; do
+  machine "$who" >"$out/$who" 2>&1 </dev/null &
+  running+=($!)
+done
+failed=0
+for i in "${!whos[@]}"; do
+  status=0
+  wait "${running[i]}" || status=$?
+  say "on Debian $suite, as ${whos[i]}: status $status"
+  cat "$out/${whos[i]}"
+  [[ $status -eq 0 ]] || failed=1
+done
+running=()
+exit "$failed"

@@ -195,16 +195,20 @@ func class(t chroma.TokenType) string {
 	return ""
 }
 
-// list makes the page of a directory that a text links to.
-func (s *site) list(dir string) (*page, error) {
-	files, err := filepath.Glob(filepath.Join(s.repo, dir, "*"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("nothing in %s: %v", dir, err)
+// list makes the page of a file that is no text, or of a directory of them.
+func (s *site) list(name string, dir bool) (*page, error) {
+	files := []string{filepath.Join(s.repo, name)}
+	if dir {
+		var err error
+		files, err = filepath.Glob(filepath.Join(s.repo, name, "*"))
+		if err != nil || len(files) == 0 {
+			return nil, fmt.Errorf("nothing in %s: %v", name, err)
+		}
 	}
-	p := &page{Source: dir, URL: strings.ReplaceAll(dir, "/", "-") + ".html", Title: dir}
+	p := &page{Source: name, URL: pageName(name), Title: name}
 	var b strings.Builder
-	fmt.Fprintf(&b, "<h1>%s</h1>\n", dir)
-	p.Sections = append(p.Sections, section{Title: dir, Level: 1})
+	fmt.Fprintf(&b, "<h1>%s</h1>\n", name)
+	p.Sections = append(p.Sections, section{Title: name, Level: 1})
 	for _, file := range files {
 		text, err := readFile(file)
 		if err != nil {

@@ -90,7 +90,6 @@ type site struct {
 	pages     []*page
 	byName    map[string]*page // by the path of its source, and its directory
 	copies    map[string]bool  // pictures
-	lists     []string         // directories that a text links to
 }
 
 func build(repo, out string) error {
@@ -180,6 +179,11 @@ func (s *site) add(p *page) {
 	s.byName[p.Source] = p
 }
 
+// pageName is the file of a page that only a link leads to.
+func pageName(source string) string {
+	return strings.ToLower(strings.ReplaceAll(source, "/", "-")) + ".html"
+}
+
 // target turns a link of a text into one of the site.
 func (s *site) target(p *page, link string) (string, error) {
 	if strings.Contains(link, "://") || strings.HasPrefix(link, "#") ||
@@ -194,15 +198,16 @@ func (s *site) target(p *page, link string) (string, error) {
 	}
 	to := s.byName[name]
 	switch {
-	case to == nil && info.IsDir():
-		if to, err = s.list(name); err != nil {
-			return "", err
-		}
+	case to == nil && path.Ext(name) == ".md":
+		to = &page{Source: name, URL: pageName(strings.TrimSuffix(name, ".md"))}
+		s.add(to)
 	case to == nil && (path.Ext(name) == ".svg" || path.Ext(name) == ".png"):
 		s.copies[name] = true
 		return root(p.URL) + name, nil
 	case to == nil:
-		return "", fmt.Errorf("link to %s: the site has no page for it", link)
+		if to, err = s.list(name, info.IsDir()); err != nil {
+			return "", err
+		}
 	}
 	if fragment != "" {
 		fragment = "#" + fragment

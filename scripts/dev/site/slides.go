@@ -3,14 +3,14 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
+	"html"
 	"path/filepath"
 	"regexp"
 	"strings"
 )
 
 var (
-	picture  = regexp.MustCompile(`!\[\]\(([^)]+\.svg)\)`)
-	svgTitle = regexp.MustCompile(`(?s)<title[^>]*>(.*?)</title>`)
+	picture  = regexp.MustCompile(`!\[([^\]]*)\]\(([^)]+\.svg)\)`)
 	codeMark = regexp.MustCompile(`(?m)^<!-- code: (\S+) .*-->$`)
 	oneLine  = regexp.MustCompile(`(?m)^<!--.*-->\n?`)
 	typed    = regexp.MustCompile("(?s)```console\n(.*?)```")
@@ -37,15 +37,13 @@ func deck(title string, files []string) (string, error) {
 			return "<pre><code>" + html + "</code></pre>"
 		})
 		slides = picture.ReplaceAllStringFunc(slides, func(link string) string {
-			name := picture.FindStringSubmatch(link)[1]
-			svg, readErr := readFile(filepath.Dir(file), name)
-			title := svgTitle.FindSubmatch(svg)
-			if title == nil {
-				err = fmt.Errorf("%s has no title: %w", name, readErr)
-				return ""
+			m := picture.FindStringSubmatch(link)
+			svg, readErr := readFile(filepath.Dir(file), m[2])
+			if readErr != nil {
+				err = readErr
 			}
 			return fmt.Sprintf(`<p><img alt="%s" src="data:image/svg+xml;base64,%s"></p>`,
-				title[1], base64.StdEncoding.EncodeToString(svg))
+				html.EscapeString(strings.ReplaceAll(m[1], "`", "")), base64.StdEncoding.EncodeToString(svg))
 		})
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", file, err)

@@ -2,7 +2,7 @@
 # test.sh runs everything that has to pass: formatting, linters, and the tests
 # as root, as an ordinary user, and in a virtual machine with cgroup v2.
 # Usage: scripts/test.sh [--quick | --soak]
-#   --quick  install nothing, and leave out the virtual machine
+#   --quick  install nothing, and leave out the browser and the virtual machine
 #   --soak   nothing but the lessons under load, for ten minutes
 # With NS_STRICT=1 a test that is skipped without a good reason fails.
 # At the end: why tests were skipped, and N passed, N failed, N skipped
@@ -87,9 +87,9 @@ shell_linted() { scripts | xargs shellcheck -x; }
 vetted() { env GOOS="$1" GOARCH="$2" go vet ./...; }
 
 if [[ -z $quick ]]; then
-  install_for tour demo net exercise test vm
+  install_for tour demo net exercise test vm site
 else
-  say "--quick: nothing is installed, and the virtual machine is left out"
+  say "--quick: nothing is installed, and the browser and the virtual machine are left out"
 fi
 need_go
 need_mqueue
@@ -100,6 +100,9 @@ for target in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do
   check "go vet for $target" vetted "${target%/*}" "${target#*/}"
 done
 check staticcheck go run "$staticcheck" ./...
+# A module of its own, so that the course's has no more than it needs.
+check "go vet of the site" env -C scripts/dev/site go vet ./...
+check "staticcheck of the site" env -C scripts/dev/site go run "$staticcheck" ./...
 check shfmt shell_formatted
 check shellcheck shell_linted
 
@@ -129,6 +132,16 @@ for test in "$out"/*.test; do
   count "$name" as_root env -C "$dir" "${settings[@]}" "${own[@]}" \
     "$test" -test.v
 done
+
+say "the handout and the slides"
+if [[ -n $quick ]]; then
+  check "site.sh" scripts/dev/site.sh
+else
+  SECONDS=0
+  check "site.sh --check, in a browser" scripts/dev/site.sh --check
+  check "slides.sh --check, in a browser" scripts/dev/slides.sh --check
+  printf '      %s s\n' "$SECONDS"
+fi
 
 say "what a start costs"
 check "bench.sh --quick" env NSL_BIN="$repo/bin" scripts/bench.sh --quick

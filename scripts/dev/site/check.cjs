@@ -1,0 +1,267 @@
+// check.cjs opens all pages of the site in a browser that has no network, and
+// says what is wrong with them.
+// Usage: NODE_PATH=… CHROME_PATH=… node check.cjs DIR
+// site.sh --check calls it.
+"use strict"
+
+const assert = require("node:assert/strict")
+const fs = require("node:fs")
+const path = require("node:path")
+const { pathToFileURL } = require("node:url")
+const puppeteer = require("puppeteer-core")
+
+const site = path.resolve(process.argv[2])
+const repo = path.resolve(__dirname, "../../..")
+const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8")
+const pages = fs.readdirSync(site).filter(name => name.endsWith(".html")).sort()
+const url = name => pathToFileURL(path.join(site, name)).href
+const phone = { width: 360, height: 740 }
+const desk = { width: 1400, height: 900 }
+
+let browser, failed = 0
+
+async function test(name, run) {
+  const start = Date.now()
+  try {
+    const said = await run()
+    console.log(`ok    ${name}${said ? ": " + said : ""}, ${((Date.now() - start) / 1000).toFixed(1)} s`)
+  } catch (error) {
+    failed++
+    console.log(`FAIL  ${name}: ${error.message}`)
+  }
+}
+
+// open opens a page, and fails when it asks for anything that is not there, or
+// reports an error.
+async function open(name, { size = desk, scheme = "light", script = true } = {}) {
+  const page = await browser.newPage()
+  page.problems = []
+  page.on("console", message => {
+    if (["error", "warn"].includes(message.type())) page.problems.push(message.text())
+  })
+  page.on("pageerror", error => page.problems.push(error.message))
+  page.on("requestfailed", request => page.problems.push("failed: " + request.url()))
+  page.on("request", request => {
+    if (!/^(file|data):/.test(request.url())) page.problems.push("request: " + request.url())
+  })
+  await page.setViewport(size)
+  await page.setJavaScriptEnabled(script)
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }])
+  await page.goto(url(name))
+  return page
+}
+
+async function close(page) {
+  const { problems } = page
+  await page.close()
+  assert.deepEqual(problems, [])
+}
+
+// look is what a page has that others may link to, and where it is too wide.
+const look = () => ({
+  text: document.querySelector("article").innerText.length,
+  title: document.title,
+  heading: document.querySelector("h1")?.innerText,
+  ids: [...document.querySelectorAll("[id]")].map(e => e.id),
+  links: [...document.querySelectorAll("a[href], img[src], link[href], script[src]")]
+    .map(e => e.href || e.src),
+  broken: [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src),
+  width: document.documentElement.scrollWidth,
+  next: document.querySelector("a[rel=next]")?.getAttribute("href"),
+})
+
+async function findings(page) {
+  await page.evaluate(axe)
+  // One file of code has all the colours that the others have.
+  const { violations } = await page.evaluate(() =>
+    axe.run({ exclude: [".file ~ .file code"] }, { preload: false }))
+  return violations.filter(v => ["serious", "critical"].includes(v.impact))
+    .map(v => `${v.id}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 120)).join(" | ")}`)
+}
+
+const background = page => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+const isShown = (page, selector) => page.$eval(selector, e => e.checkVisibility())
+
+async function main() {
+  assert.ok(pages.length > 10, "too few pages in " + site)
+  browser = await puppeteer.launch({
+    executablePath: process.env.CHROME_PATH,
+    args: ["--host-resolver-rules=MAP * ~NOTFOUND", "--disable-gpu", "--disable-dev-shm-usage",
+      ...(process.getuid() === 0 ? ["--no-sandbox"] : [])],
+  })
+
+  const seen = {}
+  for (const name of pages) {
+    await test(name, async () => {
+      await Promise.all([[desk, "light"], [phone, "dark"]].map(async ([size, scheme]) => {
+        const page = await open(name, { size, scheme })
+        const got = seen[name] = await page.evaluate(look)
+        assert.ok(got.heading && got.text > 200, "no text")
+        assert.deepEqual(got.broken, [], "pictures")
+        assert.ok(got.width <= size.width, `${got.width} wide on a screen of ${size.width}`)
+        assert.deepEqual(await findings(page), [], "axe, " + scheme)
+        await close(page)
+      }))
+    })
+  }
+
+  await test("links and anchors", () => {
+    let count = 0
+    for (const [name, { links }] of Object.entries(seen)) {
+      for (const link of links.filter(l => l.startsWith("file:"))) {
+        count++
+        const to = new URL(link)
+        const file = decodeURIComponent(to.pathname)
+        assert.ok(file.startsWith(site + "/"), `${name}: ${link} leads out of the site`)
+        assert.ok(fs.existsSync(file) && fs.statSync(file).isFile(), `${name}: no ${link}`)
+        const id = decodeURIComponent(to.hash.slice(1))
+        const target = seen[path.basename(file)]
+        if (id) assert.ok(target?.ids.includes(id), `${name}: no anchor ${link}`)
+      }
+    }
+    assert.ok(count > 100)
+    return `${count} followed`
+  })
+
+  await test("previous and next reach every page", () => {
+    const way = []
+    for (let name = "index.html"; name; name = seen[name].next) way.push(name)
+    assert.deepEqual([...way].sort(), pages)
+    assert.deepEqual(way.slice(1, 9), pages.slice(0, 8), "the lessons in order")
+  })
+
+  for (const script of [true, false]) {
+    await test(`the switch ${script ? "with" : "without"} JavaScript`, async () => {
+      let files = 0
+      for (const lesson of pages.filter(name => /^0\d-/.test(name))) {
+        const page = await open(lesson, { script })
+        const sections = await page.$$("section.file")
+        assert.ok(sections.length > 0, lesson)
+        for (const section of sections) {
+          files++
+          const name = await section.evaluate(s => s.getAttribute("aria-label"))
+          const source = fs.readFileSync(path.join(repo, name), "utf8")
+          const whole = await section.$eval(".whole code", e => e.textContent)
+          assert.equal(whole, source, name)
+          const sides = await section.$$("label")
+          if (!sides.length) continue
+          const shown = () => section.evaluate(s => ["diff", "whole"].filter(
+            c => s.querySelector("figure." + c).checkVisibility()))
+          assert.deepEqual(await shown(), ["diff"], name)
+          const plus = await section.$$eval(".diff ins", all => all.map(e => e.textContent))
+          const marked = await section.$$eval(".whole ins", all => all.map(e => "+" + e.textContent))
+          assert.ok(plus.length > 0 && plus.every(l => l.startsWith("+")), name)
+          assert.deepEqual(marked, plus, name)
+          await sides[1].click()
+          assert.deepEqual(await shown(), ["whole"], name)
+          await page.keyboard.press("ArrowLeft")
+          assert.deepEqual(await shown(), ["diff"], name + ", by keyboard")
+        }
+        await close(page)
+      }
+      return `${files} files`
+    })
+  }
+
+  await test("without JavaScript nothing is shown that does nothing", async () => {
+    const page = await open("03-uts.html", { script: false })
+    for (const selector of ["form[role=search]", ".theme"]) {
+      assert.ok(!await isShown(page, selector), selector)
+    }
+    assert.equal(await page.$(".copy"), null)
+    assert.ok(await isShown(page, "#contents"))
+    await close(page)
+  })
+
+  await test("search", async () => {
+    const page = await open("index.html")
+    await page.keyboard.press("/")
+    await page.keyboard.type("sethostname nodename")
+    assert.match(await page.$eval("[role=status]", e => e.textContent), /^[1-9]\d* places?$/)
+    assert.match(await page.$eval("#results", e => e.innerHTML), /03-uts\.html#/)
+    const first = await page.$eval("#results a", e => e.href)
+    assert.ok(await page.$("#results mark"), "no word is marked")
+    assert.deepEqual(await findings(page), [])
+    await page.keyboard.press("ArrowDown")
+    await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")])
+    assert.equal(page.url(), first)
+    await page.keyboard.press("/")
+    await page.keyboard.type("zyx(.*[")
+    assert.equal(await page.$eval("[role=status]", e => e.textContent), "0 places")
+    await page.keyboard.press("Escape")
+    assert.ok(!await isShown(page, "#results"))
+    // What a lesson adds is found, too.
+    await page.$eval("input", e => { e.value = "" })
+    await page.type("input", "CLONE_NEWCGROUP attr")
+    assert.match(await page.$eval("#results", e => e.innerHTML), /08-cgroups\.html#added/)
+    await close(page)
+  })
+
+  await test("copy", async () => {
+    const page = await open("03-uts.html")
+    await page.evaluate(() => {
+      Object.defineProperty(navigator, "clipboard",
+        { value: { writeText: async text => { window.copied = text } } })
+    })
+    const copied = async selector => {
+      await page.click(selector)
+      return page.evaluate(() => window.copied)
+    }
+    const typed = await copied("figure.console .copy")
+    assert.deepEqual(typed.split("\n").slice(0, 3),
+      ["hostname", "sudo bin/03-uts -hostname room-3", "hostname"])
+    assert.equal(await copied("#file-uts .copy"),
+      fs.readFileSync(path.join(repo, "03-uts/uts.go"), "utf8"))
+    await close(page)
+  })
+
+  await test("dark mode", async () => {
+    const page = await open("03-uts.html")
+    const light = await background(page)
+    await page.click(".theme")
+    const dark = await background(page)
+    assert.notEqual(dark, light)
+    assert.equal(await page.$eval(".theme", e => e.ariaPressed), "true")
+    await page.goto(url("04-ipc.html"))
+    assert.equal(await background(page), dark, "another page forgets it")
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }])
+    await page.click(".theme")
+    assert.equal(await background(page), light, "light on a dark system")
+    await page.evaluate(() => localStorage.clear())
+    await close(page)
+  })
+
+  await test("print", async () => {
+    const page = await open("03-uts.html", { scheme: "dark" })
+    await page.emulateMediaType("print")
+    assert.equal(await background(page), "rgb(255, 255, 255)")
+    for (const selector of ["header", "#contents", ".turn", ".copy"]) {
+      assert.ok(!await isShown(page, selector), selector)
+    }
+    await page.evaluate(() => dispatchEvent(new Event("beforeprint")))
+    assert.equal(await page.$("details:not([open]):not(.recording *)"), null)
+    await close(page)
+  })
+
+  await test("keyboard", async () => {
+    const page = await open("03-uts.html", { size: phone })
+    await page.keyboard.press("Tab")
+    assert.equal(await page.evaluate(() => document.activeElement.className), "skip")
+    await page.keyboard.press("Enter")
+    assert.equal(await page.evaluate(() => document.activeElement.id), "text")
+    const hidden = await page.$$eval("pre", all =>
+      all.filter(e => e.scrollWidth > e.clientWidth && e.tabIndex !== 0 &&
+        !e.closest("details:not([open])")).map(e => e.outerHTML.slice(0, 200)))
+    assert.deepEqual(hidden, [], "boxes that scroll, and the keyboard does not reach")
+    await close(page)
+  })
+
+  await browser.close()
+  if (failed) process.exitCode = 1
+}
+
+main().catch(async error => {
+  console.log("FAIL  " + error.stack)
+  await browser?.close()
+  process.exitCode = 1
+})

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"html"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+var (
+	picture  = regexp.MustCompile(`!\[([^\]]*)\]\(([^)]+\.svg)\)`)
+	codeMark = regexp.MustCompile(`(?m)^<!-- code: (\S+) .*-->$`)
+	oneLine  = regexp.MustCompile(`(?m)^<!--.*-->\n?`)
+	typed    = regexp.MustCompile("(?s)```console\n(.*?)```")
+)
+
+// deck makes of one or more decks a text for Marp that needs no other file:
+// the pictures are in it, and above code stands the file that it is from.
+func deck(title string, files []string) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "---\nmarp: true\ntheme: namespaces\npaginate: true\nlang: en\ntitle: %q\n---\n\n", title)
+	for i, file := range files {
+		text, err := readFile(file)
+		if err != nil {
+			return "", err
+		}
+		if i > 0 {
+			b.WriteString("\n---\n\n")
+		}
+		slides := codeMark.ReplaceAllString(string(text), `<p class="from">$1</p>`)
+		slides = oneLine.ReplaceAllString(slides, "")
+		slides = typed.ReplaceAllStringFunc(slides, func(block string) string {
+			content := typed.FindStringSubmatch(block)[1]
+			html := strings.NewReplacer("<kbd>", "<b>", "</kbd>", "</b>").Replace(console(content))
+			return "<pre><code>" + html + "</code></pre>"
+		})
+		slides = picture.ReplaceAllStringFunc(slides, func(link string) string {
+			m := picture.FindStringSubmatch(link)
+			svg, readErr := readFile(filepath.Dir(file), m[2])
+			if readErr != nil {
+				err = readErr
+			}
+			return fmt.Sprintf(`<p><img alt="%s" src="data:image/svg+xml;base64,%s"></p>`,
+				html.EscapeString(strings.ReplaceAll(m[1], "`", "")), base64.StdEncoding.EncodeToString(svg))
+		})
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", file, err)
+		}
+		b.WriteString(slides)
+	}
+	return b.String(), nil
+}

@@ -104,7 +104,9 @@ expect 'it works again'
 step 'CPU time. A loop that could use a whole CPU for a second gets a tenth of one: in each period of
 100 ms it stops after 10. Compare user with real.'
 run one "time timeout 1 sh -c 'while :; do :; done'"
-expect '^real\s+0m [1-9]' '^user\s+0m 0\.[0-2]'
+expect '^real\s+0m [1-9]'
+awk '/^real/ { r = $3 } /^user/ { u = $3 } END { exit !(u + 0 < 0.3 * r) }' <<<"$seen" ||
+  fail 'a tenth of real as user'
 run host "$(knob one cpu.stat) | grep throttled"
 expect '^nr_throttled [1-9]'
 

@@ -199,6 +199,7 @@ while read -r top; do
       remove cgroup "$dir" remove_cgroup "$dir"
     fi
   done < <(find "$top" -type d -name 'nsl-*' -prune 2>/dev/null)
+  wait $! || true # or the next cleanup.sh would find it
 done < <(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo | sort -u)
 
 # === The network ===

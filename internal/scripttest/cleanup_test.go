@@ -250,6 +250,14 @@ func cleanupTestLeavesTheLiving(t *testing.T) {
 		has "$(cleanup)" "nsl-999999-1: process"
 		kill -0 $eight
 
+		# Nor has it one yet, but it is locked.
+		mkdir $top/nsl-999999-2
+		exec 9<$top/nsl-999999-2
+		flock 9
+		has "$(cleanup)" "nsl-999999-2: its lesson has locked it"
+		exec 9<&-
+		has "$(cleanup)" "remove cgroup $top/nsl-999999-2"
+
 		kill -KILL $five
 		gone $five
 		seen=$(cleanup)

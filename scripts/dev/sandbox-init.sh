@@ -54,7 +54,7 @@ tar -xf /dev/ubda -C /
 chmod 1777 /tmp
 # shellcheck disable=SC1091
 . /job
-rm /job
+mv /job /run
 user=$1 directory=$2 TERM=$3 size=$4
 shift 4
 
@@ -88,8 +88,9 @@ make_session() {
 }
 [ -n "$systemd" ] || make_session
 
-# run becomes the command. With systemd that is in a session as of login(1),
-# and what ends it by a signal must not pass for success.
+# run becomes the command. With systemd that is in a session as of login(1). It
+# takes the command from the job: systemd-run changes what has $ in it. And what
+# ends by a signal must not pass for success.
 run() {
   if [ -n "$systemd" ]; then
     [ "$user" = root ] || paths=/usr/local/bin:/usr/bin:/bin
@@ -100,7 +101,7 @@ run() {
     exec /bin/systemd-run --quiet --wait --collect $streams --uid="$user" \
       -p PAMName=login -p IgnoreSIGPIPE=no -p WorkingDirectory="$directory" \
       --setenv=PATH=$paths --setenv=LANG=C.UTF-8 --setenv=TERM="$TERM" \
-      -- /bin/sh -c '"$@"; exit $?' sh "$@"
+      -- /bin/sh -c '. /run/job; shift 4; "$@"; exit $?'
   fi
   echo 0 >"$session/cgroup.procs"
   cd "$directory"

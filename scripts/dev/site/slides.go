@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 var (
@@ -34,7 +35,7 @@ func deck(title string, files []string) (string, error) {
 		slides = typed.ReplaceAllStringFunc(slides, func(block string) string {
 			content := typed.FindStringSubmatch(block)[1]
 			html := strings.NewReplacer("<kbd>", "<b>", "</kbd>", "</b>").Replace(console(content))
-			return "<pre><code>" + html + "</code></pre>"
+			return fmt.Sprintf("<pre class=%q><code>%s</code></pre>", size(content), html)
 		})
 		slides = picture.ReplaceAllStringFunc(slides, func(link string) string {
 			m := picture.FindStringSubmatch(link)
@@ -51,4 +52,17 @@ func deck(title string, files []string) (string, error) {
 		b.WriteString(slides)
 	}
 	return b.String(), nil
+}
+
+// size is large for a block that has room for it.
+func size(block string) string {
+	for _, line := range split(block) {
+		if utf8.RuneCountInString(line) > 64 {
+			return "small"
+		}
+	}
+	if len(split(block)) > 9 {
+		return "small"
+	}
+	return "large"
 }

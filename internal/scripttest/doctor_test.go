@@ -121,9 +121,7 @@ func (m doctorMachine) run(t *testing.T, wrap []string, command ...string) (
 
 func doctorScript(t *testing.T) string {
 	t.Helper()
-	script, err := filepath.Abs("../../scripts/doctor.sh")
-	require.NoError(t, err)
-	return script
+	return filepath.Join(doctorDir, "scripts", "doctor.sh")
 }
 
 // doctorCover makes cover for a room of doctor.sh.
@@ -223,6 +221,7 @@ func doctorBuild(t *testing.T) {
 	require.NoError(t, os.Chmod(dir, 0o755)) // for the ordinary user
 	doctorDir = dir
 	script := `umask 022; mkdir -p "$1"/{bin,sudo} "$1"/root/{bin,proc,sys,dev,tmp}
+		cp -r ../../scripts "$1/" # where an ordinary user may read it
 		cp "$(type -p busybox)" "$1/root/bin/busybox"
 		for name in sh sleep true; do ln -s busybox "$1/root/bin/$name"; done
 		if [[ -n ${NSTEST_BIN:-} ]]; then

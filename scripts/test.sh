@@ -166,15 +166,21 @@ sed -n '/ % of /p' "$out/log"
 
 if [[ -z $quick ]]; then
   say "in a virtual machine, with cgroup v2"
-  for who in '' --user; do
+  brought=(--with "$out/repo")
+  [[ ! -d $out/shared ]] || brought+=(--with "$out/shared")
+  # in_machine WHO NAME OPTION... runs one of them there, as root or --user.
+  in_machine() {
+    local who=$1 name=$2
+    shift 2
     # shellcheck disable=SC2086 # none is none
-    count "08-cgroups${who:+ $who}" scripts/sandbox.sh $who --with "$out" \
-      env "${settings[@]}" "$out/08-cgroups.test" -test.v -test.short \
+    count "$name${who:+ $who}" scripts/sandbox.sh $who "${brought[@]}" \
+      --with "$out/$name.test" \
+      env "${settings[@]}" "$out/$name.test" -test.v "$@"
+  }
+  for who in '' --user; do
+    in_machine "$who" 08-cgroups -test.short \
       -test.skip 'AllLessons/(conditions|random|load)'
-    # shellcheck disable=SC2086
-    count "hostile${who:+ $who}" scripts/sandbox.sh $who --with "$out" \
-      env "${settings[@]}" "$out/hostile.test" -test.v \
-      -test.run 'Attempts/08.*/(take|start|leave|raise)'
+    in_machine "$who" hostile -test.run 'Attempts/08.*/(take|start|leave|raise)'
   done
   say "on a real Debian, with systemd"
   count test-vm env NSL_TESTS="$out" NS_STRICT="${NS_STRICT:-}" scripts/dev/test-vm.sh

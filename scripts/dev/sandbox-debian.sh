@@ -66,7 +66,7 @@ END
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --customize-hook='chroot "$1" useradd -m -s /bin/bash learner' \
+    --customize-hook='chmod 755 "$1/root"; chroot "$1" useradd -m -s /bin/bash learner' \
     --customize-hook='cp -r "$NSL_DIR/files/." "$1"' \
     --customize-hook='bash -c "$NSL_MEND; mend_procps \"\$1\"" - "$1"' \
     --customize-hook='chroot "$1" systemctl --quiet disable NetworkManager' \

@@ -71,6 +71,7 @@ chmod a+rX "$scratch" "$scratch/bin"
 id "$user" &>/dev/null || useradd --create-home --shell /bin/bash "$user"
 exec 200<"$scratch/counters"
 export GOCOVERDIR=/proc/self/fd/200 NSTEST_BIN=$scratch/bin NSTEST_REPO=$repo
+[[ ! -d $tests/repo ]] || export NSTEST_REPO=$tests/repo # test.sh's, for users
 export NSTEST_LOAD=10 NSTEST_LINES=40
 
 # run NAME COMMAND... runs a lesson's tests.
@@ -79,7 +80,7 @@ run() {
   shift
   "$@" "$tests/$name.test" -test.short -test.skip \
     'TestAllLessons/(terminal|load|random|faults/killed)' >"$scratch/log" 2>&1 </dev/null || {
-    grep -- '--- FAIL' "$scratch/log"
+    grep -- '--- FAIL' "$scratch/log" || tail -n 5 "$scratch/log"
   }
 }
 for lesson in 0*; do

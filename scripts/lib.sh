@@ -171,7 +171,13 @@ as_caller() {
 make_work() {
   as_user mkdir -p "$repo/work/.progress" ||
     die "cannot write to $repo/work" "sudo chown -R \$USER $repo"
-  as_user cp --update "$repo/go.mod" "$repo/go.sum" "$repo/work"
+  local file
+  for file in go.mod go.sum; do
+    [[ ! -e $repo/work/$file || $repo/$file -nt $repo/work/$file ]] || continue
+    # Renamed to its name: another script may be doing the same.
+    as_user cp "$repo/$file" "$repo/work/.progress/$file.$$"
+    as_user mv "$repo/work/.progress/$file.$$" "$repo/work/$file"
+  done
 }
 
 # fingerprint NN-name prints a checksum of the Go files in work/NN-name: those

@@ -191,7 +191,12 @@ while read -r lesson _; do
 done < <(rows lessons)
 
 left_over() {
-  holds 'what is left' "$(scripts/cleanup.sh --dry-run)" '^Nothing is left over.$'
+  local said
+  said=$(scripts/cleanup.sh --dry-run)
+  echo "$said"
+  # The directory with the tests looks like one of a script: it came with us.
+  said=$(grep -v " ${tests%/tests}: process" <<<"$said") || true
+  holds 'what is left' "$said" '^(Nothing is left over.)?$'
 }
 step 'nothing is left' left_over
 exit "$failed"

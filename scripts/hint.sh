@@ -20,8 +20,8 @@ as_caller "$@"
 cd "$repo"
 make_work
 all=$(grep -c '^## ' "$lesson/hints.md")
-had=0
-[[ ! -f work/.progress/$lesson.hints ]] || read -r had <"work/.progress/$lesson.hints" || had=0
+[[ -f work/.progress/$lesson.hints ]] &&
+  read -r had <"work/.progress/$lesson.hints" || had=0
 [[ $had -ge $all ]] || had=$((had + 1))
 echo "$had" >"work/.progress/$lesson.hints"
 

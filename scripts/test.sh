@@ -42,18 +42,21 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # twice NAME COMMAND... runs a command, and once more if it fails: of a Go test
-# what has failed. If that passes, it depends on something that it should not,
-# such as how busy the machine is: it is listed at the end.
+# what has failed, unless it has ended before its time. If that passes, it
+# depends on something that it should not, such as how busy the machine is: it
+# is listed at the end.
 twice() {
   local name=$1 log=$out/log status=0 tests
   shift
   "$@" >"$log" 2>&1 </dev/null || status=$?
   [[ $status -ne 0 ]] || return 0
   mv "$log" "$out/first"
-  tests=$(sed -n 's/^--- FAIL: \([^ ]*\).*/\1/p' "$out/first" | paste -sd '|')
-  if [[ -n $tests && " $* " == *' -test.v '* ]]; then
-    set -- "$@" -test.run "^($tests)$"
+  # A panic, a signal: there are tests that have not run. All of it again.
+  tests=''
+  if [[ $status -eq 1 && " $* " == *' -test.v '* ]]; then
+    tests=$(sed -n 's/^--- FAIL: \([^ ]*\).*/\1/p' "$out/first" | paste -sd '|')
   fi
+  [[ -z $tests ]] || set -- "$@" -test.run "^($tests)$"
   if "$@" >"$log" 2>&1 </dev/null; then
     echo "$name: ${tests:-all of it}" >>"$out/again"
     [[ -z $tests ]] || sed 's/--- FAIL:/--- PASS:/' "$out/first" >"$log"

@@ -23,16 +23,13 @@ quick='' v2='' only='' runs=40
 options=() output=()
 while [[ $# -gt 0 ]]; do
   case $1 in
-  -h | --help)
-    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
-    exit
-    ;;
+  -h | --help) usage && exit ;;
   --quick) quick=yes runs=8 options+=(-quick -pause 60ms) ;;
   --json | --write) output+=("-${1#--}") ;;
   --v2) v2=yes options+=(-v2) ;;
   --only) only=${2:?"--only needs a regular expression"} && shift ;;
   --runs) runs=${2:?"--runs needs a number"} && shift ;;
-  *) die "unknown argument: $1" "scripts/bench.sh -h" ;;
+  *) misused "unknown argument: $1" ;;
   esac
   shift
 done
@@ -78,8 +75,7 @@ clean_up() {
   as_root rm -rf "$work"
 }
 trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+exit_on_signals
 
 # --- the programs ---
 

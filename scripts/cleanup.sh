@@ -24,11 +24,8 @@ for option; do
   case $option in
   --dry-run) dry=yes ;;
   --cache) cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-sandbox ;;
-  -h | --help)
-    sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-    exit
-    ;;
-  *) die "unknown option $option" "$0 -h" ;;
+  -h | --help) usage && exit ;;
+  *) misused "unknown argument: $option" ;;
   esac
 done
 

@@ -24,11 +24,7 @@ begin() {
   case ${1:-} in
   '') ;;
   --auto) auto=yes ;;
-  -h | --help)
-    sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-    exit
-    ;;
-  *) die "unknown argument: $1" "$0 -h" ;;
+  *) misused "unknown argument: $1" ;;
   esac
   [[ -t 0 && -t 1 ]] || auto=yes
   [[ $who == root ]] && become_root "$@"
@@ -36,9 +32,7 @@ begin() {
   [[ -n ${NSL_BIN:-} || -x $repo/bin/$lesson ]] || build_lessons
   [[ $who == user && $EUID -eq 0 ]] && step_down "$@"
   trap clean_up EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  trap 'exit 129' HUP
+  exit_on_signals
   trap : PIPE # ask sees it
   tmp=${NSL_TMP:-$(scratch)}
   chmod 755 "$tmp" # root of a container may be an ordinary user here

@@ -18,13 +18,9 @@ export LC_ALL=C # messages are matched below
 
 json=''
 case ${1:-} in
--h | --help)
-  sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-  exit
-  ;;
 --json) json=yes ;;
 '') ;;
-*) die "unknown option $1" "$0 -h" ;;
+*) misused "unknown argument: $1" ;;
 esac
 
 # === Who tries it ===

@@ -31,13 +31,25 @@ die() {
   exit 1
 }
 
-# usage prints the comment at the top of a script.
-usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+# usage prints the comment at the top of a script. All of them answer -h so,
+# before they do anything.
+usage() { sed -n '1d; /^#/!q; s/^# \{0,1\}//p' "$0"; }
+case ${1:-} in
+-h | --help) usage && exit ;;
+esac
 
 # misused NOTE: the command line makes no sense.
 misused() {
   printf '%s: %s\n  %s -h\n' "${0##*/}" "$1" "$0" >&2
   exit 2
+}
+
+# exit_on_signals lets the trap for EXIT clean up after a signal, too: once the
+# command that runs has ended.
+exit_on_signals() {
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
 }
 
 # as_root runs a command as root: through sudo unless we are root already.
@@ -154,8 +166,14 @@ need_mqueue() {
 
 # full_name NN prints the name of a lesson: 03, 3 and 03-uts are 03-uts.
 full_name() {
-  [[ $# -eq 1 && $1 =~ ^0?([1-8])(-[a-z-]+)?$ ]] || return 1
-  rows lessons | cut -f 1 | grep "^0${BASH_REMATCH[1]}-"
+  local name
+  [[ $# -eq 1 ]] || return 1
+  while read -r name _; do
+    case $1 in
+    "$name" | "${name%%-*}" | "${name:1:1}") echo "$name" && return ;;
+    esac
+  done < <(rows lessons)
+  return 1
 }
 
 # as_caller ARGUMENT... starts the script again as the one who called sudo, if

@@ -331,10 +331,6 @@ func TestCheckUsage(t *testing.T) {
 		assert.Equal(t, 2, exit.ExitCode(), "%q: %s", args, out)
 		assert.Contains(t, string(out), "check.sh", "%q", args)
 	}
-	out, err := exec.Command("../../scripts/check.sh", "-h").Output()
-	require.NoError(t, err)
-	assert.Contains(t, string(out), "--twin")
-	assert.NotContains(t, string(out), "set -euo")
 }
 
 // Without privilege, from lesson 06 on; with nothing of root's in the way. All

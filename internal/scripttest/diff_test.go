@@ -321,7 +321,7 @@ func TestDiffFails(t *testing.T) {
 	for _, args := range [][]string{{}, {"09"}, {"05-foo"}, {"-x"}, {"01", "02"}} {
 		t.Run(fmt.Sprint(args), func(t *testing.T) {
 			text, stderr, status := diffIn(t, dir, args...)
-			assert.Equal(t, 1, status)
+			assert.Equal(t, 2, status)
 			assert.Empty(t, text)
 			assert.Contains(t, stderr, "diff.sh -h\n")
 		})

@@ -20,7 +20,6 @@ begin() {
     shift
   done
   shift
-  [[ ${1:-} != -h ]] || { usage && exit; }
   [[ $# -gt 0 ]] || misused 'there is no COMMAND'
   command=("$@")
   patience=${CHECK_TIMEOUT:-20}
@@ -37,9 +36,7 @@ begin() {
   install_for tour
   new_session
   trap clean_up EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  trap 'exit 129' HUP
+  exit_on_signals
   [[ $EUID -ne 0 ]] || mount -t tmpfs check "$dir"
 }
 

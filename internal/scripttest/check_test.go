@@ -185,9 +185,9 @@ var checkCheats = []struct {
 		while read -r line; do echo "process 1, parent 0"; echo "$mark 0"; done`,
 		kind: "run", seen: "no process that the kernel knows"},
 	{name: "hangs", lesson: "01", script: `exec sleep 300`,
-		kind: "run", seen: "no answer in 3 seconds"},
+		kind: "run", seen: "no answer in 1 seconds"},
 	{name: "prints without end", lesson: "01", script: `exec yes`,
-		kind: "run", seen: "no answer in 3 seconds"},
+		kind: "run", seen: "no answer in 1 seconds"},
 	{name: "hangs at the end", lesson: "01",
 		script: `unshare --kill-child --fork --pid "$@"; exec sleep 300`,
 		kind:   "run", seen: "it does not end"},
@@ -303,7 +303,9 @@ func TestCheck(t *testing.T) {
 			if c.name == "leaves a cgroup" {
 				cmd.Env = append(cmd.Env, "CGROUP="+checkCgroup(t))
 			}
-			if strings.Contains(c.seen, "3 seconds") || strings.Contains(c.seen, "not end") {
+			if strings.Contains(c.seen, "1 seconds") {
+				cmd.Env = append(cmd.Env, "CHECK_TIMEOUT=1")
+			} else if strings.Contains(c.seen, "not end") {
 				cmd.Env = append(cmd.Env, "CHECK_TIMEOUT=3")
 			}
 

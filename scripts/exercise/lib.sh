@@ -124,8 +124,16 @@ soon() {
   done
 }
 
-# gone PID... tells if none of these processes is left, not even as a zombie.
+# gone PID... tells if all of these processes have ended. A zombie has: it
+# waits for its parent, and if that is the host's init process, for long.
 gone() {
   local pid
-  for pid in "$@"; do [[ ! -e /proc/$pid ]] || return 1; done
+  for pid in "$@"; do
+    ! grep -qs '^State:.[^Z]' "/proc/$pid/status" || return 1
+  done
+}
+
+# gone_soon PID... prints whether these processes of a command end soon.
+gone_soon() {
+  if soon gone "$@"; then echo 'its command is gone'; else echo 'its command is still there'; fi
 }

@@ -91,25 +91,37 @@ have() {
   fi
 }
 
+# install_line NEED... prints what installs them on this machine: packages.tsv
+# has a column for each package manager.
+install_line() {
+  local column line packages
+  if command -v apt-get; then
+    column=3 line='sudo apt-get install'
+  elif command -v dnf; then
+    column=4 line='sudo dnf install'
+  elif command -v pacman; then
+    column=5 line='sudo pacman -S'
+  elif command -v apk; then
+    column=6 line='sudo apk add'
+  else
+    column=1 line='install'
+  fi >/dev/null
+  packages=$(rows packages | awk -F '\t' -v needs=" $* " -v column="$column" '
+    index(needs, " " $1 " ") { print $column }' | tr ' ' '\n' | sort -u | xargs)
+  echo "$line ${packages:-$*}"
+}
+
 # install_for KIND... installs what the scripts of that kind need and this
-# machine lacks: packages.tsv names it.
+# machine lacks.
 install_for() {
-  local need kind apt dnf pacman apk missing=() packages=()
-  local -A column=()
-  while IFS=$'\t' read -r need kind apt dnf pacman apk; do
-    [[ " $* " == *" $kind "* ]] || continue
-    have "$need" && continue
-    missing+=("$need")
-    column[apt]+="$apt " column[dnf]+="$dnf "
-    column[pacman]+="$pacman " column[apk]+="$apk "
+  local need kind line missing=() packages=()
+  while read -r need kind _; do
+    [[ " $* " != *" $kind "* ]] || have "$need" || missing+=("$need")
   done < <(rows packages)
   [[ ${#missing[@]} -gt 0 ]] || return 0
-  if ! command -v apt-get >/dev/null; then
-    die "missing: ${missing[*]}" "install one of these, and try again:" \
-      "dnf install ${column[dnf]}" "pacman -S ${column[pacman]}" \
-      "apk add ${column[apk]}"
-  fi
-  mapfile -t packages < <(tr ' ' '\n' <<<"${column[apt]}" | sort -u | grep .)
+  line=$(install_line "${missing[@]}")
+  [[ $line == 'sudo apt-get '* ]] || die "missing: ${missing[*]}" "$line"
+  read -ra packages <<<"${line#sudo apt-get install }"
   say "installing ${packages[*]} (for ${missing[*]})"
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive \

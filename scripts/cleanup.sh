@@ -57,7 +57,7 @@ keep() {
 
 # ours[PID] is the name of a lesson, script or test that runs.
 declare -A ours=()
-known=' nstest.test scripttest.test '
+known=' hostile.test nstest.test scripttest.test texts.test '
 for name in "$repo"/scripts/*.sh "$repo"/scripts/dev/*.sh; do
   case ${name##*/} in
   # These have nothing that bears our mark.

@@ -56,7 +56,7 @@ cd "$repo"
   "to start again without it: scripts/progress.sh reset $number"
 before=$(rows lessons | cut -f 1 | grep -x -B 1 "$lesson" | head -n 1)
 make_work
-new=$(mktemp -d work/.start.XXXXXX)
+new=$(mktemp -d work/.progress/start.XXXXXX)
 trap 'rm -rf "$new"' EXIT
 chmod 755 "$new"
 for file in "$lesson"/*.go; do

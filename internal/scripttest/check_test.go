@@ -115,7 +115,7 @@ func (r checkReport) complete(t *testing.T, n int) {
 // /var/tmp, where an ordinary user may run programs.
 func checkPlace(t *testing.T) string {
 	t.Helper()
-	place, err := os.MkdirTemp("/var/tmp", "nsl check ")
+	place, err := os.MkdirTemp("/var/tmp", "nsl.check ")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(place)) })
 	cmd := exec.Command("bash", "-ec", `
@@ -338,6 +338,7 @@ func TestCheckUsage(t *testing.T) {
 // Without privilege, from lesson 06 on; with nothing of root's in the way. All
 // points hold but one that no user can have.
 func TestCheckAsOrdinaryUser(t *testing.T) {
+	t.Parallel()
 	const user = 1000 // with a 0 in it, as most have
 	place := checkPlace(t)
 	for i, lesson := range checkLessons[5:7] {
@@ -363,6 +364,7 @@ func TestCheckAsOrdinaryUser(t *testing.T) {
 }
 
 func TestCheckOnlyAndQuiet(t *testing.T) {
+	t.Parallel()
 	place := checkPlace(t)
 	r := runCheck(t, checkCommand(place, "--tap", "--only", "uts", "06", "--", "bin/06-user"))
 	assert.Equal(t, 0, r.status, r.text)
@@ -383,6 +385,7 @@ func TestCheckOnlyAndQuiet(t *testing.T) {
 // Whatever ends the check, nothing of it stays: neither the launchers, nor
 // what they have made.
 func TestCheckInterrupted(t *testing.T) {
+	t.Parallel()
 	place := checkPlace(t)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 		// It tells when it runs, and then keeps the check waiting.
@@ -450,7 +453,7 @@ func checkCgroup(t *testing.T) string {
 	if _, err := os.Stat(top + "/pids"); err == nil {
 		top += "/pids"
 	}
-	dir, err := os.MkdirTemp(top, "nsl-check")
+	dir, err := os.MkdirTemp(top, fmt.Sprintf("nsl-%d-", os.Getpid()))
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		leaks, err := filepath.Glob(dir + "/leak-*")

@@ -328,7 +328,7 @@ func TestCompareCopesWithAnyLsns(t *testing.T) {
 func compareAsNobody(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	require.Zero(t, os.Geteuid(), "this test needs root, to become somebody else")
-	dir, err := os.MkdirTemp("/var/tmp", "nsl-compare.")
+	dir, err := os.MkdirTemp("/var/tmp", "nsl.compare-")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "bin"), 0o755))

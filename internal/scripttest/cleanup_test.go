@@ -144,9 +144,7 @@ func cleanupIn(t *testing.T, script string) string {
 }
 
 func TestCleanup(t *testing.T) {
-	if os.Geteuid() != 0 {
-		nstest.Skip(t, "a machine of its own is made by root")
-	}
+	nstest.NeedRoot(t)
 	doctorBuild(t)
 	t.Run("Leftovers", cleanupTestLeftovers)
 	t.Run("LeavesTheLiving", cleanupTestLeavesTheLiving)

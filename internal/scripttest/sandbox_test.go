@@ -261,7 +261,7 @@ func TestSandboxDebianInterrupted(t *testing.T) {
 			require.Equal(t, "mounted", lines.Text())
 			mounts, err := os.ReadFile("/proc/self/mountinfo")
 			require.NoError(t, err)
-			assert.NotContains(t, string(mounts), filepath.Base(cache))
+			assert.NotContains(t, string(mounts), filepath.Dir(filepath.Dir(cache)))
 
 			require.NoError(t, s.Process.Signal(signal))
 			s.Wait()

@@ -303,12 +303,23 @@ explain() {
     elif [[ ${result[$who.is.Seccomp]} == 2 ]]; then
       reason="a seccomp filter forbids it ($name), as in a container"
       fix=$privileged
-    else
+    elif ! explain_profile "$who" "$name"; then
       reason="root may not do all here, as in a container ($name: $answer)"
       fix=$privileged
     fi
     ;;
   esac
+}
+
+# explain_profile WHO NAME does so for AppArmor, if that confines who has tried.
+explain_profile() {
+  local profile=${result[$1.is.AppArmor]}
+  [[ $profile == *' (enforce)' ]] || return 1
+  profile=${profile% (enforce)}
+  reason="AppArmor's profile $profile confines this shell ($2: ${result[$1.$2]})"
+  fix=$privileged
+  [[ $container != no ]] ||
+    fix="echo -n '$profile' | sudo tee /sys/kernel/security/apparmor/.remove"
 }
 
 # explain_user_namespace WHO NAME does so for a user namespace that the
@@ -335,7 +346,7 @@ explain_user_namespace() {
     fix+=' (podman: --security-opt unmask=ALL)'
   elif [[ ${result[$1.is.Seccomp]} == 2 ]]; then
     reason="a seccomp filter forbids it ($2), as in a container"
-  else
+  elif ! explain_profile "$1" "$2"; then
     reason="forbidden, as in a container ($2: ${result[$1.$2]})"
   fi
 }
@@ -589,7 +600,7 @@ labels=(kernel you inside limits mounts cgroups network tools
 values=(
   "$kernel $(uname -m), ${distribution:-unknown}; WSL $wsl; systemd $systemd"
   "euid $EUID, $(masks "$me"); terminal $terminal"
-  "container $container, chroot $chroot"
+  "container $container, chroot $chroot, AppArmor ${result[$me.is.AppArmor]}"
   "namespaces ${limits//_namespaces:/ }, unprivileged_userns_clone \
 $(sysctl_value kernel.unprivileged_userns_clone), \
 apparmor_restrict_unprivileged_userns \

@@ -169,7 +169,7 @@ uml_dir=/tmp/
 boot=("initrd=$machine" "root=")
 if [[ -n $suite ]]; then # what it writes to the disk goes to another file
   wall+=(--bind "$scratch" "/cache/run.$$")
-  boot=("ubd1=run.$$/changes,$machine" "root=/dev/ubdb" rw)
+  boot=("ubd1=run.$$/changes,$machine" "root=/dev/ubdb" rw security=apparmor)
 fi
 if ! "${wall[@]}" true 2>"$scratch/log"; then
   say "no namespaces for the sandbox itself ($(cat "$scratch/log")):" \

@@ -6,7 +6,7 @@
 # networks among it, and what the scripts need.
 debian_packages() {
   echo systemd-sysv systemd-resolved udev dbus dbus-user-session libpam-systemd \
-    kmod login passwd sudo less strace iputils-ping network-manager
+    apparmor kmod login passwd sudo less strace iputils-ping network-manager
   rows packages | awk -F '\t' '$2 ~ /^(tour|demo|net)$/ { print $3 }' | sort -u
 }
 

@@ -34,12 +34,12 @@ begin() {
   [[ $who == root ]] && become_root "$@"
   install_for tour
   [[ -n ${NSL_BIN:-} || -x $repo/bin/$lesson ]] || build_lessons
-  [[ $who == user && $EUID -eq 0 ]] && step_down "$@"
   trap clean_up EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
   trap 'exit 129' HUP
   trap : PIPE # ask sees it
+  [[ $who == user && $EUID -eq 0 ]] && step_down "$@"
   tmp=${NSL_TMP:-$(scratch)}
   chmod 755 "$tmp" # root of a container may be an ordinary user here
   cd "$tmp" || exit
@@ -69,12 +69,15 @@ become_root() {
 # repository, and so gets a copy of what it needs.
 step_down() {
   local uid=${SUDO_UID:-1000} gid=${SUDO_GID:-1000}
+  local be=(setpriv --reuid "$uid" --regid "$gid" --clear-groups)
+  "${be[@]}" true 2>/dev/null ||
+    die "this is for an ordinary user, and root cannot become one in here" \
+      "leave this container, and start it again: $0"
   tmp=$(scratch)
   cp -r "$repo/scripts" "${NSL_BIN:-$repo/bin}" "$tmp"
   chown -R "$uid:$gid" "$tmp"
   printf '%s\n' "You are root: this goes on as the ordinary user $uid."
-  exec setpriv --reuid "$uid" --regid "$gid" --clear-groups \
-    env -u SUDO_UID -u SUDO_GID -u SUDO_USER HOME="$tmp" NSL_TMP="$tmp" \
+  exec "${be[@]}" env -u SUDO_UID -u SUDO_GID -u SUDO_USER HOME="$tmp" NSL_TMP="$tmp" \
     NSL_BIN="$tmp/bin" "$tmp/scripts/${0##*/}" "$@"
 }
 
@@ -187,8 +190,8 @@ show() {
   local lines
   [[ -n $1 ]] || return 0
   mapfile -t lines < <(expand <<<"$1")
-  printf '%.100s\n' "${lines[@]:0:16}"
-  [[ ${#lines[@]} -le 16 ]] || echo "... and $((${#lines[@]} - 16)) more lines"
+  printf '%.100s\n' "${lines[@]:0:20}"
+  [[ ${#lines[@]} -le 20 ]] || echo "... and $((${#lines[@]} - 20)) more lines"
 }
 
 # run PLACE CMD shows CMD and its answer, which must not be empty.

@@ -382,6 +382,25 @@ func TestCheckOnlyAndQuiet(t *testing.T) {
 	assert.NotContains(t, strings.ReplaceAll(string(out), "not ok", ""), "ok ")
 }
 
+// Those in the cgroup of a launcher that was killed may take a moment to end,
+// and until then nobody can remove it.
+func TestCheckWaitsForCgroups(t *testing.T) {
+	nstest.NeedRoot(t)
+	nstest.NeedCgroup(t)
+	tools := t.TempDir()
+	require.NoError(t, os.WriteFile(tools+"/rmdir", []byte(`#!/bin/sh
+		if mkdir "${0%/*}/tried$(echo "$1" | tr / _)"; then exit 1; fi
+		PATH=${PATH#*:} exec rmdir "$1"`), 0o755))
+	cmd := checkCommand(checkPlace(t), "--tap", "--only", "host", "08", "--",
+		"bin/08-cgroups", "-net=lo")
+	cmd.Env = append(cmd.Env, "PATH="+tools+":"+os.Getenv("PATH"))
+	r := runCheck(t, cmd)
+	assert.Empty(t, r.notOK(), r.text)
+	tried, err := filepath.Glob(tools + "/tried*nsl-*")
+	require.NoError(t, err)
+	assert.NotEmpty(t, tried)
+}
+
 // Whatever ends the check, nothing of it stays: neither the launchers, nor
 // what they have made.
 func TestCheckInterrupted(t *testing.T) {

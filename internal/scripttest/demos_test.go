@@ -73,7 +73,7 @@ var demos = map[string][]string{
 		`^/namespace1.txt$`, `^/in-jail.txt$`, `namespace1.txt proc`,
 	},
 	"08-cgroups": {
-		`^33554432$`, `^20$`, `^10000`, `^> cgroup `, `^status 137$`,
+		`^33554432$`, `^20$`, `^10000`, `^> cgroup `, `^> uts `, `^status 137$`,
 		`^oom_kill [1-9]`, `can't fork: Resource temporarily`, `^max [1-9]`,
 		`^nr_throttled [1-9]`, `/nsl-[0-9]+-`, `:/$`, `^pong from room-1$`,
 		`docker run`, `^room-1$`, `:/\.\.`,
@@ -529,4 +529,16 @@ func TestDemoNeedsRoot(t *testing.T) {
 	}
 	out, status = output(t, h.command(0, "rm", "-r", "/mnt/scripts/fake"))
 	require.Zero(t, status, out)
+}
+
+// Inside lesson 06 there is root alone, who cannot go on as somebody else: it
+// says so, and leaves nothing behind.
+func TestDemoNeedsAUser(t *testing.T) {
+	h := newDemoHost(t, lessonsBin(t))
+	for _, name := range []string{"06-user", "07-pivot-root"} {
+		out, status := output(t, h.command(12345, "unshare", "--user",
+			"--map-root-user", "/mnt/scripts/"+name+".sh"))
+		assert.Equal(t, 1, status, out)
+		assert.Contains(t, out, "root cannot become one in here")
+	}
 }

@@ -91,7 +91,7 @@ for argument; do
   --mine) mine=yes ;;
   *)
     [[ -z $lesson ]] || die "one lesson, not $lesson and $argument" "$0 -h"
-    lesson=$(rows lessons | cut -f 1 | grep -x "$argument\|$argument-.*") ||
+    lesson=$(full_name "$argument") ||
       die "there is no lesson $argument" "$0 -h"
     ;;
   esac

@@ -167,7 +167,8 @@ need_mqueue() {
 # full_name NN prints the name of a lesson: 03, 3 and 03-uts are 03-uts.
 full_name() {
   [[ $# -eq 1 && $1 =~ ^0?([1-8])(-[a-z-]+)?$ ]] || return 1
-  rows lessons | cut -f 1 | grep "^0${BASH_REMATCH[1]}-"
+  rows lessons | cut -f 1 |
+    grep -x "0${BASH_REMATCH[1]}${BASH_REMATCH[2]:-.*}"
 }
 
 # as_caller ARGUMENT... starts the script again as the one who called sudo, if

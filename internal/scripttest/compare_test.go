@@ -475,3 +475,23 @@ func compareGone(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || bytes.Contains(stat, []byte(") Z "))
 }
+
+// All scripts take 3, 03 and 03-uts for the same lesson, and 03-foo for none.
+func TestLessonByItsNumber(t *testing.T) {
+	for _, script := range [][]string{{"diff.sh"}, {"compare.sh", "--neutral"}} {
+		ask := func(name string) string {
+			return compareOutput(t, compareScript(t, script[0], append(script[1:], name)...))
+		}
+		want := ask("03-uts")
+		assert.Contains(t, want, "uts")
+		assert.Equal(t, want, ask("03"))
+		assert.Equal(t, want, ask("3"))
+	}
+	for _, script := range []string{"break.sh", "check.sh", "hint.sh", "start.sh"} {
+		cmd := compareScript(t, script, "03-foo")
+		out, err := cmd.CombinedOutput()
+		assert.Error(t, err, "%s", out)
+		assert.Equal(t, 2, cmd.ProcessState.ExitCode())
+		assert.Contains(t, string(out), "NN is 01 to 08")
+	}
+}

@@ -219,8 +219,10 @@ for pid in $$ "${pids[@]}"; do
 done
 pids=("${shown[@]:1}")
 [[ -z $neutral ]] || neutralize
-for ((i = 0; i < ${#pids[@]}; i += 5)); do # five columns fit a projector
-  show "${pids[@]:i:5}" | sed 's/ *$//'
+find_width
+fit=$(((width - 19) / 15))
+for ((i = 0; i < ${#pids[@]}; i += fit)); do
+  show "${pids[@]:i:fit}" | sed 's/ *$//'
   printf '\n'
 done
 sum_up

@@ -24,11 +24,11 @@ fi
 [[ $EUID -eq 0 ]] || unset SUDO_UID SUDO_GID SUDO_USER
 
 # find_width sets width to the columns that a text may have: those of the
-# terminal, and at most 100.
+# terminal, from 40 to 100.
 find_width() {
   width=100
   [[ ! -t 0 || ! -t 1 ]] || read -r _ width < <(stty size)
-  [[ $width -gt 0 && $width -lt 100 ]] || width=100
+  [[ $width -ge 40 && $width -lt 100 ]] || width=100
 }
 
 # say prints a line about what the script does; the commands' own output

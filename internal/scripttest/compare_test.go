@@ -18,10 +18,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+	"namespaces/internal/nstest"
 )
 
 // compareTypes are the rows of the picture, from top to bottom.
@@ -493,5 +495,30 @@ func TestLessonByItsNumber(t *testing.T) {
 		assert.Error(t, err, "%s", out)
 		assert.Equal(t, 2, cmd.ProcessState.ExitCode())
 		assert.Contains(t, string(out), "NN is 01 to 08")
+	}
+}
+
+// On a terminal of 80 columns, as on a projector, no line goes on in the next.
+func TestCompareAndDiffOn80Columns(t *testing.T) {
+	args := []string{"compare.sh"}
+	for range 5 {
+		sleep := exec.Command("sleep", "60")
+		require.NoError(t, sleep.Start())
+		defer sleep.Wait()
+		defer sleep.Process.Kill()
+		args = append(args, strconv.Itoa(sleep.Process.Pid))
+	}
+	for _, args := range [][]string{args, {"diff.sh", "08"}} {
+		cmd := exec.Command("sh", append([]string{"-c", `stty columns 80; exec "$@"`, "sh",
+			filepath.Join(compareRepo(t), "scripts", args[0])}, args[1:]...)...)
+		cmd.Env = append(os.Environ(), "NO_COLOR=1", "TERM=xterm")
+		x := nstest.StartTerminal(t, cmd)
+		require.Zero(t, x.Wait(), x.Screen())
+		longest := 0
+		for _, line := range strings.Split(x.Screen(), "\r\n") {
+			longest = max(longest, utf8.RuneCountInString(line))
+		}
+		assert.LessOrEqual(t, longest, 80, x.Screen())
+		assert.Greater(t, longest, 70, "there is room for more")
 	}
 }

@@ -21,8 +21,7 @@ case ${1:-} in
   ;;
 esac
 [[ $# -eq 1 || $# -eq 2 ]] || misused 'NN, or NN and K'
-[[ $1 =~ ^0?([1-8])(-[a-z-]+)?$ ]] || misused 'NN is 01 to 08'
-lesson=$(rows lessons | cut -f 1 | grep "^0${BASH_REMATCH[1]}-")
+lesson=$(full_name "$1") || misused 'NN is 01 to 08'
 patches=("$repo/$lesson"/breaks/*.patch)
 
 if [[ $# -eq 1 ]]; then

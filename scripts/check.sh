@@ -71,8 +71,8 @@ while [[ $# -gt 0 ]]; do
   esac
   shift
 done
-[[ $number =~ ^0?([1-8])(-[a-z-]+)?$ ]] || misused 'NN is 01 to 08'
-number=0${BASH_REMATCH[1]}
+lesson=$(full_name "$number") || misused 'NN is 01 to 08'
+number=${lesson%%-*}
 IFS=$'\t' read -r lesson own twin_command excuses < <(rows lessons | grep "^$number-")
 patience=${CHECK_TIMEOUT:-20}
 [[ $patience =~ ^[1-9][0-9]*$ ]] || misused 'CHECK_TIMEOUT is in seconds'

@@ -45,7 +45,9 @@ begin() {
   cd "$tmp" || exit
   [[ -e bin ]] || ln -s "$(cd "$repo" && realpath "${NSL_BIN:-bin}")" bin
   [[ -e scripts ]] || ln -s "$repo/scripts" scripts
+  find_width
   printf '%s\n' "$bold$lesson$plain, in the scratch directory $tmp"
+  [[ -n $auto ]] || echo 'Enter runs the line that is shown, Ctrl-C ends it all.'
 }
 
 # scratch makes the directory. Some machines let no program run in /tmp, others
@@ -101,7 +103,9 @@ clean_up() {
 # step says what to look for next.
 step() {
   sentence=$1
-  printf '\n%s\n' "$bold$1$plain"
+  [[ $width -eq 100 ]] || # for which it was written
+    sentence=$(tr '\n' ' ' <<<"$1" | fold -s -w "$width" | sed 's/ *$//')
+  printf '\n%s\n' "$bold$sentence$plain"
 }
 
 # type_line PLACE CMD shows a line at a prompt, and waits for Enter.
@@ -241,7 +245,7 @@ side() {
     columns+=("$tmp/.$place")
     printf '%s\n' "[$place]" "$seen" >"$tmp/.$place"
   done
-  pr -m -t -w 100 "${columns[@]}" | expand | sed 's/ *$//'
+  pr -m -t -w $((width < 80 ? 80 : width)) "${columns[@]}" | expand | sed 's/ *$//'
 }
 
 # expect REGEX... : each must be in the last answer.

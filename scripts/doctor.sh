@@ -516,7 +516,7 @@ if [[ ! -x $repo/bin/08-cgroups ]]; then
     note "There is no Go to build the lessons with: get $go_wanted or newer." \
       "$(install_line go)"
   else
-    note 'The lessons are not built yet.' 'go build -o bin/ ./...'
+    note 'The lessons are not built yet.' 'go build -o bin/ ./0*'
   fi
 fi
 if [[ $go =~ ^go1\.([0-9]+) ]] &&
@@ -662,7 +662,7 @@ print_json() {
   printf '"tried": %s}\n' "$(json_object "${pairs[@]}")"
 }
 
-# beside COLUMN TEXT prints text in lines of at most 100 columns, the first of
+# beside COLUMN TEXT prints text in lines that fit the terminal, the first of
 # them where the cursor is, the others from that column on.
 beside() {
   local line first=yes
@@ -670,11 +670,12 @@ beside() {
     [[ -n $first ]] || printf '%*s' "$1" ''
     printf '%s\n' "${line% }"
     first=''
-  done < <(fold -s -w $((100 - $1)) <<<"$2")
+  done < <(fold -s -w $((width - $1)) <<<"$2")
 }
 
 print_text() {
   local i colour indent
+  find_width
   for i in "${!lessons[@]}"; do
     colour=$green
     [[ ${statuses[i]} != 'not here' ]] || colour=$red
@@ -686,7 +687,7 @@ print_text() {
       indent=32
     fi
     # A line to be typed is not broken in two.
-    [[ -z ${reasons[i]} || ${#fixes[i]} -le 68 ]] || indent=4
+    [[ -z ${reasons[i]} || ${#fixes[i]} -le $((width - 32)) ]] || indent=4
     [[ -z ${fixes[i]} ]] || printf '%*s%s' "$indent" '' "$bold${fixes[i]}$plain"
     [[ -n ${reasons[i]} && -z ${fixes[i]} ]] || echo
   done

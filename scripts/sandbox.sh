@@ -81,7 +81,7 @@ done
   die "user-mode-linux is a package of Debian and Ubuntu on amd64 alone" \
     "a virtual machine does it too: multipass shell, or limactl start"
 install_for vm
-[[ -d $repo/bin ]] || die "there is no $repo/bin" "go build -o bin/ ./..."
+[[ -d $repo/bin ]] || die "there is no $repo/bin" "go build -o bin/ ./0*"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-sandbox
 scratch=$cache/run.$$

@@ -334,6 +334,19 @@ func TestCheckUsage(t *testing.T) {
 	out, err := exec.Command("../../scripts/check.sh", "-h").Output()
 	require.NoError(t, err)
 	assert.Contains(t, string(out), "--twin")
+	// Who has not built yet is told that, and nothing of points.
+	for script, number := range map[string][]string{
+		"check.sh": {"06"}, "exercise.sh": {"06", "1"},
+	} {
+		args := append(number, "--", "bin/no-such-lesson")
+		cmd := exec.Command("../../scripts/"+script, args...)
+		text, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		assert.Equal(t, 1, cmd.ProcessState.ExitCode(), "%s", text)
+		assert.Contains(t, string(text), "there is no program bin/no-such-lesson")
+		assert.Contains(t, string(text), "go build -o bin/ ./0*")
+		assert.NotContains(t, string(text), "not ok")
+	}
 	assert.NotContains(t, string(out), "set -euo")
 }
 

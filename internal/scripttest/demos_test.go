@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -452,6 +453,23 @@ func TestDemoOnATerminal(t *testing.T) {
 		}
 		require.Zero(t, x.Wait(), x.Screen())
 		require.Contains(t, x.Screen(), "\x1b[1m")
+	})
+	t.Run("80 columns", func(t *testing.T) {
+		cmd := h.command(0, "sh", "-c", "stty columns 80; exec /mnt/scripts/01-pid.sh")
+		cmd.Env = append(cmd.Env, "NO_COLOR=1")
+		x := nstest.StartTerminal(t, cmd)
+		x.Expect("Enter runs the line")
+		for range 40 {
+			x.Type("\n")
+		}
+		require.Zero(t, x.Wait(), x.Screen())
+		require.Regexp(t, `(?m)^PID \d+, parent \d+ +PID 1, parent 0 +PID 1, parent 0\r$`, x.Screen())
+		for _, line := range strings.Split(x.Screen(), "\r\n") {
+			// What is typed, and a row of lsns or ps, is as long as it is.
+			if !regexp.MustCompile(`# |^ *\d+ `).MatchString(line) {
+				assert.LessOrEqual(t, utf8.RuneCountInString(line), 80, line)
+			}
+		}
 	})
 	t.Run("Ctrl-C", func(t *testing.T) {
 		x := begin("NO_COLOR=")

@@ -667,7 +667,7 @@ func TestSandboxUsage(t *testing.T) {
 	require.NoError(t, exec.Command("cp", "-r", filepath.Join(s.Dir, "scripts"), dir).Run())
 	s.Path = filepath.Join(dir, "scripts", "sandbox.sh")
 	assert.Equal(t, 1, s.status(t))
-	assert.Contains(t, s.stderr.String(), "go build -o bin/ ./...")
+	assert.Contains(t, s.stderr.String(), "go build -o bin/ ./0*")
 
 	// Where the package does not exist.
 	s = newSandbox(t, "true")

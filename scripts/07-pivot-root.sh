@@ -6,7 +6,7 @@
 # Usage: [NSL_ALPINE=FILE.tar.gz] scripts/07-pivot-root.sh [--auto]
 #   --auto       does not wait for Enter
 #   NSL_ALPINE   takes Alpine's root filesystem from FILE: nothing is downloaded
-# Exit status: 0 if the kernel showed all that is said here, 1 otherwise.
+# Exit status: 0 if the kernel showed all that is said here, 1 if not.
 
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
 set -euo pipefail

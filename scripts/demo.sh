@@ -24,20 +24,14 @@ begin() {
   case ${1:-} in
   '') ;;
   --auto) auto=yes ;;
-  -h | --help)
-    sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-    exit
-    ;;
-  *) die "unknown argument: $1" "$0 -h" ;;
+  *) misused "unknown argument: $1" ;;
   esac
   [[ -t 0 && -t 1 ]] || auto=yes
   [[ $who == root ]] && become_root "$@"
   install_for tour
   [[ -n ${NSL_BIN:-} || -x $repo/bin/$lesson ]] || build_lessons
   trap clean_up EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  trap 'exit 129' HUP
+  exit_on_signals
   trap : PIPE # ask sees it
   [[ $who == user && $EUID -eq 0 ]] && step_down "$@"
   tmp=${NSL_TMP:-$(scratch)}

@@ -85,19 +85,15 @@ find_width
 lesson='' mine=''
 for argument; do
   case $argument in
-  -h | --help)
-    sed -n '2,/^[^#]/s/^# //p' "$0"
-    exit
-    ;;
+  -h | --help) usage && exit ;;
   --mine) mine=yes ;;
   *)
-    [[ -z $lesson ]] || die "one lesson, not $lesson and $argument" "$0 -h"
-    lesson=$(full_name "$argument") ||
-      die "there is no lesson $argument" "$0 -h"
+    [[ -z $lesson ]] || misused "one lesson, not $lesson and $argument"
+    lesson=$(full_name "$argument") || misused "there is no lesson $argument"
     ;;
   esac
 done
-[[ -n $lesson ]] || die "which lesson?" "$0 02" "$0 -h"
+[[ -n $lesson ]] || misused 'NN is 01 to 08'
 
 cd "$repo"
 old=$(rows lessons | cut -f 1 | grep -x -B 1 "$lesson" | head -n 1) new=$lesson

@@ -185,16 +185,12 @@ facts() {
 
 prefix=cgroup
 case ${1:-} in
--h | --help)
-  sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-  exit
-  ;;
 --cgroup) prefix=${2:?--cgroup needs a prefix} ;;
 '')
   facts
   try_namespaces
   ;;
-*) die "unknown option $1" "$0 -h" ;;
+*) misused "unknown argument: $1" ;;
 esac
 for controller in memory pids cpu; do
   try "$prefix.$controller" try_limit "$controller"

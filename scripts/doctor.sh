@@ -18,13 +18,9 @@ export LC_ALL=C # messages are matched below
 
 json=''
 case ${1:-} in
--h | --help)
-  sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-  exit
-  ;;
 --json) json=yes ;;
 '') ;;
-*) die "unknown option $1" "$0 -h" ;;
+*) misused "unknown argument: $1" ;;
 esac
 
 # === Who tries it ===
@@ -269,7 +265,6 @@ explain() {
   reason="$name: $answer" fix="scripts/sandbox.sh bin/$lesson" root_helps=no
   case $answer in
   'not tried: no '*)
-    reason="${answer#not } "
     reason="cannot try, there is no ${answer##* }"
     fix=$(install_line "${answer##* }")
     ;;
@@ -348,35 +343,6 @@ explain_user_namespace() {
     reason="a seccomp filter forbids it ($2), as in a container"
   elif ! explain_profile "$1" "$2"; then
     reason="forbidden, as in a container ($2: ${result[$1.$2]})"
-  fi
-}
-
-# install_line COMMAND... prints how this machine installs them.
-install_line() {
-  local need apt dnf pacman apk list=''
-  while IFS=$'\t' read -r need _ apt dnf pacman apk; do
-    [[ " $* " == *" $need "* ]] || continue
-    if command -v apt-get >/dev/null; then
-      list+="$apt "
-    elif command -v dnf >/dev/null; then
-      list+="$dnf "
-    elif command -v pacman >/dev/null; then
-      list+="$pacman "
-    elif command -v apk >/dev/null; then
-      list+="$apk "
-    fi
-  done < <(rows packages)
-  list=$(tr ' ' '\n' <<<"${list:-$*}" | sort -u | xargs)
-  if command -v apt-get >/dev/null; then
-    echo "sudo apt-get install $list"
-  elif command -v dnf >/dev/null; then
-    echo "sudo dnf install $list"
-  elif command -v pacman >/dev/null; then
-    echo "sudo pacman -S $list"
-  elif command -v apk >/dev/null; then
-    echo "sudo apk add $list"
-  else
-    echo "install $list"
   fi
 }
 
@@ -514,7 +480,7 @@ $all_ready || note 'A throw-away virtual machine runs all lessons, without root.
 if [[ ! -x $repo/bin/08-cgroups ]]; then
   if [[ -z $go ]]; then
     note "There is no Go to build the lessons with: get $go_wanted or newer." \
-      "$(install_line go)"
+      'see go.dev/doc/install'
   else
     note 'The lessons are not built yet.' 'go build -o bin/ ./0*'
   fi

@@ -4,7 +4,7 @@
 # Usage: scripts/tour.sh [--demos]
 #   --demos  run the eight demonstrations instead, scripts/01-pid.sh and so on:
 #            step by step on a terminal
-# Exit status: 0 if the kernel showed all that was expected, 1 otherwise.
+# Exit status: 0 if the kernel showed all that was expected, 1 if not.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -13,11 +13,7 @@ demos=
 case ${1:-} in
 '') ;;
 --demos) demos=yes ;;
--h | --help)
-  sed -n '2,/^[^#]/s/^# //p' "$0"
-  exit
-  ;;
-*) die "unknown argument: $1" "scripts/tour.sh -h" ;;
+*) misused "unknown argument: $1" ;;
 esac
 
 types="pid mnt uts ipc net user cgroup time"

@@ -232,13 +232,9 @@ branch() {
 
 once='' live=''
 case ${1:-} in
--h | --help)
-  sed -n '2,/^[^#]/s/^# //p' "$0"
-  exit
-  ;;
 --once) once=yes ;;
 '') ;;
-*) die "unknown argument: $1" "$0 -h" ;;
+*) misused "unknown argument: $1" ;;
 esac
 
 fork='|-' corner='`-' pipe='| '

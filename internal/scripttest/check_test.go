@@ -115,7 +115,7 @@ func (r checkReport) complete(t *testing.T, n int) {
 // /var/tmp, where an ordinary user may run programs.
 func checkPlace(t *testing.T) string {
 	t.Helper()
-	place, err := os.MkdirTemp("/var/tmp", "nsl check ")
+	place, err := os.MkdirTemp("/var/tmp", "nsl.check ")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(place)) })
 	cmd := exec.Command("bash", "-ec", `
@@ -185,9 +185,9 @@ var checkCheats = []struct {
 		while read -r line; do echo "process 1, parent 0"; echo "$mark 0"; done`,
 		kind: "run", seen: "no process that the kernel knows"},
 	{name: "hangs", lesson: "01", script: `exec sleep 300`,
-		kind: "run", seen: "no answer in 3 seconds"},
+		kind: "run", seen: "no answer in 1 seconds"},
 	{name: "prints without end", lesson: "01", script: `exec yes`,
-		kind: "run", seen: "no answer in 3 seconds"},
+		kind: "run", seen: "no answer in 1 seconds"},
 	{name: "hangs at the end", lesson: "01",
 		script: `unshare --kill-child --fork --pid "$@"; exec sleep 300`,
 		kind:   "run", seen: "it does not end"},
@@ -303,7 +303,9 @@ func TestCheck(t *testing.T) {
 			if c.name == "leaves a cgroup" {
 				cmd.Env = append(cmd.Env, "CGROUP="+checkCgroup(t))
 			}
-			if strings.Contains(c.seen, "3 seconds") || strings.Contains(c.seen, "not end") {
+			if strings.Contains(c.seen, "1 seconds") {
+				cmd.Env = append(cmd.Env, "CHECK_TIMEOUT=1")
+			} else if strings.Contains(c.seen, "not end") {
 				cmd.Env = append(cmd.Env, "CHECK_TIMEOUT=3")
 			}
 
@@ -331,9 +333,6 @@ func TestCheckUsage(t *testing.T) {
 		assert.Equal(t, 2, exit.ExitCode(), "%q: %s", args, out)
 		assert.Contains(t, string(out), "check.sh", "%q", args)
 	}
-	out, err := exec.Command("../../scripts/check.sh", "-h").Output()
-	require.NoError(t, err)
-	assert.Contains(t, string(out), "--twin")
 	// Who has not built yet is told that, and nothing of points.
 	for script, number := range map[string][]string{
 		"check.sh": {"06"}, "exercise.sh": {"06", "1"},
@@ -347,12 +346,12 @@ func TestCheckUsage(t *testing.T) {
 		assert.Contains(t, string(text), "go build -o bin/ ./0*")
 		assert.NotContains(t, string(text), "not ok")
 	}
-	assert.NotContains(t, string(out), "set -euo")
 }
 
 // Without privilege, from lesson 06 on; with nothing of root's in the way. All
 // points hold but one that no user can have.
 func TestCheckAsOrdinaryUser(t *testing.T) {
+	t.Parallel()
 	const user = 1000 // with a 0 in it, as most have
 	place := checkPlace(t)
 	for i, lesson := range checkLessons[5:7] {
@@ -378,6 +377,7 @@ func TestCheckAsOrdinaryUser(t *testing.T) {
 }
 
 func TestCheckOnlyAndQuiet(t *testing.T) {
+	t.Parallel()
 	place := checkPlace(t)
 	r := runCheck(t, checkCommand(place, "--tap", "--only", "uts", "06", "--", "bin/06-user"))
 	assert.Equal(t, 0, r.status, r.text)
@@ -417,6 +417,7 @@ func TestCheckWaitsForCgroups(t *testing.T) {
 // Whatever ends the check, nothing of it stays: neither the launchers, nor
 // what they have made.
 func TestCheckInterrupted(t *testing.T) {
+	t.Parallel()
 	place := checkPlace(t)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 		// It tells when it runs, and then keeps the check waiting.
@@ -484,7 +485,7 @@ func checkCgroup(t *testing.T) string {
 	if _, err := os.Stat(top + "/pids"); err == nil {
 		top += "/pids"
 	}
-	dir, err := os.MkdirTemp(top, "nsl-check")
+	dir, err := os.MkdirTemp(top, fmt.Sprintf("nsl-%d-", os.Getpid()))
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		leaks, err := filepath.Glob(dir + "/leak-*")

@@ -158,6 +158,7 @@ func TestCleanup(t *testing.T) {
 // Leftovers of each kind, made on purpose: --dry-run shows and leaves them,
 // one run removes them all and nothing else.
 func cleanupTestLeftovers(t *testing.T) {
+	t.Parallel()
 	out := cleanupIn(t, `
 		mkdir /tmp/other /tmp/nslother /var/tmp/nsl
 		ip link add other0 type bridge
@@ -215,6 +216,7 @@ func cleanupTestLeftovers(t *testing.T) {
 
 // A lesson that runs keeps all that it has, and what it may have.
 func cleanupTestLeavesTheLiving(t *testing.T) {
+	t.Parallel()
 	cleanupIn(t, `
 		empty=$(snapshot)
 		/run/built/bin/05-net sleep 1001 & five=$!
@@ -271,6 +273,7 @@ func cleanupTestLeavesTheLiving(t *testing.T) {
 
 // The files of the sandbox's machines stay, unless that is asked for.
 func cleanupTestCache(t *testing.T) {
+	t.Parallel()
 	cleanupIn(t, `
 		export XDG_CACHE_HOME=/tmp/cache
 		cache=$XDG_CACHE_HOME/namespaces-sandbox
@@ -295,6 +298,7 @@ func cleanupTestCache(t *testing.T) {
 // After SIGKILL at fifty random moments, to the parent alone or to all of the
 // process group, one run leaves things as they were.
 func cleanupTestAfterKill(t *testing.T) {
+	t.Parallel()
 	out := cleanupIn(t, `
 		before=$(snapshot)
 		for ((round = 0; round < 10; round++)); do
@@ -322,8 +326,10 @@ func cleanupTestAfterKill(t *testing.T) {
 // The demonstrations have more to leave: bridges, tables, namespaces, queues
 // and what they have started. SIGKILL takes the script alone, or its group.
 func cleanupTestAfterKilledDemonstration(t *testing.T) {
+	t.Parallel()
 	for _, demo := range []string{"05-net", "08-cgroups"} {
 		t.Run(demo, func(t *testing.T) {
+			t.Parallel()
 			out := cleanupIn(t, `
 				export NSL_BIN=/run/built/bin
 				ip netns add other # makes a mount of /run/netns

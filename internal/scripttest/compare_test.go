@@ -330,7 +330,7 @@ func TestCompareCopesWithAnyLsns(t *testing.T) {
 func compareAsNobody(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	require.Zero(t, os.Geteuid(), "this test needs root, to become somebody else")
-	dir, err := os.MkdirTemp("/var/tmp", "nsl-compare.")
+	dir, err := os.MkdirTemp("/var/tmp", "nsl.compare-")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "bin"), 0o755))
@@ -359,14 +359,18 @@ func TestCompareAsAnOrdinaryUser(t *testing.T) {
 
 // An empty answer is a failure.
 func TestCompareFails(t *testing.T) {
-	fails := func(t *testing.T, cmd *exec.Cmd, message ...string) {
+	failsBy := func(t *testing.T, want int, cmd *exec.Cmd, message ...string) {
 		t.Helper()
 		stdout, stderr, status := compareRun(t, cmd)
-		assert.Equal(t, 1, status)
+		assert.Equal(t, want, status)
 		assert.Empty(t, stdout)
 		for _, m := range message {
 			assert.Contains(t, stderr, m)
 		}
+	}
+	fails := func(t *testing.T, cmd *exec.Cmd, message ...string) {
+		t.Helper()
+		failsBy(t, 1, cmd, message...)
 	}
 	t.Run("gone", func(t *testing.T) {
 		gone := exec.Command("true")
@@ -405,7 +409,7 @@ func TestCompareFails(t *testing.T) {
 		{"09"}, {"05-foo"}, {"-x"}, {"0"}, {"05", "1"}, {"1", "05"}, {"05", "06"}, {""},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
-			fails(t, compareScript(t, "compare.sh", args...), "compare.sh -h\n")
+			failsBy(t, 2, compareScript(t, "compare.sh", args...), "compare.sh -h\n")
 		})
 	}
 }

@@ -519,13 +519,8 @@ func (h *demoHost) requireReading(what string) {
 func TestDemoUsage(t *testing.T) {
 	h := newDemoHost(t, lessonsBin(t))
 	for name := range demos {
-		out, status := output(t, h.demo(12345, name, "-h"))
-		assert.Zero(t, status, out)
-		assert.Contains(t, out, "Usage: ")
-		assert.Contains(t, out, "scripts/"+name+".sh [--auto]")
-		assert.NotContains(t, out, "#")
-		out, status = output(t, h.demo(12345, name, "--fast"))
-		assert.Equal(t, 1, status, out)
+		out, status := output(t, h.demo(12345, name, "--fast"))
+		assert.Equal(t, 2, status, out)
 		assert.Contains(t, out, "unknown argument: --fast")
 	}
 }

@@ -126,6 +126,7 @@ func diffFiles(t *testing.T, dir string) (names []string) {
 
 // Nothing that a lesson adds is missing, and nothing else is shown as new.
 func TestDiffShowsWhatALessonAdds(t *testing.T) {
+	t.Parallel()
 	repo := compareRepo(t)
 	names, _ := compareLessons(t)
 	for i := 1; i < len(names); i++ {
@@ -159,6 +160,7 @@ func TestDiffShowsWhatALessonAdds(t *testing.T) {
 
 // The name over some lines is the one of the function or type around them.
 func TestDiffNamesTheFunction(t *testing.T) {
+	t.Parallel()
 	names, _ := compareLessons(t)
 	checked := 0
 	for _, lesson := range names[1:] {
@@ -210,6 +212,7 @@ func diffParts(t *testing.T, path string) map[string]string {
 }
 
 func TestDiffShowsTheFirstLesson(t *testing.T) {
+	t.Parallel()
 	hunks := diffRead(t, compareOutput(t, compareScript(t, "diff.sh", "01")))
 	require.Len(t, hunks, 1)
 	assert.Equal(t, "main.go", hunks[0].file)
@@ -247,6 +250,7 @@ func diffIn(t *testing.T, dir string, args ...string) (stdout, stderr string, st
 
 // What a lesson takes away or changes must be seen too.
 func TestDiffShowsRemovedLines(t *testing.T) {
+	t.Parallel()
 	dir := diffCopy(t)
 	long := "\t// " + strings.Repeat("long ", 40) + "end"
 	diffReplace(t, filepath.Join(dir, "03-uts/main.go"), "\tmust(mountProc())\n", long+"\n")
@@ -284,6 +288,7 @@ main.go
 }
 
 func TestDiffMine(t *testing.T) {
+	t.Parallel()
 	dir := diffCopy(t)
 	_, stderr, status := diffIn(t, dir, "--mine", "03")
 	assert.Equal(t, 1, status)
@@ -307,6 +312,7 @@ func TestDiffMine(t *testing.T) {
 
 // An empty answer is a failure.
 func TestDiffFails(t *testing.T) {
+	t.Parallel()
 	dir := diffCopy(t)
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "03-uts")))
 	out, err := exec.Command("cp", "-r", filepath.Join(dir, "02-mount"), filepath.Join(dir, "03-uts")).CombinedOutput()
@@ -321,7 +327,7 @@ func TestDiffFails(t *testing.T) {
 	for _, args := range [][]string{{}, {"09"}, {"05-foo"}, {"-x"}, {"01", "02"}} {
 		t.Run(fmt.Sprint(args), func(t *testing.T) {
 			text, stderr, status := diffIn(t, dir, args...)
-			assert.Equal(t, 1, status)
+			assert.Equal(t, 2, status)
 			assert.Empty(t, text)
 			assert.Contains(t, stderr, "diff.sh -h\n")
 		})

@@ -303,6 +303,7 @@ func doctorCPUTime(t *testing.T) time.Duration {
 
 // The same to read: ten facts, no line too long, no colour in a pipe.
 func doctorTestText(t *testing.T) {
+	t.Parallel()
 	m := doctorIn("")
 	out, errs, status := m.run(t, m.wrap, doctorScript(t))
 	assert.Zero(t, status)
@@ -324,6 +325,7 @@ func doctorTestText(t *testing.T) {
 }
 
 func doctorTestUser(t *testing.T) {
+	t.Parallel()
 	t.Run("without sudo", func(t *testing.T) {
 		m := doctorIn(doctorHide("sudo")).asUser(os.Getenv("PATH"))
 		r := m.report(t)
@@ -397,6 +399,7 @@ func doctorTestUser(t *testing.T) {
 }
 
 func doctorTestLimitOnNamespaces(t *testing.T) {
+	t.Parallel()
 	for kind, want := range map[string]string{
 		"user": "01 ready, 06 not here", "pid": "01 not here",
 		"uts": "01 ready, 03 not here",
@@ -415,6 +418,7 @@ func doctorTestLimitOnNamespaces(t *testing.T) {
 }
 
 func doctorTestCoveredProc(t *testing.T) {
+	t.Parallel()
 	m := doctorIn("mount --bind -o ro /proc/sys /proc/sys; mount -t tmpfs none /proc/fs",
 		"--pid", "--fork", "--mount-proc")
 	r := m.report(t)
@@ -475,6 +479,7 @@ func init() {
 }
 
 func doctorTestSeccomp(t *testing.T) {
+	t.Parallel()
 	for kind, want := range map[string]string{
 		"namespaces": "01 not here", "pivot_root": "01 ready, 07 not here",
 	} {
@@ -493,6 +498,7 @@ func doctorTestSeccomp(t *testing.T) {
 }
 
 func doctorTestCapabilities(t *testing.T) {
+	t.Parallel()
 	t.Run("no CAP_SYS_ADMIN", func(t *testing.T) {
 		m := doctorIn("").then("setpriv", "--bounding-set=-sys_admin")
 		r := m.report(t)
@@ -520,6 +526,7 @@ func doctorTestCapabilities(t *testing.T) {
 }
 
 func doctorTestMissingTools(t *testing.T) {
+	t.Parallel()
 	for tool, want := range map[string]string{
 		"lsns": "01 ready", "ip": "01 ready", "unshare": "01 not here",
 		"pivot_root": "01 ready", "nft": "01 ready",
@@ -541,6 +548,7 @@ func doctorTestMissingTools(t *testing.T) {
 
 // The lines that mend something are tried: after them it is mended.
 func doctorTestForward(t *testing.T) {
+	t.Parallel()
 	const hostile = `nft 'add table ip filter; add chain ip filter FORWARD {
 		type filter hook forward priority 0; policy drop; }'` + "\n"
 	m := doctorIn(hostile)
@@ -555,6 +563,7 @@ func doctorTestForward(t *testing.T) {
 }
 
 func doctorTestNoFreeSubnet(t *testing.T) {
+	t.Parallel()
 	for _, route := range []string{"10.0.0.0/8", "10.200.0.0/17 dev lo; " +
 		"ip route add 10.200.128.0/17"} {
 		m := doctorIn("ip link set lo up; ip route add " + route + " dev lo")
@@ -569,6 +578,7 @@ func doctorTestNoFreeSubnet(t *testing.T) {
 }
 
 func doctorTestChroot(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	m := doctorIn("root="+root+`; mount -t tmpfs none $root
 		for f in /*; do
@@ -593,6 +603,7 @@ func doctorTestChroot(t *testing.T) {
 }
 
 func doctorTestNoexec(t *testing.T) {
+	t.Parallel()
 	repo := filepath.Dir(filepath.Dir(doctorScript(t)))
 	m := doctorIn("mount --bind " + repo + " " + repo +
 		"; mount -o remount,bind,noexec " + repo)
@@ -603,6 +614,7 @@ func doctorTestNoexec(t *testing.T) {
 }
 
 func doctorTestCgroups(t *testing.T) {
+	t.Parallel()
 	const each = "for dir in $(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo); do "
 	for name, test := range map[string]struct{ setup, statuses, reason, fix string }{
 		"read-only": {
@@ -646,6 +658,7 @@ func doctorHybrid(t *testing.T) bool {
 
 // A copy of the scripts alone: nothing is built, and there is no Go.
 func doctorTestNoGo(t *testing.T) {
+	t.Parallel()
 	repo := t.TempDir()
 	out, err := exec.Command("cp", "-r", "../../scripts", "../../go.mod", repo).
 		CombinedOutput()
@@ -654,7 +667,7 @@ func doctorTestNoGo(t *testing.T) {
 	r := doctorIn("for dir in /usr/local/go/bin $(dirname $(type -p go)); do "+
 		"mount -t tmpfs none $dir; done").reportOf(t, script)
 	assert.Equal(t, "01 ready", r.statuses())
-	assert.Contains(t, r.note("There is no Go"), "go")
+	assert.Equal(t, "see go.dev/doc/install", r.note("There is no Go"))
 	assert.Equal(t, "scripts/rootfs.sh", r.note("root filesystem"))
 	assert.Contains(t, r.Machine["tools"], "Go none")
 	assert.Equal(t, "go build -o bin/ ./0*",

@@ -1,6 +1,5 @@
 //go:build linux
 
-// Package scripttest holds the tests of the scripts in scripts/.
 package scripttest
 
 import (
@@ -592,10 +591,15 @@ func TestRootfsNeedsAStaticBusybox(t *testing.T) {
 	bin := t.TempDir()
 	require.NoError(t, os.Symlink(dynamic, filepath.Join(bin, "busybox")))
 	path := bin + ":" + pathWithout(t, os.Getenv("PATH"),
-		"busybox", "busybox.static", "apt-get")
-	c := newRootfsCmd(t, "new").path(path)
-	c.fails(t, "missing: busybox\n", "apk add ")
-	assert.Empty(t, names(t, c.Dir))
+		"busybox", "busybox.static", "apt-get", "dnf", "pacman", "apk")
+	for manager, line := range map[string]string{
+		"dnf": "sudo dnf install busybox", "pacman": "sudo pacman -S busybox",
+		"apk": "sudo apk add busybox-static", "another": "install busybox",
+	} {
+		c := newRootfsCmd(t, "new").path(fakes(t, path, map[string]string{manager: ""}))
+		c.fails(t, "missing: busybox\n  "+line+"\n")
+		assert.Empty(t, names(t, c.Dir))
+	}
 
 	path = fakes(t, path, map[string]string{
 		"apt-get": `for arg; do [ -n "$arg" ] || exit 1; done
@@ -603,21 +607,19 @@ case $* in *install*busybox-static) ln -s ` + static + " " + bin +
 			"/busybox.static ;; esac",
 		"sudo": `exec "$@"`,
 	})
-	newRootfsCmd(t, "new").in(c.Dir).path(path).succeeds(t)
+	c := newRootfsCmd(t, "new").path(path).succeeds(t)
 	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(c.Dir, "new"), "echo hi"))
 }
 
 func TestRootfsUsage(t *testing.T) {
 	t.Parallel()
-	help := newRootfsCmd(t, "-h").succeeds(t)
-	assert.Contains(t, help.out.String(), "scripts/rootfs.sh --alpine [DIR]")
 	for _, args := range [][]string{
 		{"--no-such"}, {"one", "two"}, {""}, {"x.tar.gz"},
 		{"--alpine", "x.tar.gz", "y.tar.gz"},
 	} {
 		c := newRootfsCmd(t, args...)
 		assert.Equal(t, 2, c.status(t), "%q: %s", args, &c.out)
-		assert.Contains(t, c.out.String(), "scripts/rootfs.sh --alpine [DIR]")
+		assert.Contains(t, c.out.String(), "rootfs.sh -h\n")
 		assert.Empty(t, names(t, c.Dir))
 	}
 }

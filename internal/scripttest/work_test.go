@@ -26,7 +26,7 @@ var workAdded = []string{"pid", "mnt", "uts", "ipc", "net", "user", "root", "cgr
 // There is a space in its path, and no work/ in it.
 func workPlace(t *testing.T) string {
 	t.Helper()
-	place, err := os.MkdirTemp("/var/tmp", "nsl work ")
+	place, err := os.MkdirTemp("/var/tmp", "nsl.work ")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(place)) })
 	cmd := exec.Command("sh", "-ec", `cd ../.. && cp -r scripts 0* go.mod go.sum "$place"`)
@@ -149,6 +149,7 @@ func TestWork(t *testing.T) {
 // Who writes lesson 01 and forgets argument 0 has a program that starts itself
 // again, and that again. It must not fill the machine.
 func TestWorkStartsItself(t *testing.T) {
+	t.Parallel()
 	nstest.NeedRoot(t)
 	place := workPlace(t)
 	workDone(t, place, "", "start.sh", "01")
@@ -247,6 +248,7 @@ func workAdds(old, new string) (added []string) {
 
 // Three hints, one more each time. None has a line of what is to be written.
 func TestWorkHints(t *testing.T) {
+	t.Parallel()
 	place := workPlace(t)
 	plain := func(text string) string {
 		return strings.Join(strings.Fields(text), " ")
@@ -290,6 +292,7 @@ func TestWorkHints(t *testing.T) {
 
 // What the learner has written stays, until they say that it may go.
 func TestWorkReset(t *testing.T) {
+	t.Parallel()
 	place := workPlace(t)
 	dir := filepath.Join(place, "work", "03-uts")
 	workDone(t, place, "", "start.sh", "3")
@@ -328,15 +331,13 @@ func TestWorkReset(t *testing.T) {
 		out, status := workRun(t, place, "y\n", args[0], args[1:]...)
 		assert.Equal(t, 2, status, "%q: %s", args, out)
 		assert.Contains(t, out, args[0]+" -h\n", "%q", args)
-		out = workDone(t, place, "", args[0], "-h")
-		assert.Contains(t, out, "scripts/"+args[0])
-		assert.NotContains(t, out, "set -euo")
 	}
 }
 
 // Lines that many learners add at the same time all arrive whole. The room
 // shows the last of each.
 func TestWorkRoom(t *testing.T) {
+	t.Parallel()
 	place := workPlace(t)
 	room := t.TempDir()
 	shared := filepath.Join(room, "a file")
@@ -385,6 +386,7 @@ func TestWorkRoom(t *testing.T) {
 
 // What the scripts write in work/ is the learner's, though they call sudo.
 func TestWorkBySudo(t *testing.T) {
+	t.Parallel()
 	nstest.NeedRoot(t)
 	place := workPlace(t)
 	require.NoError(t, os.Chown(place, nobody, nobody))

@@ -69,12 +69,30 @@ func TestSudo(t *testing.T) {
 	require.ElementsMatch(t, []string{"lo", "eth0"}, nstest.Devices(t, c.Init))
 	require.Zero(t, c.Finish().Status)
 
+	// Root in a container may lack the capability to drop them.
+	cmd = exec.Command("setpriv", append([]string{"--bounding-set=-setgid"},
+		nstest.Command(t, "true").Args...)...)
+	cmd.Env = append(os.Environ(), "SUDO_UID=12345", "SUDO_GID=23456")
+	nstest.RequireRefusal(t, nstest.RunCmd(t, cmd), "setgroups to none",
+		"--privileged")
+
 	for _, bad := range []string{"SUDO_UID=me", "SUDO_GID=", "SUDO_GID=x"} {
 		cmd := nstest.Command(t, "echo", "started")
 		cmd.Env = append(os.Environ(), "SUDO_UID=12345", "SUDO_GID=23456", bad)
 		nstest.RequireRefusal(t, nstest.RunCmd(t, cmd), "SUDO_UID and SUDO_GID",
 			"")
 	}
+}
+
+// A lesson in a lesson that sudo has started still has SUDO_UID. That user is
+// not in the map of the outer one, whose root it is that starts the inner one.
+func TestSudoNested(t *testing.T) {
+	cmd := nstest.Command(t, append([]string{"-net=lo", nstest.Path(t)},
+		nstest.Sh("cat /proc/self/uid_map")...)...)
+	cmd.Env = append(os.Environ(), "SUDO_UID=12345", "SUDO_GID=23456")
+	r := nstest.RunCmd(t, cmd)
+	require.Zero(t, r.Status, r.Stderr)
+	require.Equal(t, []string{"0", "0", "1"}, strings.Fields(r.Stdout))
 }
 
 // An ordinary user's SUDO_UID means nothing.
@@ -170,14 +188,14 @@ func TestForbidden(t *testing.T) {
 	nstest.OnlyRoot(t) // chroot(2) takes root
 	root := t.TempDir()
 	require.NoError(t, os.Chmod(root, 0o755))
-	require.NoError(t, exec.Command("cp", nstest.Path(t), root+"/lesson").Run())
+	require.NoError(t, exec.Command("cp", nstest.Path(t), root+"/06-user").Run())
 	// In a chroot, user namespaces are refused with EPERM. Its /proc is
 	// that of the host, or else the program could not start itself.
 	require.NoError(t, os.Mkdir(root+"/proc", 0o755))
 	require.NoError(t, unix.Mount("/proc", root+"/proc", "", unix.MS_BIND, ""))
 	defer unix.Unmount(root+"/proc", unix.MNT_DETACH)
-	cmd := exec.Command("/lesson", "true")
-	cmd.Args[0], cmd.Err = "06-user", nil
+	cmd := exec.Command("/06-user", "true")
+	cmd.Err = nil
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
 	cmd.Dir = "/"
 	nstest.RequireRefusal(t, nstest.RunCmd(t, cmd), "operation not permitted",
@@ -193,13 +211,31 @@ func TestForbidden(t *testing.T) {
 			require.NoError(t, os.Mkdir(root+"/proc/sys/kernel", 0o755))
 			require.NoError(t, os.WriteFile(root+"/proc/sys/"+key,
 				[]byte(value+"\n"), 0o644))
-			cmd := exec.Command("/lesson", "true")
-			cmd.Args[0], cmd.Err = "06-user", nil
+			cmd := exec.Command("/06-user", "true")
+			cmd.Err = nil
 			cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
 			cmd.Dir = "/"
 			todo := strings.ReplaceAll(key, "/", ".")
 			nstest.RequireRefusal(t, nstest.RunCmd(t, cmd),
 				"operation not permitted", "sudo sysctl "+todo)
+		})
+	}
+	// So does a file for AppArmor. A profile that confines nothing is not named.
+	for profile, todo := range map[string]string{
+		"box (enforce)":    "echo -n 'box' | sudo tee /sys/kernel/security/apparmor/.remove",
+		"box (unconfined)": "forbidden, as in a container",
+		"unconfined":       "forbidden, as in a container",
+	} {
+		t.Run(profile, func(t *testing.T) {
+			attr := t.TempDir()
+			require.NoError(t, os.Mkdir(attr+"/apparmor", 0o755))
+			require.NoError(t, os.WriteFile(attr+"/apparmor/current",
+				[]byte(profile+"\n"), 0o644))
+			// The mount goes with the process.
+			cmd := exec.Command("sh", "-c", `mount --bind "$1" "$0/proc/$$/attr" &&
+				exec chroot "$0" /06-user true`, root, attr)
+			nstest.RequireRefusal(t, nstest.RunCmd(t, cmd),
+				"operation not permitted", todo)
 		})
 	}
 }

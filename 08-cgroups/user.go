@@ -19,7 +19,11 @@ import (
 // once setgroups(2) is denied, which Go does. See user_namespaces(7).
 func mapRoot(attr *syscall.SysProcAttr) error {
 	uid, gid := os.Geteuid(), os.Getegid()
-	if sudo := os.Getenv("SUDO_UID"); uid == 0 && sudo != "" {
+	// Where setgroups is denied, as inside this lesson, SUDO_UID comes from
+	// outside: that user is not in the map.
+	denied, _ := os.ReadFile("/proc/self/setgroups")
+	sudo := os.Getenv("SUDO_UID")
+	if uid == 0 && sudo != "" && string(denied) != "deny\n" {
 		var err1, err2 error
 		uid, err1 = strconv.Atoi(sudo)
 		gid, err2 = strconv.Atoi(os.Getenv("SUDO_GID"))
@@ -28,7 +32,7 @@ func mapRoot(attr *syscall.SysProcAttr) error {
 		}
 		// root's other groups would go along to the child.
 		if err := syscall.Setgroups(nil); err != nil {
-			return fmt.Errorf("setgroups to none: %w", err)
+			return fmt.Errorf("setgroups to none: %w%s", err, hint(err))
 		}
 	}
 	attr.UidMappings = []syscall.SysProcIDMap{{HostID: uid, Size: 1}}
@@ -58,7 +62,8 @@ func noNewPrivs() error {
 }
 
 // forbidden tells which setting of this machine keeps users from having user
-// namespaces, and how to change it until the next boot.
+// namespaces, or which profile of AppArmor, and how to change it until the
+// next boot.
 func forbidden() string {
 	for key, bad := range map[string]string{
 		"kernel.apparmor_restrict_unprivileged_userns": "1", // Ubuntu
@@ -70,6 +75,14 @@ func forbidden() string {
 			return fmt.Sprintf("\n  this machine has %s=%s: use sudo, or "+
 				"sudo sysctl %s=%d", key, bad, key, 1-int(bad[0]-'0'))
 		}
+	}
+	profile, _ := os.ReadFile("/proc/self/attr/apparmor/current")
+	if name, ok := strings.CutSuffix(string(profile), " (enforce)\n"); ok {
+		return fmt.Sprintf("\n  AppArmor's profile %s confines this program: "+
+			"start the container with --privileged, or unload it:\n"+
+			"  echo -n '%[1]s' | sudo tee "+
+			"/sys/kernel/security/apparmor/.remove",
+			name)
 	}
 	return "\n  forbidden, as in a container or a chroot: start the " +
 		"container with --privileged, or use a virtual machine"

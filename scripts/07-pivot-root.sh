@@ -85,8 +85,9 @@ expect_not '(^| )var( |$)'
 step 'Any root filesystem will do. This is the one of Alpine Linux. The kernel stays that of the
 host.'
 stop two
-type_line host "scripts/rootfs.sh --alpine ${NSL_ALPINE:-} alpine"
-ask host "scripts/rootfs.sh --alpine ${NSL_ALPINE:-} alpine"
+line="scripts/rootfs.sh --alpine ${NSL_ALPINE:+$(printf %q "$NSL_ALPINE") }alpine"
+type_line host "$line"
+ask host "$line"
 show "$seen"
 if [[ $status -eq 0 ]]; then
   start two 'bin/07-pivot-root -net=lo -hostname room-2 -rootfs alpine'

@@ -3,7 +3,8 @@
 # row for each type, a column for each of them, and a sign where they differ.
 # Usage: scripts/compare.sh [--neutral] [NN | PID...]
 #   NN         a lesson, 01 to 08: starts two containers of it, and ends them
-#   PID...     these processes, by the numbers that they have on the host
+#   PID...     these processes, by the numbers that they have on the host; 1 to
+#              8 are lessons
 #   (nothing)  all containers of the lessons that run on this machine now
 #   --neutral  host, new-1, new-2 instead of numbers: the same on any machine,
 #              so that two people can compare theirs with diff
@@ -177,7 +178,7 @@ while [[ $# -gt 0 ]]; do
   case $1 in
   -h | --help) usage && exit ;;
   --neutral) neutral=yes ;;
-  0*)
+  [1-8] | 0[1-8]*)
     [[ -z $lesson && ${#pids[@]} -eq 0 ]] || misused "one lesson, or PIDs"
     lesson=$(full_name "$1") || misused "there is no lesson $1"
     ;;
@@ -212,8 +213,10 @@ for pid in $$ "${pids[@]}"; do
 done
 pids=("${shown[@]:1}")
 [[ -z $neutral ]] || neutralize
-for ((i = 0; i < ${#pids[@]}; i += 5)); do # five columns fit a projector
-  show "${pids[@]:i:5}" | sed 's/ *$//'
+find_width
+fit=$(((width - 19) / 15))
+for ((i = 0; i < ${#pids[@]}; i += fit)); do
+  show "${pids[@]:i:fit}" | sed 's/ *$//'
   printf '\n'
 done
 sum_up

@@ -25,14 +25,14 @@ merged() {
     sed -e '1,3d' -e '/^\\/d'
 }
 
-# show_line prints a line in the colour of its sign. What is too long for a
-# projector goes on below, under the same sign.
+# show_line prints a line in the colour of its sign. What is too long for the
+# terminal goes on below, under the same sign.
 show_line() {
   local sign=$1 text=${2:+ $2} colour=$dim
   [[ $sign != + ]] || colour=$green
   [[ $sign != - ]] || colour=$red
-  printf '%s\n' "$colour$sign${text:0:99}$plain"
-  [[ ${#text} -le 99 ]] || show_line "$sign" "${text:99}"
+  printf '%s\n' "$colour$sign${text:0:width-1}$plain"
+  [[ ${#text} -lt $width ]] || show_line "$sign" "${text:width-1}"
 }
 
 # show_whole prints all lines of a file that only one of the two has.
@@ -81,6 +81,7 @@ show_changes() {
   done < <(merged "$2" "$3")
 }
 
+find_width
 lesson='' mine=''
 for argument; do
   case $argument in

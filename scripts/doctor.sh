@@ -298,12 +298,23 @@ explain() {
     elif [[ ${result[$who.is.Seccomp]} == 2 ]]; then
       reason="a seccomp filter forbids it ($name), as in a container"
       fix=$privileged
-    else
+    elif ! explain_profile "$who" "$name"; then
       reason="root may not do all here, as in a container ($name: $answer)"
       fix=$privileged
     fi
     ;;
   esac
+}
+
+# explain_profile WHO NAME does so for AppArmor, if that confines who has tried.
+explain_profile() {
+  local profile=${result[$1.is.AppArmor]}
+  [[ $profile == *' (enforce)' ]] || return 1
+  profile=${profile% (enforce)}
+  reason="AppArmor's profile $profile confines this shell ($2: ${result[$1.$2]})"
+  fix=$privileged
+  [[ $container != no ]] ||
+    fix="echo -n '$profile' | sudo tee /sys/kernel/security/apparmor/.remove"
 }
 
 # explain_user_namespace WHO NAME does so for a user namespace that the
@@ -330,7 +341,7 @@ explain_user_namespace() {
     fix+=' (podman: --security-opt unmask=ALL)'
   elif [[ ${result[$1.is.Seccomp]} == 2 ]]; then
     reason="a seccomp filter forbids it ($2), as in a container"
-  else
+  elif ! explain_profile "$1" "$2"; then
     reason="forbidden, as in a container ($2: ${result[$1.$2]})"
   fi
 }
@@ -471,7 +482,7 @@ if [[ ! -x $repo/bin/08-cgroups ]]; then
     note "There is no Go to build the lessons with: get $go_wanted or newer." \
       'see go.dev/doc/install'
   else
-    note 'The lessons are not built yet.' 'go build -o bin/ ./...'
+    note 'The lessons are not built yet.' 'go build -o bin/ ./0*'
   fi
 fi
 if [[ $go =~ ^go1\.([0-9]+) ]] &&
@@ -555,7 +566,7 @@ labels=(kernel you inside limits mounts cgroups network tools
 values=(
   "$kernel $(uname -m), ${distribution:-unknown}; WSL $wsl; systemd $systemd"
   "euid $EUID, $(masks "$me"); terminal $terminal"
-  "container $container, chroot $chroot"
+  "container $container, chroot $chroot, AppArmor ${result[$me.is.AppArmor]}"
   "namespaces ${limits//_namespaces:/ }, unprivileged_userns_clone \
 $(sysctl_value kernel.unprivileged_userns_clone), \
 apparmor_restrict_unprivileged_userns \
@@ -617,7 +628,7 @@ print_json() {
   printf '"tried": %s}\n' "$(json_object "${pairs[@]}")"
 }
 
-# beside COLUMN TEXT prints text in lines of at most 100 columns, the first of
+# beside COLUMN TEXT prints text in lines that fit the terminal, the first of
 # them where the cursor is, the others from that column on.
 beside() {
   local line first=yes
@@ -625,11 +636,12 @@ beside() {
     [[ -n $first ]] || printf '%*s' "$1" ''
     printf '%s\n' "${line% }"
     first=''
-  done < <(fold -s -w $((100 - $1)) <<<"$2")
+  done < <(fold -s -w $((width - $1)) <<<"$2")
 }
 
 print_text() {
   local i colour indent
+  find_width
   for i in "${!lessons[@]}"; do
     colour=$green
     [[ ${statuses[i]} != 'not here' ]] || colour=$red
@@ -641,7 +653,7 @@ print_text() {
       indent=32
     fi
     # A line to be typed is not broken in two.
-    [[ -z ${reasons[i]} || ${#fixes[i]} -le 68 ]] || indent=4
+    [[ -z ${reasons[i]} || ${#fixes[i]} -le $((width - 32)) ]] || indent=4
     [[ -z ${fixes[i]} ]] || printf '%*s%s' "$indent" '' "$bold${fixes[i]}$plain"
     [[ -n ${reasons[i]} && -z ${fixes[i]} ]] || echo
   done

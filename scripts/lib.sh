@@ -19,6 +19,18 @@ if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
   bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' dim=$'\e[2m' plain=$'\e[0m'
 fi
 
+# An ordinary user was not made one by sudo from somebody else, whatever the
+# environment of the login says: these are for root alone.
+[[ $EUID -eq 0 ]] || unset SUDO_UID SUDO_GID SUDO_USER
+
+# find_width sets width to the columns that a text may have: those of the
+# terminal, from 40 to 100.
+find_width() {
+  width=100
+  [[ ! -t 0 || ! -t 1 ]] || read -r _ width < <(stty size)
+  [[ $width -ge 40 && $width -lt 100 ]] || width=100
+}
+
 # say prints a line about what the script does; the commands' own output
 # stays as it is.
 say() { printf '%s\n' "$bold$*$plain"; }

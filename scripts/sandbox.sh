@@ -81,13 +81,22 @@ done
   die "user-mode-linux is a package of Debian and Ubuntu on amd64 alone" \
     "a virtual machine does it too: multipass shell, or limactl start"
 install_for vm
-[[ -d $repo/bin ]] || die "there is no $repo/bin" "go build -o bin/ ./..."
+[[ -d $repo/bin ]] || die "there is no $repo/bin" "go build -o bin/ ./0*"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-sandbox
 scratch=$cache/run.$$
-vm='' feeder='' terminal=''
+vm='' feeder='' terminal='' builder=''
 # shellcheck disable=SC2317 # trap calls it
 cleanup() {
+  if [[ -n $builder ]]; then
+    as_root kill -KILL "$builder" 2>/dev/null || true
+    wait "$builder" || true
+    # Its files are root's, and its last processes may still be ending.
+    for _ in {1..50}; do
+      if as_root rm -rf --one-file-system "$scratch/build"; then break; fi
+      sleep 0.1
+    done 2>/dev/null
+  fi
   if [[ -n $vm ]]; then
     kill "$vm" 2>/dev/null || true
     wait "$vm" || true
@@ -102,7 +111,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 mkdir -p "$scratch"
 for old in "$cache"/run.*; do
-  [[ -e /proc/${old##*.} ]] || rm -rf "$old" || true
+  [[ -e /proc/${old##*.} ]] || rm -rf --one-file-system "$old" || true
 done
 
 # The files of the machine itself are made once, and again when one changes.
@@ -123,7 +132,7 @@ if [[ ! -e $cache/$machine && -n $suite ]]; then
     build_debian "$suite" "$scratch/build" >&2
     mv "$scratch/build/disk" "$cache/$machine"
     rm -r "$scratch/build"
-    find "$cache" -name "debian-$suite-*" -mmin +60 -delete
+    find "$cache" -maxdepth 1 -name "debian-$suite-*" -mmin +60 -delete
   fi
   exec {lock}>&-
 elif [[ ! -e $cache/$machine ]]; then
@@ -132,7 +141,7 @@ elif [[ ! -e $cache/$machine ]]; then
     2>/dev/null >"$scratch/cpio"
   mv "$scratch/cpio" "$cache/$machine"
   rm -r "$scratch/tree"
-  find "$cache" -name '*.cpio' -mmin +60 -delete
+  find "$cache" -maxdepth 1 -name '*.cpio' -mmin +60 -delete
 fi
 touch "$cache/$machine"
 
@@ -160,7 +169,7 @@ uml_dir=/tmp/
 boot=("initrd=$machine" "root=")
 if [[ -n $suite ]]; then # what it writes to the disk goes to another file
   wall+=(--bind "$scratch" "/cache/run.$$")
-  boot=("ubd1=run.$$/changes,$machine" "root=/dev/ubdb" rw)
+  boot=("ubd1=run.$$/changes,$machine" "root=/dev/ubdb" rw security=apparmor)
 fi
 if ! "${wall[@]}" true 2>"$scratch/log"; then
   say "no namespaces for the sandbox itself ($(cat "$scratch/log")):" \

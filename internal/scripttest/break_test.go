@@ -83,3 +83,14 @@ func TestBreakNotAsPredicted(t *testing.T) {
 		})
 	}
 }
+
+// A check that has not run, for want of sudo, has found nothing.
+func TestBreakWithoutCheck(t *testing.T) {
+	place := checkPlace(t)
+	writeFile(t, "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n",
+		place, "scripts/check.sh")
+	out, status := runBreak(t, place, "06", "2")
+	assert.Equal(t, 1, status, out)
+	assert.Contains(t, out, "the check has not run")
+	assert.NotContains(t, out, "predicted")
+}

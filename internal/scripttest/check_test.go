@@ -326,6 +326,22 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// Who has not built yet is told that, and nothing of points.
+func TestCheckNotBuilt(t *testing.T) {
+	for script, number := range map[string][]string{
+		"check.sh": {"06"}, "exercise.sh": {"06", "1"},
+	} {
+		args := append(number, "--", "bin/no-such-lesson")
+		cmd := exec.Command("../../scripts/"+script, args...)
+		text, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		assert.Equal(t, 1, cmd.ProcessState.ExitCode(), "%s", text)
+		assert.Contains(t, string(text), "there is no program bin/no-such-lesson")
+		assert.Contains(t, string(text), "go build -o bin/ ./0*")
+		assert.NotContains(t, string(text), "not ok")
+	}
+}
+
 // Without privilege, from lesson 06 on; with nothing of root's in the way. All
 // points hold but one that no user can have.
 func TestCheckAsOrdinaryUser(t *testing.T) {
@@ -371,6 +387,25 @@ func TestCheckOnlyAndQuiet(t *testing.T) {
 	assert.Error(t, err)
 	assert.Contains(t, string(out), "not ok")
 	assert.NotContains(t, strings.ReplaceAll(string(out), "not ok", ""), "ok ")
+}
+
+// Those in the cgroup of a launcher that was killed may take a moment to end,
+// and until then nobody can remove it.
+func TestCheckWaitsForCgroups(t *testing.T) {
+	nstest.NeedRoot(t)
+	nstest.NeedCgroup(t)
+	tools := t.TempDir()
+	require.NoError(t, os.WriteFile(tools+"/rmdir", []byte(`#!/bin/sh
+		if mkdir "${0%/*}/tried$(echo "$1" | tr / _)"; then exit 1; fi
+		PATH=${PATH#*:} exec rmdir "$1"`), 0o755))
+	cmd := checkCommand(checkPlace(t), "--tap", "--only", "host", "08", "--",
+		"bin/08-cgroups", "-net=lo")
+	cmd.Env = append(cmd.Env, "PATH="+tools+":"+os.Getenv("PATH"))
+	r := runCheck(t, cmd)
+	assert.Empty(t, r.notOK(), r.text)
+	tried, err := filepath.Glob(tools + "/tried*nsl-*")
+	require.NoError(t, err)
+	assert.NotEmpty(t, tried)
 }
 
 // Whatever ends the check, nothing of it stays: neither the launchers, nor

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -461,4 +462,49 @@ func compareChildren(t *testing.T, pid int, name string) (found []int) {
 func compareGone(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || bytes.Contains(stat, []byte(") Z "))
+}
+
+// All scripts take 3, 03 and 03-uts for the same lesson, and 03-foo for none.
+func TestLessonByItsNumber(t *testing.T) {
+	for _, script := range [][]string{{"diff.sh"}, {"compare.sh", "--neutral"}} {
+		ask := func(name string) string {
+			return compareOutput(t, compareScript(t, script[0], append(script[1:], name)...))
+		}
+		want := ask("03-uts")
+		assert.Contains(t, want, "uts")
+		assert.Equal(t, want, ask("03"))
+		assert.Equal(t, want, ask("3"))
+	}
+	for _, script := range []string{"break.sh", "check.sh", "hint.sh", "start.sh"} {
+		cmd := compareScript(t, script, "03-foo")
+		out, err := cmd.CombinedOutput()
+		assert.Error(t, err, "%s", out)
+		assert.Equal(t, 2, cmd.ProcessState.ExitCode())
+		assert.Contains(t, string(out), "NN is 01 to 08")
+	}
+}
+
+// On a terminal of 80 columns, as on a projector, no line goes on in the next.
+func TestCompareAndDiffOn80Columns(t *testing.T) {
+	args := []string{"compare.sh"}
+	for range 5 {
+		sleep := exec.Command("sleep", "60")
+		require.NoError(t, sleep.Start())
+		defer sleep.Wait()
+		defer sleep.Process.Kill()
+		args = append(args, strconv.Itoa(sleep.Process.Pid))
+	}
+	for _, args := range [][]string{args, {"diff.sh", "08"}} {
+		cmd := exec.Command("sh", append([]string{"-c", `stty columns 80; exec "$@"`, "sh",
+			filepath.Join(compareRepo(t), "scripts", args[0])}, args[1:]...)...)
+		cmd.Env = append(os.Environ(), "NO_COLOR=1", "TERM=xterm")
+		x := nstest.StartTerminal(t, cmd)
+		require.Zero(t, x.Wait(), x.Screen())
+		longest := 0
+		for _, line := range strings.Split(x.Screen(), "\r\n") {
+			longest = max(longest, utf8.RuneCountInString(line))
+		}
+		assert.LessOrEqual(t, longest, 80, x.Screen())
+		assert.Greater(t, longest, 70, "there is room for more")
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -359,7 +360,7 @@ func doctorTestUser(t *testing.T) {
 		m.agrees(t, r, "")
 	})
 
-	t.Run("doctor run by sudo", func(t *testing.T) {
+	doctorRunBySudo := func(t *testing.T) {
 		m := doctorIn("")
 		m.env = []string{"SUDO_UID=" + doctorUser, "SUDO_GID=" + doctorUser}
 		r := m.report(t)
@@ -368,6 +369,18 @@ func doctorTestUser(t *testing.T) {
 		m.wrap = append(m.wrap, "setpriv", "--reuid="+doctorUser, "--regid="+doctorUser,
 			"--clear-groups")
 		m.agrees(t, r, "")
+	}
+	t.Run("doctor run by sudo", doctorRunBySudo)
+	t.Run("doctor run by sudo, in a home that is closed to others", func(t *testing.T) {
+		uid, err := strconv.Atoi(doctorUser)
+		require.NoError(t, err)
+		require.NoError(t, os.Chown(doctorDir, uid, uid))
+		require.NoError(t, os.Chmod(doctorDir, 0o700))
+		defer func() {
+			assert.NoError(t, os.Chown(doctorDir, 0, 0))
+			assert.NoError(t, os.Chmod(doctorDir, 0o755))
+		}()
+		doctorRunBySudo(t)
 	})
 
 	t.Run("root would be no help", func(t *testing.T) {
@@ -651,7 +664,7 @@ func doctorTestNoGo(t *testing.T) {
 	assert.Equal(t, "see go.dev/doc/install", r.note("There is no Go"))
 	assert.Equal(t, "scripts/rootfs.sh", r.note("root filesystem"))
 	assert.Contains(t, r.Machine["tools"], "Go none")
-	assert.Equal(t, "go build -o bin/ ./...",
+	assert.Equal(t, "go build -o bin/ ./0*",
 		doctorIn("").reportOf(t, script).note("not built"))
 }
 

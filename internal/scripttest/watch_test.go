@@ -158,6 +158,10 @@ func TestWatchAsAnOrdinaryUser(t *testing.T) {
 	block = watchBlock(t, picture, mine[0])
 	assert.Equal(t, watchOwn(t, "06-user"), block[1])
 	assert.Equal(t, "mine  no address  no limits of its own", block[2])
+
+	const note = "? is what only root can see: sudo scripts/watch.sh"
+	assert.Contains(t, picture, "\n"+note+"\n")
+	assert.NotContains(t, watchOnce(t, compareScript(t, "watch.sh", "--once")), note)
 }
 
 // watchRows is room for all containers that others run at the same time.

@@ -6,7 +6,7 @@
 # networks among it, and what the scripts need.
 debian_packages() {
   echo systemd-sysv systemd-resolved udev dbus dbus-user-session libpam-systemd \
-    kmod login passwd sudo less strace iputils-ping network-manager
+    apparmor kmod login passwd sudo less strace iputils-ping network-manager
   rows packages | awk -F '\t' '$2 ~ /^(tour|demo|net)$/ { print $3 }' | sort -u
 }
 
@@ -24,8 +24,12 @@ debian_disk() {
 
 # build_debian SUITE DIR makes it there, DIR/disk, with packages of the mirror
 # that this machine's apt has. mmdebstrap needs root: the files belong to many.
+# It mounts /proc, /sys and /dev there, and leaves them if it is killed: hence
+# namespaces of its own, which end when this process does. While it runs, it is
+# the builder: in the background, since a trap does not wait for that.
 build_debian() {
-  local mirror files=$2/files unit
+  local mirror files=$2/files unit root=()
+  [[ $EUID -eq 0 ]] || root=(sudo) # as_root would be one process more
   mirror=$(apt-get indextargets --format "\$(REPO_URI)" \
     'Identifier: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
   [[ -n $mirror ]] ||
@@ -59,7 +63,8 @@ END
 
   # A hook is a line of sh, and $1 the new root.
   # shellcheck disable=SC2016
-  as_root env TMPDIR="$2" NSL_DIR="$2" NSL_MEND="$(declare -f mend_procps)" \
+  "${root[@]}" env TMPDIR="$2" NSL_DIR="$2" NSL_MEND="$(declare -f mend_procps)" \
+    setpriv --pdeathsig KILL unshare --mount --pid --mount-proc --fork --kill-child \
     mmdebstrap --quiet --mode=root --variant=minbase --format=directory \
     --include="$(debian_packages | xargs | tr ' ' ,)" \
     --aptopt="$2/apt.conf" \
@@ -72,7 +77,10 @@ END
     --customize-hook='chroot "$1" systemctl --quiet disable NetworkManager' \
     --customize-hook='chroot "$1" systemctl --quiet enable sandbox \
       systemd-networkd systemd-resolved' \
-    "$1" "$2/root" "$mirror"
+    "$1" "$2/root" "$mirror" &
+  builder=$!
+  wait "$builder"
+  builder=''
   as_root mke2fs -q -t ext4 -d "$2/root" "$2/disk" 1500M
   as_root rm -r "$2/root"
   as_root chown "$(id -u):$(id -g)" "$2/disk"

@@ -86,6 +86,8 @@ real() {
     "$(systemctl --user is-active default.target)" '^active$'
   holds 'the name server' "$(readlink -f /etc/resolv.conf)" '/run/systemd/resolve/'
   holds systemd-networkd "$(systemctl is-active systemd-networkd)" '^active$'
+  holds AppArmor "$(cat /sys/module/apparmor/parameters/enabled)" '^Y$'
+  holds 'our profile' "$(cat /proc/self/attr/apparmor/current)" '^unconfined$'
 }
 step 'a real machine' real
 
@@ -155,18 +157,89 @@ hidden() {
   "$@"
 }
 
-# greedy: where systemd-networkd takes all devices, the doctor says so, and what
-# it says to type mends it.
-greedy() {
-  local file=/etc/systemd/network/50-all.network said line
+# profile NAME RULES adds one of AppArmor, until the step ends. It may do what
+# Ubuntu's profile for unprivileged user namespaces may, and what RULES say.
+profile() {
+  printf 'profile %s flags=(attach_disconnected, mediate_deleted) {
+    file, network, unix, ptrace, signal, dbus, umount, pivot_root, %s\n}\n' "$@" |
+    as_root apparmor_parser --replace
+  profiles+=("$1")
+  trap unload EXIT
+}
+profiles=()
+unload() {
+  local name
+  for name in "${profiles[@]}"; do # some have gone already
+    echo -n "$name" | as_root tee /sys/kernel/security/apparmor/.remove || true
+  done &>/dev/null
+}
+
+# confined: lessons that a profile keeps from capabilities and mounts say so, and
+# what they say to type mends it.
+confined() {
+  local lesson said status
+  for lesson in 06-user 07-pivot-root 08-cgroups; do
+    profile "$repo/bin/$lesson" ''
+    launcher "$lesson"
+    status=0
+    said=$("${launch[@]}" true 2>&1) || status=$?
+    echo "$said"
+    holds 'exit status' "$status" '^125$'
+    holds 'what is refused' "$said" "^$lesson: clone the child: .*not permitted"
+    holds why "$said" "AppArmor's profile $repo/bin/$lesson confines this program"
+    eval "$(tail -n 1 <<<"$said")"
+    "${launch[@]}" true
+  done
+}
+
+# confined_later: as on Ubuntu, where it begins with the user namespace.
+confined_later() {
+  local said status=0
+  profile nsl-child ''
+  profile "$repo/bin/06-user" "capability, mount, $repo/bin/06-user px -> nsl-child,"
+  said=$(bin/06-user true 2>&1) || status=$?
+  echo "$said"
+  holds 'exit status' "$status" '^125$'
+  holds 'what is refused' "$said" '06-user: mount "" on "/",'
+  holds why "$said" "AppArmor's profile nsl-child confines this program"
+}
+
+# confined_root: a profile like Docker's, which denies mount(2) to root.
+confined_root() {
+  local said status=0
+  profile nsl-docker 'capability, deny mount,'
+  said=$(aa-exec -p nsl-docker bin/02-mount true 2>&1) || status=$?
+  echo "$said"
+  holds 'exit status' "$status" '^125$'
+  holds 'what is refused' "$said" '^02-mount: mount "" on "/",.*: permission denied'
+  holds 'what to type' "$said" 'is it in a container\? Start that one with --privileged$'
+}
+
+# troubled: where systemd-networkd takes all devices, and in a shell that a
+# profile keeps from mounts, the doctor says so, and what it says to type mends
+# both.
+troubled() {
+  local file=/etc/systemd/network/50-all.network said line status=0
   printf '[Match]\nType=ether\n[Network]\nLinkLocalAddressing=no\n' >"$file"
   networkctl reload
-  said=$(scripts/doctor.sh --json)
+  profile nsl-shell 'capability, deny mount,'
+  said=$(timeout 300 aa-exec -p nsl-shell scripts/doctor.sh --json) || status=$?
   echo "$said"
-  holds 'the doctor' "$said" "\"note\": \"systemd-networkd .*: $file "
+  holds 'exit status' "$status" '^1$'
+  holds 'the doctor about networkd' "$said" "\"note\": \"systemd-networkd .*: $file "
   line=$(sed -n 's/.*"fix": "\(printf .*networkctl reload\)".*/\1/p' <<<"$said")
   eval "${line//\\\\/\\}"
   cable networkd_knows
+
+  holds 'the doctor about lesson 02' "$said" "\"02-mount\", \"status\": \"not here\", \
+\"reason\": \"AppArmor's profile nsl-shell confines this shell \(mnt: "
+  holds 'the doctor about lesson 06' "$said" "\"06-user\", \"status\": \"not here\", \
+\"reason\": \"AppArmor's profile nsl-shell confines this shell \(user.mnt: "
+  aa-exec -p nsl-shell true
+  line=$(sed -n 's/.*"06-user".*"fix": "\(.*\)"},$/\1/p' <<<"$said")
+  eval "$line"
+  said=$(aa-exec -p nsl-shell true 2>&1) || true
+  holds 'the profile' "$said" "'nsl-shell' does not exist"
 }
 
 if [[ $EUID -eq 0 ]]; then
@@ -176,12 +249,15 @@ if [[ $EUID -eq 0 ]]; then
     systemd-run --pipe --wait --quiet --collect -p WorkingDirectory="$repo" "$@"
   }
   step 'lesson 08 in a service' tries 'no controller cpu here' in_service
-  step 'doctor, with a greedy systemd-networkd' greedy
+  step 'lesson 02, under a profile of AppArmor' confined_root
+  step 'doctor, with AppArmor and a greedy systemd-networkd' troubled
 else
   demonstrations='01 06 07 08'
   tests_of 06-user
   tests_of 08-cgroups in_scope
   step 'lesson 08 in a session' tries 'permission denied' env
+  step 'lessons 06 to 08, under a profile of AppArmor' confined
+  step 'lesson 06, under a profile of AppArmor inside' confined_later
   step 'doctor, with hidepid' hidden timeout 300 scripts/doctor.sh
 fi
 step tour timeout 300 scripts/tour.sh

@@ -229,6 +229,13 @@ fingerprint() {
     LC_ALL=C sort -k 2 | sha256sum | cut -d ' ' -f 1)
 }
 
+# need_own NN-name [LINE] ends the script if the learner has not begun that
+# lesson. LINE is what else to type.
+need_own() {
+  [[ -d $repo/work/$1 ]] ||
+    die "there is no work/$1" "scripts/start.sh ${1%%-*}" "${@:2}"
+}
+
 # build_own NN-name builds the learner's own lesson in work/, and sets launch
 # to what starts it.
 build_own() {

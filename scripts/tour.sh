@@ -20,6 +20,7 @@ case ${1:-} in
 *) die "unknown argument: $1" "scripts/tour.sh -h" ;;
 esac
 
+need_processes
 types="pid mnt uts ipc net user cgroup time"
 summary=()
 queue=

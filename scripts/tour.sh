@@ -16,6 +16,7 @@ case ${1:-} in
 *) misused "unknown argument: $1" ;;
 esac
 
+need_processes
 types="pid mnt uts ipc net user cgroup time"
 summary=()
 queue=

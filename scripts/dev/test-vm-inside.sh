@@ -157,6 +157,44 @@ hidden() {
   "$@"
 }
 
+# login COMMAND... runs it in a session that has just begun.
+login() {
+  as_root systemd-run --quiet --wait --collect --pipe --uid="$me" -p PAMName=login \
+    -p WorkingDirectory="$repo" --setenv=PATH="$PATH" --setenv=USER="$me" -- "$@"
+}
+
+# few: with the least of what limits.conf(5) can give, lessons run; with too few
+# processes they name that limit, and what the scripts say to type mends it.
+few() {
+  local file=/etc/security/limits.conf said status most line
+  trap 'as_root sed -i "/$me/d" /etc/security/limits.conf' EXIT
+  printf "$me - %s\n" 'nofile 16' 'memlock 0' 'fsize 1000' | as_root tee -a "$file"
+  launcher 08-cgroups
+  said=$(login bash -c "ulimit -n; ulimit -l; ulimit -f
+    for run in bin/06-user '${launch[*]}'; do \$run -net=lo sh -c 'id -u; true | cat'; done")
+  holds 'the limits, and two lessons' "$said" $'^16\n0\n1000\n0\n0$'
+
+  most=$(($(ps -L -u "$me" --no-headers | wc -l) + 6))
+  echo "$me - nproc $most" | as_root tee -a "$file"
+  for line in bin/06-user "${launch[*]}"; do
+    status=0
+    # shellcheck disable=SC2086 # a line of words
+    said=$(login $line true 2>&1) || status=$?
+    echo "$said"
+    holds "status of $line" "$status" '^(2|125)$'
+    holds "what $line says" "$said" 'ulimit -u'
+  done
+  # shellcheck disable=SC2016 # for the shell of the session
+  said=$(login bash -c 'for script in doctor tour; do scripts/$script.sh 2>&1; echo $?; done')
+  echo "$said"
+  line="sh: you have [0-9]+ processes and threads, and may have $most: ulimit -u"
+  holds 'the scripts' "$said" "^doctor.$line.*tour.$line.*"$'\n1$'
+  line=$(sed -n '/ tee /{ s/^ *//p; q }' <<<"$said")
+  eval "$line"
+  said=$(login bash -c 'ulimit -u; bin/06-user -net=lo id -u')
+  holds 'the new limit, and a lesson' "$said" $'^1000\n0$'
+}
+
 # profile NAME RULES adds one of AppArmor, until the step ends. It may do what
 # Ubuntu's profile for unprivileged user namespaces may, and what RULES say.
 profile() {
@@ -258,6 +296,7 @@ else
   step 'lesson 08 in a session' tries 'permission denied' env
   step 'lessons 06 to 08, under a profile of AppArmor' confined
   step 'lesson 06, under a profile of AppArmor inside' confined_later
+  step 'limits of PAM' few
   step 'doctor, with hidepid' hidden timeout 300 scripts/doctor.sh
 fi
 step tour timeout 300 scripts/tour.sh

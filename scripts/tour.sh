@@ -37,7 +37,7 @@ lesson() {
 # it prints.
 run() {
   local line shown=("${launch[@]/#"$repo/"/}")
-  printf '%s\n' "$dim\$ ${shown[*]} ${*@Q}$plain" | sed "s/'\([a-zA-Z0-9/_.-]*\)'/\1/g"
+  printf '%s\n' "$dim\$ ${shown[*]} ${*@Q}$plain" | sed "s/'\([a-zA-Z0-9/_.=-]*\)'/\1/g"
   output=$("${launch[@]}" "$@" 2>&1) && status=0 || status=$?
   while IFS= read -r line; do
     printf '  %.98s\n' "$line"

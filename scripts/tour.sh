@@ -8,6 +8,7 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
+export LC_ALL=C # the messages in the words that we expect
 
 demos=
 case ${1:-} in
@@ -69,7 +70,7 @@ finish() {
   done <<<"$inside"
   expect "namespaces of its own" "${differ[*]}" \
     "$(rows lessons | awk -v name="$name" '$1 == name { gsub(",", " ", $2); print $2 }')"
-  summary+=("$name"$'\t'"${differ[*]}"$'\t'"$verdict")
+  summary+=("$name"$'\t'"${differ[*]:-none}"$'\t'"$verdict")
 }
 
 install_for tour

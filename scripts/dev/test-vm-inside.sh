@@ -5,12 +5,13 @@
 # Usage: scripts/dev/test-vm-inside.sh TESTS [all]
 #   TESTS  the directory with the lessons' tests, compiled
 #   all    leave nothing out
+# NSL_SLOW is how many times slower than user-mode-linux the machine may be.
 
 # shellcheck disable=SC2317 # step calls the functions
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 source "$(dirname "$0")/../lib.sh"
-tests=${1:?TESTS} all=${2:-}
+tests=${1:?TESTS} all=${2:-} slow=${NSL_SLOW:-1}
 cd "$repo"
 me=$(id -un)
 scratch=$(mktemp -d)
@@ -42,10 +43,10 @@ step() {
 # tests_of LESSON [COMMAND...] runs its compiled tests, through a command. Those
 # that all lessons have in common are left out: the small machine runs them.
 tests_of() {
-  local name=$1 status=0 begin=$SECONDS args=(-test.v -test.short -test.timeout 5m)
+  local name=$1 status=0 begin=$SECONDS args=(-test.v -test.short -test.timeout "$((5 * slow))m")
   [[ -n $all ]] || args+=(-test.skip '^TestAllLessons$')
   shift
-  "$@" env -C / NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo" NSTEST_PATIENCE=60s \
+  "$@" env -C / NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo" NSTEST_PATIENCE="${slow}m" \
     "$tests/$name.test" "${args[@]}" >"$scratch/log" 2>&1 </dev/null || status=$?
   cat "$scratch/log"
   echo "=== $name as $me${1:+, by $1}: $((SECONDS - begin)) s, status $status"
@@ -182,12 +183,12 @@ else
   tests_of 06-user
   tests_of 08-cgroups in_scope
   step 'lesson 08 in a session' tries 'permission denied' env
-  step 'doctor, with hidepid' hidden timeout 300 scripts/doctor.sh
+  step 'doctor, with hidepid' hidden timeout $((300 * slow)) scripts/doctor.sh
 fi
-step tour timeout 300 scripts/tour.sh
+step tour timeout $((300 * slow)) scripts/tour.sh
 while read -r lesson _; do
   [[ -n $all || $demonstrations == *"${lesson%%-*}"* ]] || continue
-  step "demonstration $lesson" timeout 600 "scripts/$lesson.sh" --auto
+  step "demonstration $lesson" timeout $((600 * slow)) "scripts/$lesson.sh" --auto
 done < <(rows lessons)
 
 left_over() {

@@ -167,15 +167,16 @@ forward_policy() {
 
 # facts prints what the kernel says of the process that tries.
 facts() {
-  local chroot=no place
+  local chroot=no place profile
   awk -v OFS='\t' '/^(CapEff|CapBnd|Seccomp|NoNewPrivs):/ {
     print "is." substr($1, 1, length($1) - 1), $2 }' /proc/self/status
   # A chroot is mostly a directory on which nothing is mounted.
   grep -q '^[^ ]* [^ ]* [^ ]* [^ ]* / ' /proc/self/mountinfo || chroot=yes
   [[ ! -e /proc/1/root/. || /proc/1/root/. -ef /. ]] || chroot=yes
   place=$(cgroup_place memory 2>&1) || true
+  profile=$(cat /proc/self/attr/apparmor/current 2>/dev/null) || profile=none
   printf 'is.%s\t%s\n' chroot "$chroot" forward "$(forward_policy)" \
-    cgroup "$place"
+    cgroup "$place" AppArmor "$profile"
 }
 
 prefix=cgroup

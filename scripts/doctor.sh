@@ -335,6 +335,10 @@ explain_user_namespace() {
     fix+=' (podman: --security-opt unmask=ALL)'
   elif [[ ${result[$1.is.Seccomp]} == 2 ]]; then
     reason="a seccomp filter forbids it ($2), as in a container"
+  elif [[ ${result[$1.is.AppArmor]} == *' (enforce)' && $container == no ]]; then
+    reason="the AppArmor profile ${result[$1.is.AppArmor]% (*}, in which this"
+    reason+=" shell is, forbids it ($2)"
+    fix="scripts/sandbox.sh bin/$lesson"
   else
     reason="forbidden, as in a container ($2: ${result[$1.$2]})"
   fi
@@ -589,7 +593,8 @@ labels=(kernel you inside limits mounts cgroups network tools
 values=(
   "$kernel $(uname -m), ${distribution:-unknown}; WSL $wsl; systemd $systemd"
   "euid $EUID, $(masks "$me"); terminal $terminal"
-  "container $container, chroot $chroot"
+  "container $container, chroot $chroot; \
+AppArmor ${result[$me.is.AppArmor]}"
   "namespaces ${limits//_namespaces:/ }, unprivileged_userns_clone \
 $(sysctl_value kernel.unprivileged_userns_clone), \
 apparmor_restrict_unprivileged_userns \

@@ -216,6 +216,7 @@ wait $! || broken "the machine did not start"
 # It has opened all: nothing stays here, even if this script is killed.
 rm -r "$scratch"
 if [[ -n $terminal ]]; then
+  stty raw -echo # from here on Ctrl-C is for what is inside
   trap 'stty size >&"$to_vm"' WINCH
 else
   setpriv --pdeathsig KILL bash -c \

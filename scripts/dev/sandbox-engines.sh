@@ -62,14 +62,9 @@ qemu_machine() {
   for fd in 4 5 6 8; do lines+=(-add-fd "fd=$fd,set=$fd"); done
   lines+=(-chardev file,id=log,path=/dev/fdset/8,append=on -serial chardev:log)
   lines+=(-chardev stdio,id=line0,signal=off)
-  if [[ -n $terminal ]]; then
-    lines+=(-chardev serial,id=line1,path=/dev/fdset/4
-      -chardev null,id=line2 -chardev null,id=line3)
-  else
-    lines+=(-chardev pipe,id=line1,path=/dev/fdset/4
-      -chardev file,id=line2,path=/dev/fdset/5,append=on
-      -chardev file,id=line3,path=/dev/fdset/6,append=on)
-  fi
+  lines+=(-chardev pipe,id=line1,path=/dev/fdset/4
+    -chardev file,id=line2,path=/dev/fdset/5,append=on
+    -chardev file,id=line3,path=/dev/fdset/6,append=on)
   line=pci-serial-4x,chardev1=line0,chardev2=line1,chardev3=line2,chardev4=line3
   # shellcheck disable=SC2016 # bash expands it
   engine_command=(bash -c 'TMPDIR=$0 exec "$@" <&7 >&3' "run.$$"

@@ -123,9 +123,10 @@ status=0
 if [ -n "$size" ]; then
   echo started >&3
   chown "$user" $terminal
+  exec 4<>$terminal # without anybody who has it open, it would forget its size
   # shellcheck disable=SC2086 # rows and columns
-  stty rows ${size% *} columns ${size#* } <$terminal
-  (run setsid -c "$@") <>$terminal >&0 2>&0 3>&- || status=$?
+  stty rows ${size% *} columns ${size#* } <&4
+  (run setsid -c "$@") <&4 >&4 2>&4 3>&- 4>&- || status=$?
 else
   exec 4<$in 5>$out 6>$err
   for fd in 4 5 6; do stty raw -echo <&$fd; done

@@ -156,6 +156,19 @@ hidden() {
   "$@"
 }
 
+# confined: from AppArmor 4 on, a profile can forbid user namespaces. The doctor
+# says which one does.
+confined() {
+  local said
+  printf '%s\n' 'abi <abi/4.0>,' \
+    'profile nsl-no-userns { allow all, deny userns, }' >"$scratch/profile"
+  as_root apparmor_parser --replace "$scratch/profile"
+  trap 'as_root apparmor_parser --remove "$scratch/profile"' EXIT
+  said=$(aa-exec -p nsl-no-userns scripts/doctor.sh --json) || true
+  echo "$said"
+  holds 'the doctor' "$said" 'the AppArmor profile nsl-no-userns, in which '
+}
+
 # greedy: where systemd-networkd takes all devices, the doctor says so, and what
 # it says to type mends it.
 greedy() {
@@ -184,6 +197,9 @@ else
   tests_of 08-cgroups in_scope
   step 'lesson 08 in a session' tries 'permission denied' env
   step 'doctor, with hidepid' hidden timeout $((300 * slow)) scripts/doctor.sh
+  if grep -qs userns_create /sys/kernel/security/apparmor/features/namespaces/mask; then
+    step 'doctor, with a profile of AppArmor' confined
+  fi
 fi
 step tour timeout $((300 * slow)) scripts/tour.sh
 while read -r lesson _; do

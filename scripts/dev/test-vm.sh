@@ -49,7 +49,7 @@ while [[ $# -gt 0 ]]; do
   shift
 done
 
-[[ $engine == uml ]] || slow=4
+[[ $engine == uml ]] || slow=3
 
 out=$(mktemp -d /var/tmp/nsl.XXXXXX)
 running=()

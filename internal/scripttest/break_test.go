@@ -91,6 +91,6 @@ func TestBreakWithoutCheck(t *testing.T) {
 		place, "scripts/check.sh")
 	out, status := runBreak(t, place, "06", "2")
 	assert.Equal(t, 1, status, out)
-	assert.Contains(t, out, "the check has not run")
+	assert.Contains(t, out, "the check of 06-user has broken off")
 	assert.NotContains(t, out, "predicted")
 }

@@ -109,8 +109,17 @@ remove_unless_used() {
 
 # === Processes ===
 
-# end_process PID: it may end by itself, as much does whose script is gone.
-end_process() { kill -KILL "$1" 2>/dev/null || ! alive "$1"; }
+# end_process PID: it may end by itself, as much does whose script is gone. It
+# has to be gone before its cgroups and devices are looked at.
+end_process() {
+  local tries
+  kill -KILL "$1" 2>/dev/null || ! alive "$1" || return
+  for ((tries = 0; tries < 100; tries++)); do
+    alive "$1" || return 0
+    sleep 0.02
+  done
+  return 1
+}
 
 remove_process() {
   remove "process $1," "$(ps -o args= -p "$1")" end_process "$1"

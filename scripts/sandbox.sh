@@ -40,8 +40,6 @@ source "$repo/scripts/dev/sandbox-debian.sh"
 # shellcheck source=scripts/dev/sandbox-engines.sh
 source "$repo/scripts/dev/sandbox-engines.sh"
 
-usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
-
 # misused NOTE: the command line makes no sense.
 misused() {
   printf '%s: %s\n' "${0##*/}" "$1" >&2

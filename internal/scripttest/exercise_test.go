@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // exercises are the names of all of them, such as 01-1-init.
@@ -214,6 +215,23 @@ func notOK(report string) []string {
 		}
 	}
 	return points
+}
+
+// Who closes the window takes the terminal away, and nothing stays behind.
+func TestExerciseWindowClosed(t *testing.T) {
+	launcher := filepath.Join(t.TempDir(), "hangs")
+	require.NoError(t, os.WriteFile(launcher,
+		[]byte("#!/bin/sh\n>\"$0.runs\"\nexec sleep 300\n"), 0o755))
+	tmp := t.TempDir()
+	cmd := exec.Command("scripts/exercise.sh", "01", "1", "--", launcher)
+	cmd.Dir, cmd.Env = checkPlace(t), append(checkEnv(), "TMPDIR="+tmp)
+	x := nstest.StartTerminal(t, cmd)
+	nstest.Until(t, "the launcher runs", func() bool {
+		_, err := os.Stat(launcher + ".runs")
+		return err == nil
+	})
+	x.Close()
+	require.Empty(t, names(t, tmp))
 }
 
 func TestExerciseUsage(t *testing.T) {

@@ -61,6 +61,8 @@ func hint(err error) string {
 			"32 deep: grep . /proc/sys/user/max_*_namespaces"
 	case errors.Is(err, unix.EAGAIN):
 		return "\n  a limit on processes is reached: ulimit -u"
+	case errors.Is(err, unix.EMFILE):
+		return "\n  a limit on open files is reached: ulimit -n"
 	case errors.Is(err, unix.EINVAL):
 		return "\n  this kernel lacks a namespace: ls /proc/self/ns"
 	case errors.Is(err, unix.ENOENT):

@@ -37,7 +37,7 @@ func (n *network) Set(value string) error {
 func readyPipe(cmd *exec.Cmd) (*os.File, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("pipe to the child: %w", err)
+		return nil, fmt.Errorf("pipe to the child: %w%s", err, hint(err))
 	}
 	cmd.ExtraFiles = []*os.File{read}
 	return write, nil

@@ -63,6 +63,10 @@ func (cg *cgroup) set(trees map[string]hierarchy, s setting) error {
 		s.file, s.value = s.v1file, s.v1value
 	}
 	err = write(filepath.Join(dir, s.file), s.value)
+	if tree.v1 && s.controller == "cpu" && errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("%w\n  a cgroup above has less: -cpus max, "+
+			"or less than that", err)
+	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

@@ -189,6 +189,14 @@ func TestOwnCgroupFiles(t *testing.T) {
 	require.Contains(t, r.Stderr, "Read-only file system")
 }
 
+// On v1 it sees none of them.
+func TestNoCgroupFiles(t *testing.T) {
+	nstest.NeedCgroup(t)
+	needVersion1(t)
+	require.Equal(t, "0\n", nstest.Output(t,
+		nstest.Sh("cd /sys/fs/cgroup && ls -A | wc -l")...))
+}
+
 // The container is in its cgroup from its first moment: clone(2) puts it
 // there on v2, and on v1 the thread that calls clone(2) is there itself.
 func TestBornInside(t *testing.T) {
@@ -424,16 +432,90 @@ func TestNoInternalProcesses(t *testing.T) {
 	require.Contains(t, r.Stderr, "-p Delegate=yes")
 }
 
-// A cgroup has no more than the ones above it, whatever -memory says.
+// On v1 one that holds processes may be divided: the lesson makes one in it.
+func TestInternalProcesses(t *testing.T) {
+	nstest.NeedCgroup(t)
+	needVersion1(t)
+	for _, controller := range []string{"memory", "pids", "cpu"} {
+		own, _, err := nstest.CgroupOf(os.Getpid(), controller)
+		require.NoError(t, err)
+		c := nstest.Cat(t)
+		inside, _, err := nstest.CgroupOf(c.Init, controller)
+		require.NoError(t, err)
+		require.Equal(t, own, filepath.Dir(inside))
+		members, err := os.ReadFile(filepath.Join(own, "cgroup.procs"))
+		require.NoError(t, err)
+		require.Contains(t, strings.Fields(string(members)), strconv.Itoa(c.Parent))
+		require.Zero(t, c.Finish().Status)
+	}
+}
+
+// A cgroup has no more than the ones above it, whatever the flags say.
 func TestNestedLimits(t *testing.T) {
 	nstest.NeedCgroup(t)
-	needVersion2(t)
 	dd := []string{"dd", "if=/dev/zero", "of=/dev/null", "count=1"}
 	r := runIn(t, "48M", append(append([]string{"-memory", "1G"}, dd...), "bs=16M")...)
 	require.Zero(t, r.Status, r.Stderr)
 	r = runIn(t, "48M", append(append([]string{"-memory", "1G"}, dd...), "bs=64M")...)
 	require.Contains(t, r.Stderr, "exit status 137")
 	require.Contains(t, r.Stderr, "oom_kill 1")
+
+	bomb := nstest.Sh(`i=0; while [ $i -lt 30 ]; do sleep 1000 & i=$((i+1)); done`)
+	r = runIn(t, "30 pids", append([]string{"-pids", "200"}, bomb...)...)
+	require.Contains(t, r.Stderr, "Resource temporarily unavailable")
+
+	// v1 refuses a share that is larger than the one above.
+	r = runIn(t, "0.2 CPUs", "-cpus", "0.1", "true")
+	require.Zero(t, r.Status, r.Stderr)
+	r = runIn(t, "0.2 CPUs", "-cpus", "0.5", "true")
+	if version2(t) {
+		require.Zero(t, r.Status, r.Stderr)
+	} else {
+		require.Contains(t, r.Stderr, "exit status 125")
+		require.Regexp(t, `cpu.cfs_quota_us: invalid argument\n.* -cpus max`, r.Stderr)
+	}
+	r = runIn(t, "0.2 CPUs", "-cpus", "max", "true")
+	require.Zero(t, r.Status, r.Stderr)
+}
+
+// A container has no cgroup to divide, and a /proc that hides a part of the
+// host's: the lesson does not run in itself, and says why.
+func TestInItself(t *testing.T) {
+	nstest.NeedCgroup(t)
+	program, err := os.ReadFile(nstest.Path(t))
+	require.NoError(t, err)
+	lesson := nstest.Put(t, string(program), 0o755)
+	inner := filepath.Join(nstest.Rootfs(t), filepath.Dir(lesson), "inner")
+	require.NoError(t, nstest.MakeRootfs(inner))
+	args := []string{lesson, "-net=lo", "-rootfs", filepath.Join(filepath.Dir(lesson), "inner")}
+
+	why, todo := "read-only file system", "--privileged"
+	if !version2(t) {
+		why, todo = "no cgroup file system is mounted", "mount -t cgroup2"
+	}
+	r := nstest.Run(t, append(args, "echo", "started")...)
+	require.Equal(t, 125, r.Status, r.Stderr)
+	require.Empty(t, r.Stdout)
+	require.Contains(t, r.Stderr, why)
+	require.Contains(t, r.Stderr, todo)
+
+	args = append(append(args, nstest.NoLimits...), "echo", "started")
+	r = nstest.Run(t, args...)
+	require.Equal(t, 125, r.Status, r.Stderr)
+	require.Empty(t, r.Stdout)
+	require.Contains(t, r.Stderr, `mount "proc" on "/proc"`)
+	require.Contains(t, r.Stderr, "as in a container")
+}
+
+// Whoever is given a cgroup may divide it. On v2 that is a part of what systemd
+// does for a user, and the tests run there as one, too.
+func TestGivenCgroup(t *testing.T) {
+	nstest.NeedCgroup(t)
+	nstest.OnlyRoot(t)
+	r := runIn(t, "given", "cat", "/proc/self/uid_map")
+	require.Zero(t, r.Status, r.Stderr)
+	require.Equal(t, "0 12345 1", strings.Join(strings.Fields(r.Stdout), " "))
+	require.NotContains(t, r.Stderr, "denied")
 }
 
 // In a tree of threads, cgroups(7), there is no controller for memory.
@@ -503,6 +585,13 @@ func version2(t *testing.T) bool {
 	return !v1
 }
 
+func needVersion1(t *testing.T) {
+	t.Helper()
+	if version2(t) {
+		nstest.Skip(t, nstest.OtherCgroups)
+	}
+}
+
 func needVersion2(t *testing.T) {
 	t.Helper()
 	if !version2(t) {
@@ -528,28 +617,37 @@ var places = map[string][][2]string{
 		{"cgroup.subtree_control", "+cpu +pids"},
 		{"cgroup.procs", "0"}, // only from here a process may enter the child
 	},
-	"48M": {
-		{"cgroup.subtree_control", "+cpu +memory +pids"},
-		{"memory.max", "48M"},
-	},
+	"48M":      {all, {"memory.max", "48M"}},
+	"30 pids":  {all, {"pids.max", "30"}},
+	"0.2 CPUs": {all, {"cpu.max", "20000 100000"}},
+	"given":    {all},
 }
 
-// place becomes a command in one of the places. On v1, where a place without
-// the controller cpu is a mount namespace in which its tree is not mounted,
-// there is only that.
+var all = [2]string{"cgroup.subtree_control", "+cpu +memory +pids"}
+
+// places1 are those of v1: a controller, and what is written in a cgroup of its
+// tree. A tree has its controller, for threads as for processes.
+var places1 = map[string][][3]string{
+	"48M":      {{"memory", "memory.limit_in_bytes", "48M"}},
+	"30 pids":  {{"pids", "pids.max", "30"}},
+	"0.2 CPUs": {{"cpu", "cpu.cfs_quota_us", "20000"}},
+	"given": {{"memory", "memory.limit_in_bytes", "1G"},
+		{"pids", "pids.max", "max"}, {"cpu", "cpu.cfs_quota_us", "-1"}},
+}
+
+// place runs a command in one of the places.
 func place(args []string) error {
 	name, command := args[0], args[1:]
+	if name == "given" {
+		command = append([]string{"setpriv", "--reuid=12345", "--regid=23456",
+			"--clear-groups"}, command...)
+	}
 	own, v1, err := nstest.CgroupOf(os.Getpid(), "cpu")
 	if err != nil {
 		return err
 	}
 	if v1 {
-		top := "/sys/fs/cgroup/cpu"
-		for ; own != "/" && !isMount(own); own = filepath.Dir(own) {
-			top = filepath.Dir(own)
-		}
-		return run("unshare", append([]string{"--mount", "sh", "-c",
-			`umount "$0" && exec "$@"`, top}, command...)...)
+		return place1(name, own, command)
 	}
 	parent, err := os.MkdirTemp(filepath.Dir(own), "nstest-")
 	if err != nil {
@@ -564,9 +662,59 @@ func place(args []string) error {
 			return err
 		}
 	}
-	err = run(command[0], command[1:]...)
+	if name == "given" {
+		err = give(parent, child)
+	}
+	err = errors.Join(err, run(command[0], command[1:]...))
 	return errors.Join(err, write(filepath.Join(own, "cgroup.procs"), "0"),
 		os.Remove(child), os.Remove(parent))
+}
+
+// place1 does so on v1. There, a place without the controller cpu is a mount
+// namespace in which its tree is not mounted.
+func place1(name, cpu string, command []string) (err error) {
+	if name == "no cpu" {
+		top := "/sys/fs/cgroup/cpu"
+		for ; cpu != "/" && !isMount(cpu); cpu = filepath.Dir(cpu) {
+			top = filepath.Dir(cpu)
+		}
+		return run("unshare", append([]string{"--mount", "sh", "-c",
+			`umount "$0" && exec "$@"`, top}, command...)...)
+	}
+	for _, p := range places1[name] {
+		own, _, err1 := nstest.CgroupOf(os.Getpid(), p[0])
+		dir, err2 := os.MkdirTemp(own, "nstest-")
+		if err := errors.Join(err1, err2); err != nil {
+			return err
+		}
+		defer func() {
+			err = errors.Join(err, write(own+"/cgroup.procs", "0"), os.Remove(dir))
+		}()
+		err = errors.Join(write(filepath.Join(dir, p[1]), p[2]),
+			write(dir+"/cgroup.procs", "0"))
+		if name == "given" && err == nil {
+			err = give(dir)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return run(command[0], command[1:]...)
+}
+
+// give makes a user the owner of cgroups, but not of their limits: see
+// "Cgroups v2 delegation" in cgroups(7).
+func give(dirs ...string) error {
+	var errs []error
+	for _, dir := range dirs {
+		for _, name := range []string{"", "tasks", "cgroup.procs", "cgroup.subtree_control"} {
+			err := os.Chown(filepath.Join(dir, name), 12345, 23456)
+			if !errors.Is(err, os.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func isMount(dir string) bool {

@@ -70,7 +70,7 @@ expect_not '^var$'
 
 step "But the host's mounts are all still there, out of sight. A working directory that was left
 outside is enough to walk out. / is that of one, and then we climb:"
-run host "unshare --user --map-root-user nsenter --root=one --wd=. sh -c '
+run host "unshare --user --map-root-user --root=one --wd=. sh -c '
   ls /namespace1.txt; cd ../../../../../..; ls'"
 expect '^/namespace1.txt$' '^var$'
 

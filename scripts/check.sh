@@ -100,9 +100,7 @@ if [[ ${#command[@]} -eq 0 ]]; then
     read -ra command <<<"$twin_command"
     if [[ $EUID -ne 0 ]] && ! from_lesson 06; then check_as_root "${command[@]}"; fi
   else
-    [[ -d work/$lesson ]] || die "there is no work/$lesson" \
-      "scripts/start.sh $number" \
-      "or another launcher: $0 $number -- COMMAND"
+    need_own "$lesson" "or another launcher: $0 $number -- COMMAND"
     mine=$(fingerprint "$lesson")
     build_own "$lesson"
     command=("${launch[@]}")

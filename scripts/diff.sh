@@ -99,8 +99,7 @@ cd "$repo"
 old=$(rows lessons | cut -f 1 | grep -x -B 1 "$lesson" | head -n 1) new=$lesson
 if [[ -n $mine ]]; then
   old=$lesson new=work/$lesson
-  [[ -d $new ]] || die "there is no $new, your own copy of the lesson" \
-    "scripts/start.sh ${lesson%%-*}"
+  need_own "$lesson"
   say "$new against $old"
 elif [[ $old == "$new" ]]; then
   say "$new is the first lesson: main.go is what makes it one"

@@ -23,6 +23,8 @@ case ${1:-} in
 *) misused "unknown argument: $1" ;;
 esac
 
+need_processes
+
 # === Who tries it ===
 
 try=$repo/scripts/doctor-try.sh
@@ -492,6 +494,25 @@ if [[ $go =~ ^go1\.([0-9]+) ]] &&
 fi
 [[ -d $repo/rootfs ]] ||
   note 'Lessons 07 and 08 want a root filesystem.' scripts/rootfs.sh
+# What is too little for Go: its runtime reserves much, and uses little of it.
+while read -r line; do
+  case $line in
+  'Max open files '*) option=-n least=32 line_of_file='nofile 1024' ;;
+  'Max address space '*) option=-v least=$((2 << 30)) line_of_file='as unlimited' ;;
+  'Max data size '*) option=-d least=$((256 << 20)) line_of_file='data unlimited' ;;
+  'Max file size '*) option=-f least=$((64 << 20)) line_of_file='fsize unlimited' ;;
+  *) continue ;;
+  esac
+  [[ $line =~ ^(Max.*[a-z])\ +([0-9]+)\ +([0-9]+|unlimited)\  ]] || continue
+  [[ ${BASH_REMATCH[2]} -lt $least ]] || continue
+  reason="${BASH_REMATCH[1]} is ${BASH_REMATCH[2]} (ulimit $option), Go needs $least."
+  if [[ ${BASH_REMATCH[3]} == unlimited || ${BASH_REMATCH[3]} -ge $least ]]; then
+    note "$reason" "ulimit -S $option \$(ulimit -H $option)"
+  else
+    note "$reason Log in again after this, see limits.conf(5)." \
+      "echo '${USER:-*} - $line_of_file' | sudo tee -a /etc/security/limits.conf"
+  fi
+done </proc/self/limits
 missing=()
 while read -r need kind _; do
   [[ ! $kind =~ ^(tour|demo|net)$ ]] || have "$need" || missing+=("$need")

@@ -64,9 +64,7 @@ if [[ ${#command[@]} -eq 0 ]]; then
   if [[ $solution ]]; then
     build_patched "$lesson" "docs/solutions/$name.patch" "solution/$name"
   else
-    [[ -d work/$lesson ]] || die "there is no work/$lesson" \
-      "scripts/start.sh $number" \
-      "or another launcher: $0 ${words[*]} -- COMMAND"
+    need_own "$lesson" "or another launcher: $0 ${words[*]} -- COMMAND"
     build_own "$lesson"
   fi
   command=("${launch[@]}")

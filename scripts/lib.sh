@@ -43,6 +43,24 @@ die() {
   exit 1
 }
 
+# need_processes ends the script where this user may not start enough of them:
+# bash would wait and try again, many times, and not say what is short. It starts
+# none itself.
+need_processes() {
+  local least=20 line most=unlimited task used=0
+  while read -r line; do
+    [[ ! $line =~ ^Max\ processes\ +([0-9]+)\  ]] || most=${BASH_REMATCH[1]}
+  done </proc/self/limits
+  [[ $EUID -ne 0 && $most != unlimited ]] || return 0
+  for task in /proc/[0-9]*/task/*; do
+    [[ ! -O $task ]] || used=$((used + 1))
+  done
+  [[ $((most - used)) -ge $least ]] ||
+    die "you have $used processes and threads, and may have $most: ulimit -u" \
+      "echo '${USER:-*} - nproc 1000' | sudo tee -a /etc/security/limits.conf" \
+      "and log in again. See limits.conf(5)"
+}
+
 # usage prints the comment at the top of a script. All of them answer -h so,
 # before they do anything.
 usage() { sed -n '1d; /^#/!q; s/^# \{0,1\}//p' "$0"; }
@@ -227,6 +245,13 @@ make_work() {
 fingerprint() {
   (cd "$repo/work/$1" && find . -type f -name '*.go' -exec sha256sum {} + |
     LC_ALL=C sort -k 2 | sha256sum | cut -d ' ' -f 1)
+}
+
+# need_own NN-name [LINE] ends the script if the learner has not begun that
+# lesson. LINE is what else to type.
+need_own() {
+  [[ -d $repo/work/$1 ]] ||
+    die "there is no work/$1" "scripts/start.sh ${1%%-*}" "${@:2}"
 }
 
 # build_own NN-name builds the learner's own lesson in work/, and sets launch

@@ -8,6 +8,7 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
+export LC_ALL=C # the messages in the words that we expect
 
 demos=
 case ${1:-} in
@@ -16,6 +17,7 @@ case ${1:-} in
 *) misused "unknown argument: $1" ;;
 esac
 
+need_processes
 types="pid mnt uts ipc net user cgroup time"
 summary=()
 queue=
@@ -33,7 +35,7 @@ lesson() {
 # it prints.
 run() {
   local line shown=("${launch[@]/#"$repo/"/}")
-  printf '%s\n' "$dim\$ ${shown[*]} ${*@Q}$plain" | sed "s/'\([a-zA-Z0-9/_.-]*\)'/\1/g"
+  printf '%s\n' "$dim\$ ${shown[*]} ${*@Q}$plain" | sed "s/'\([a-zA-Z0-9/_.=-]*\)'/\1/g"
   output=$("${launch[@]}" "$@" 2>&1) && status=0 || status=$?
   while IFS= read -r line; do
     printf '  %.98s\n' "$line"
@@ -65,7 +67,7 @@ finish() {
   done <<<"$inside"
   expect "namespaces of its own" "${differ[*]}" \
     "$(rows lessons | awk -v name="$name" '$1 == name { gsub(",", " ", $2); print $2 }')"
-  summary+=("$name"$'\t'"${differ[*]}"$'\t'"$verdict")
+  summary+=("$name"$'\t'"${differ[*]:-none}"$'\t'"$verdict")
 }
 
 install_for tour

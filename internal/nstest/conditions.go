@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -88,6 +89,9 @@ func conditions(t *testing.T) {
 				requireNoTrace(t, r)
 				if r.Status != 0 {
 					requireRefusal(t, r, "too many open files", "")
+				}
+				if strings.Contains(r.Stderr, " the child: ") {
+					require.Contains(t, r.Stderr, "ulimit -n")
 				}
 			})
 		}

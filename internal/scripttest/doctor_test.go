@@ -225,19 +225,13 @@ func doctorBuild(t *testing.T) {
 		cp -r ../../scripts "$1/" # where an ordinary user may read it
 		cp "$(type -p busybox)" "$1/root/bin/busybox"
 		for name in sh sleep true; do ln -s busybox "$1/root/bin/$name"; done
-		if [[ -n ${NSTEST_BIN:-} ]]; then
-			cp "$NSTEST_BIN"/0* "$1/bin/"
-		else
-			cd ../.. && CGO_ENABLED=0 go build -o "$1/bin/" ./0*
-		fi`
-	out, err := exec.Command("bash", "-euc", script, "bash", dir).CombinedOutput()
-	require.NoError(t, err, "build the lessons: %s", out)
+		cp "$2"/0* "$1/bin/"`
+	out, status := output(t, exec.Command("bash", "-euc", script, "bash", dir, lessonsBin(t)))
+	require.Zero(t, status, out)
 }
 
 func TestDoctor(t *testing.T) {
-	if os.Geteuid() != 0 {
-		nstest.Skip(t, "these situations are made by root")
-	}
+	nstest.NeedRoot(t)
 	doctorBuild(t)
 	for name, test := range map[string]func(*testing.T){
 		"Root":              doctorTestRoot,

@@ -13,7 +13,7 @@ import (
 
 // Scripts wait more than they compute: so more of them at once than CPUs.
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", fmt.Sprint(3*runtime.NumCPU())); err != nil {
+	if err := flag.Set("test.parallel", fmt.Sprint(2*runtime.NumCPU())); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())

@@ -320,9 +320,7 @@ func TestRootfsAsOrdinaryUser(t *testing.T) {
 // Behind sudo the files are the caller's, as root in lessons 07 and 08 is.
 func TestRootfsBehindSudo(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		nstest.Skip(t, "only root can give a file to another user")
-	}
+	nstest.NeedRoot(t)
 	c := newRootfsCmd(t, "new")
 	c.Env = append(c.Env, "SUDO_UID=4711", "SUDO_GID=4712")
 	c.succeeds(t)
@@ -392,9 +390,7 @@ func TestRootfsRefusesWhatItDidNotMake(t *testing.T) {
 // An ordinary user could remove only half of what root left in a root.
 func TestRootfsRefusesFilesOfAnotherUser(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		nstest.Skip(t, "only root can make files of two users")
-	}
+	nstest.NeedRoot(t)
 	c := newRootfsCmd(t, "new").asOrdinaryUser(t)
 	writeFile(t, otherKind, c.Dir, "new", rootfsMark)
 	writeFile(t, "", c.Dir, "new", "of-root", "file")
@@ -609,17 +605,4 @@ case $* in *install*busybox-static) ln -s ` + static + " " + bin +
 	})
 	c := newRootfsCmd(t, "new").path(path).succeeds(t)
 	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(c.Dir, "new"), "echo hi"))
-}
-
-func TestRootfsUsage(t *testing.T) {
-	t.Parallel()
-	for _, args := range [][]string{
-		{"--no-such"}, {"one", "two"}, {""}, {"x.tar.gz"},
-		{"--alpine", "x.tar.gz", "y.tar.gz"},
-	} {
-		c := newRootfsCmd(t, args...)
-		assert.Equal(t, 2, c.status(t), "%q: %s", args, &c.out)
-		assert.Contains(t, c.out.String(), "rootfs.sh -h\n")
-		assert.Empty(t, names(t, c.Dir))
-	}
 }

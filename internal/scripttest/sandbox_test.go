@@ -656,6 +656,8 @@ func TestSandboxUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"--no-such-option"}, {"--mem"}, {"--mem", "much"}, {"--with"},
 		{"--with", "/no/such/file"}, {"--debian"}, {"--debian", "../bookworm"},
+		{"--engine"}, {"--debian", "bookworm", "--engine", "xen"},
+		{"--engine", "qemu"}, // a kernel without a Debian
 	} {
 		s := newSandbox(t, args...)
 		assert.Equal(t, 2, s.status(t), args)
@@ -669,12 +671,34 @@ func TestSandboxUsage(t *testing.T) {
 	assert.Equal(t, 1, s.status(t))
 	assert.Contains(t, s.stderr.String(), "go build -o bin/ ./0*")
 
+	// The other engine has a package of its own: it is that one which is missing.
+	s = newSandbox(t, "--debian", "bookworm", "--engine", "qemu", "true")
+	path := pathWithout(t, os.Getenv("PATH"), "qemu-system-x86_64", "linux.uml", "apt-get")
+	s.Env = append(s.Env, "PATH="+path)
+	assert.Equal(t, 1, s.status(t))
+	assert.Contains(t, s.stderr.String(), "missing: qemu-system-x86_64\n")
+
 	// Where the package does not exist.
 	s = newSandbox(t, "true")
-	path := pathWithout(t, os.Getenv("PATH"), "linux.uml")
+	path = pathWithout(t, os.Getenv("PATH"), "linux.uml")
 	s.Env = append(s.Env, "PATH="+fakes(t, path, map[string]string{
 		"dpkg": "echo arm64\n",
 	}))
 	assert.Equal(t, 1, s.status(t))
 	assert.Contains(t, s.stderr.String(), "multipass")
+}
+
+func TestVMUsage(t *testing.T) {
+	repo, err := nstest.Repo()
+	require.NoError(t, err)
+	for _, args := range [][]string{
+		{"--engine"}, {"--engine", "xen"}, {"--as", "me"}, {"--suite"}, {"more"},
+	} {
+		out, err := exec.Command(repo+"/scripts/dev/test-vm.sh", args...).CombinedOutput()
+		assert.Error(t, err, args)
+		assert.Regexp(t, "^test-vm.sh: .*\n  .*test-vm.sh -h\n$", string(out))
+	}
+	out, err := exec.Command(repo+"/scripts/dev/test-vm.sh", "-h").Output()
+	require.NoError(t, err)
+	assert.Contains(t, string(out), "--engine E ")
 }

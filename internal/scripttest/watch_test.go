@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+	"namespaces/internal/nstest"
 )
 
 // watchBlock returns the three lines of the container with this PID, without
@@ -56,7 +57,7 @@ func watchOnce(t *testing.T, cmd *exec.Cmd) string {
 
 // watchOwn is how the picture has the namespaces of a lesson.
 func watchOwn(t *testing.T, lesson string) string {
-	_, sets := compareLessons(t)
+	sets := compareSets(t)
 	return "own: " + strings.Join(sets[lesson], " ")
 }
 
@@ -74,7 +75,7 @@ func watchAddress(t *testing.T, pid int) string {
 
 // What the picture says of two containers is what the kernel says.
 func TestWatchOnceTellsTheFacts(t *testing.T) {
-	require.Zero(t, os.Geteuid(), "this test needs root")
+	nstest.NeedRoot(t)
 	net := compareStart(t, "05-net", "-hostname", "room-5", "sh", "-c", compareWait)
 	limited := compareStart(t, "08-cgroups", "-hostname", "room-8", "-memory", "32M", "-pids", "20",
 		"sh", "-c", "sleep 600 & "+compareWait+"; kill $!")

@@ -5,12 +5,13 @@
 # Usage: scripts/dev/test-vm-inside.sh TESTS [all]
 #   TESTS  the directory with the lessons' tests, compiled
 #   all    leave nothing out
+# NSL_SLOW is how many times slower than user-mode-linux the machine may be.
 
 # shellcheck disable=SC2317 # step calls the functions
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 source "$(dirname "$0")/../lib.sh"
-tests=${1:?TESTS} all=${2:-}
+tests=${1:?TESTS} all=${2:-} slow=${NSL_SLOW:-1}
 cd "$repo"
 me=$(id -un)
 scratch=$(mktemp -d)
@@ -42,10 +43,10 @@ step() {
 # tests_of LESSON [COMMAND...] runs its compiled tests, through a command. Those
 # that all lessons have in common are left out: the small machine runs them.
 tests_of() {
-  local name=$1 status=0 begin=$SECONDS args=(-test.v -test.short -test.timeout 5m)
+  local name=$1 status=0 begin=$SECONDS args=(-test.v -test.short -test.timeout "$((5 * slow))m")
   [[ -n $all ]] || args+=(-test.skip '^TestAllLessons$')
   shift
-  "$@" env -C / NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo" NSTEST_PATIENCE=60s \
+  "$@" env -C / NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo" NSTEST_PATIENCE="${slow}m" \
     "$tests/$name.test" "${args[@]}" >"$scratch/log" 2>&1 </dev/null || status=$?
   cat "$scratch/log"
   echo "=== $name as $me${1:+, by $1}: $((SECONDS - begin)) s, status $status"
@@ -157,6 +158,44 @@ hidden() {
   "$@"
 }
 
+# login COMMAND... runs it in a session that has just begun.
+login() {
+  as_root systemd-run --quiet --wait --collect --pipe --uid="$me" -p PAMName=login \
+    -p WorkingDirectory="$repo" --setenv=PATH="$PATH" --setenv=USER="$me" -- "$@"
+}
+
+# few: with the least of what limits.conf(5) can give, lessons run; with too few
+# processes they name that limit, and what the scripts say to type mends it.
+few() {
+  local file=/etc/security/limits.conf said status most line
+  trap 'as_root sed -i "/$me/d" /etc/security/limits.conf' EXIT
+  printf "$me - %s\n" 'nofile 16' 'memlock 0' 'fsize 1000' | as_root tee -a "$file"
+  launcher 08-cgroups
+  said=$(login bash -c "ulimit -n; ulimit -l; ulimit -f
+    for run in bin/06-user '${launch[*]}'; do \$run -net=lo sh -c 'id -u; true | cat'; done")
+  holds 'the limits, and two lessons' "$said" $'^16\n0\n1000\n0\n0$'
+
+  most=$(($(ps -L -u "$me" --no-headers | wc -l) + 6))
+  echo "$me - nproc $most" | as_root tee -a "$file"
+  for line in bin/06-user "${launch[*]}"; do
+    status=0
+    # shellcheck disable=SC2086 # a line of words
+    said=$(login $line true 2>&1) || status=$?
+    echo "$said"
+    holds "status of $line" "$status" '^(2|125)$'
+    holds "what $line says" "$said" 'ulimit -u'
+  done
+  # shellcheck disable=SC2016 # for the shell of the session
+  said=$(login bash -c 'for script in doctor tour; do scripts/$script.sh 2>&1; echo $?; done')
+  echo "$said"
+  line="sh: you have [0-9]+ processes and threads, and may have $most: ulimit -u"
+  holds 'the scripts' "$said" "^doctor.$line.*tour.$line.*"$'\n1$'
+  line=$(sed -n '/ tee /{ s/^ *//p; q }' <<<"$said")
+  eval "$line"
+  said=$(login bash -c 'ulimit -u; bin/06-user -net=lo id -u')
+  holds 'the new limit, and a lesson' "$said" $'^1000\n0$'
+}
+
 # profile NAME RULES adds one of AppArmor, until the step ends. It may do what
 # Ubuntu's profile for unprivileged user namespaces may, and what RULES say.
 profile() {
@@ -215,6 +254,19 @@ confined_root() {
   holds 'what to type' "$said" 'is it in a container\? Start that one with --privileged$'
 }
 
+# no_userns: from AppArmor 4 on, a profile can forbid user namespaces. The doctor
+# says which one does.
+no_userns() {
+  local said
+  printf '%s\n' 'abi <abi/4.0>,' \
+    'profile nsl-no-userns { allow all, deny userns, }' >"$scratch/profile"
+  as_root apparmor_parser --replace "$scratch/profile"
+  trap 'as_root apparmor_parser --remove "$scratch/profile"' EXIT
+  said=$(aa-exec -p nsl-no-userns scripts/doctor.sh --json) || true
+  echo "$said"
+  holds 'the doctor' "$said" "AppArmor's profile nsl-no-userns confines this shell"
+}
+
 # troubled: where systemd-networkd takes all devices, and in a shell that a
 # profile keeps from mounts, the doctor says so, and what it says to type mends
 # both.
@@ -223,7 +275,7 @@ troubled() {
   printf '[Match]\nType=ether\n[Network]\nLinkLocalAddressing=no\n' >"$file"
   networkctl reload
   profile nsl-shell 'capability, deny mount,'
-  said=$(timeout 300 aa-exec -p nsl-shell scripts/doctor.sh --json) || status=$?
+  said=$(timeout $((300 * slow)) aa-exec -p nsl-shell scripts/doctor.sh --json) || status=$?
   echo "$said"
   holds 'exit status' "$status" '^1$'
   holds 'the doctor about networkd' "$said" "\"note\": \"systemd-networkd .*: $file "
@@ -258,12 +310,16 @@ else
   step 'lesson 08 in a session' tries 'permission denied' env
   step 'lessons 06 to 08, under a profile of AppArmor' confined
   step 'lesson 06, under a profile of AppArmor inside' confined_later
-  step 'doctor, with hidepid' hidden timeout 300 scripts/doctor.sh
+  step 'limits of PAM' few
+  step 'doctor, with hidepid' hidden timeout $((300 * slow)) scripts/doctor.sh
+  if grep -qs userns_create /sys/kernel/security/apparmor/features/namespaces/mask; then
+    step 'doctor, with a profile that forbids user namespaces' no_userns
+  fi
 fi
-step tour timeout 300 scripts/tour.sh
+step tour timeout $((300 * slow)) scripts/tour.sh
 while read -r lesson _; do
   [[ -n $all || $demonstrations == *"${lesson%%-*}"* ]] || continue
-  step "demonstration $lesson" timeout 600 "scripts/$lesson.sh" --auto
+  step "demonstration $lesson" timeout $((600 * slow)) "scripts/$lesson.sh" --auto
 done < <(rows lessons)
 
 left_over() {

@@ -210,3 +210,20 @@ func notOK(report string) []string {
 	}
 	return points
 }
+
+// Who closes the window takes the terminal away, and nothing stays behind.
+func TestExerciseWindowClosed(t *testing.T) {
+	launcher := filepath.Join(t.TempDir(), "hangs")
+	require.NoError(t, os.WriteFile(launcher,
+		[]byte("#!/bin/sh\n>\"$0.runs\"\nexec sleep 300\n"), 0o755))
+	tmp := t.TempDir()
+	cmd := exec.Command("scripts/exercise.sh", "01", "1", "--", launcher)
+	cmd.Dir, cmd.Env = checkPlace(t), append(checkEnv(), "TMPDIR="+tmp)
+	x := nstest.StartTerminal(t, cmd)
+	nstest.Until(t, "the launcher runs", func() bool {
+		_, err := os.Stat(launcher + ".runs")
+		return err == nil
+	})
+	x.Close()
+	require.Empty(t, names(t, tmp))
+}

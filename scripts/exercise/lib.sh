@@ -41,6 +41,7 @@ begin() {
 }
 
 clean_up() {
+  set +e # the terminal may be gone, and that echo fail
   [[ $finished ]] || echo "${0##*/}: the check is not finished" >&2
   end_runs
   [[ $EUID -ne 0 ]] || umount --recursive --lazy "$dir"

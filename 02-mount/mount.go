@@ -12,7 +12,7 @@ import (
 // makePrivate takes all mounts out of their peer groups. systemd makes /
 // shared, and the copies in a new mount namespace stay peers of the host's:
 // without this step, what is mounted here would appear there.
-// See "Peer groups" in mount_namespaces(7).
+// See "SHARED SUBTREES" in mount_namespaces(7).
 func makePrivate() error {
 	return mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 }

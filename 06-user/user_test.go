@@ -84,6 +84,17 @@ func TestSudo(t *testing.T) {
 	}
 }
 
+// A lesson in a lesson that sudo has started still has SUDO_UID. That user is
+// not in the map of the outer one, whose root it is that starts the inner one.
+func TestSudoNested(t *testing.T) {
+	cmd := nstest.Command(t, append([]string{"-net=lo", nstest.Path(t)},
+		nstest.Sh("cat /proc/self/uid_map")...)...)
+	cmd.Env = append(os.Environ(), "SUDO_UID=12345", "SUDO_GID=23456")
+	r := nstest.RunCmd(t, cmd)
+	require.Zero(t, r.Status, r.Stderr)
+	require.Equal(t, []string{"0", "0", "1"}, strings.Fields(r.Stdout))
+}
+
 // An ordinary user's SUDO_UID means nothing.
 func TestSudoOfNobody(t *testing.T) {
 	nstest.OnlyUser(t)

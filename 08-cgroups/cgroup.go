@@ -121,13 +121,14 @@ func lock(dir string) (*os.File, error) {
 // kernel refuses to remove a cgroup with something in it; the lock is for one
 // that is new, of a parent with a PID in another PID namespace.
 func sweep(parent string) {
-	left, _ := filepath.Glob(filepath.Join(parent, "nsl-*-*"))
-	for _, dir := range left {
+	left, _ := os.ReadDir(parent)
+	for _, entry := range left {
 		var pid int
-		fmt.Sscanf(filepath.Base(dir), "nsl-%d-", &pid)
-		if unix.Kill(pid, 0) != unix.ESRCH {
+		n, _ := fmt.Sscanf(entry.Name(), "nsl-%d-", &pid)
+		if n != 1 || unix.Kill(pid, 0) != unix.ESRCH {
 			continue
 		}
+		dir := filepath.Join(parent, entry.Name())
 		if file, err := lock(dir); err == nil {
 			os.Remove(dir)
 			file.Close()

@@ -323,6 +323,18 @@ func TestSweep(t *testing.T) {
 	require.NoDirExists(t, dir)
 }
 
+// systemd writes a hyphen in a name as \x2d.
+func TestSweepWhereANameIsEscaped(t *testing.T) {
+	ended := exec.Command("true")
+	require.NoError(t, ended.Run())
+	parent := t.TempDir() + `/app-an\x2dapp.slice`
+	dir := fmt.Sprintf("%s/nsl-%d-1", parent, ended.Process.Pid)
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	sweep(parent)
+	require.NoDirExists(t, dir)
+	require.DirExists(t, parent)
+}
+
 // The lesson locks its cgroup, from its first moment to its last.
 func TestLocked(t *testing.T) {
 	nstest.NeedCgroup(t)

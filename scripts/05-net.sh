@@ -6,7 +6,7 @@
 #
 # Usage: scripts/05-net.sh [--auto]
 #   --auto   does not wait for Enter
-# Exit status: 0 if the kernel showed all that is said here, 1 otherwise.
+# Exit status: 0 if the kernel showed all that is said here, 1 if not.
 
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
 set -euo pipefail

@@ -6,7 +6,7 @@
 # Usage: [NSL_ALPINE=FILE.tar.gz] scripts/07-pivot-root.sh [--auto]
 #   --auto       does not wait for Enter
 #   NSL_ALPINE   takes Alpine's root filesystem from FILE: nothing is downloaded
-# Exit status: 0 if the kernel showed all that is said here, 1 otherwise.
+# Exit status: 0 if the kernel showed all that is said here, 1 if not.
 
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
 set -euo pipefail
@@ -70,7 +70,7 @@ expect_not '^var$'
 
 step "But the host's mounts are all still there, out of sight. A working directory that was left
 outside is enough to walk out. / is that of one, and then we climb:"
-run host "unshare --user --map-root-user nsenter --root=one --wd=. sh -c '
+run host "unshare --user --map-root-user --root=one --wd=. sh -c '
   ls /namespace1.txt; cd ../../../../../..; ls'"
 expect '^/namespace1.txt$' '^var$'
 
@@ -85,8 +85,9 @@ expect_not '(^| )var( |$)'
 step 'Any root filesystem will do. This is the one of Alpine Linux. The kernel stays that of the
 host.'
 stop two
-type_line host "scripts/rootfs.sh --alpine ${NSL_ALPINE:-} alpine"
-ask host "scripts/rootfs.sh --alpine ${NSL_ALPINE:-} alpine"
+line="scripts/rootfs.sh --alpine ${NSL_ALPINE:+$(printf %q "$NSL_ALPINE") }alpine"
+type_line host "$line"
+ask host "$line"
 show "$seen"
 if [[ $status -eq 0 ]]; then
   start two 'bin/07-pivot-root -net=lo -hostname room-2 -rootfs alpine'

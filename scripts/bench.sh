@@ -23,16 +23,13 @@ quick='' v2='' only='' runs=40
 options=() output=()
 while [[ $# -gt 0 ]]; do
   case $1 in
-  -h | --help)
-    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
-    exit
-    ;;
+  -h | --help) usage && exit ;;
   --quick) quick=yes runs=8 options+=(-quick -pause 60ms) ;;
   --json | --write) output+=("-${1#--}") ;;
   --v2) v2=yes options+=(-v2) ;;
   --only) only=${2:?"--only needs a regular expression"} && shift ;;
   --runs) runs=${2:?"--runs needs a number"} && shift ;;
-  *) die "unknown argument: $1" "scripts/bench.sh -h" ;;
+  *) misused "unknown argument: $1" ;;
   esac
   shift
 done
@@ -40,20 +37,20 @@ options+=(-only "$only" -runs "$runs")
 
 [[ -n $quick ]] || install_for test bench ${v2:+vm} >&2
 need_go
-command -v gcc >/dev/null || die "there is no gcc" "sudo apt-get install gcc libc6-dev"
+command -v gcc >/dev/null || die "there is no gcc" "$(install_line gcc)"
 [[ -n ${NSL_BIN:-} ]] || build_lessons >&2
 need_mqueue >&2
 bin=${NSL_BIN:-$repo/bin}
 
 # Below /var/tmp: some machines have a /tmp in which nothing may be executed.
-work=$(as_user mktemp -d /var/tmp/nsl-bench.XXXXXX)
+work=$(as_user mktemp -d /var/tmp/nsl.XXXXXX)
 chmod 755 "$work"
 
-# cgroups lists what the tools make: runc, crun and podman below nsl-bench-PID,
+# cgroups lists what the tools make: runc, crun and podman below nsl-PID-bench,
 # systemd-nspawn and the floor below our own cgroup.
 cgroups() {
-  find /sys/fs/cgroup -depth -type d \( -path "*/nsl-bench-$$*" \
-    -o -path '*/payload' -o -path '*/supervisor' -o -name 'nsl-floor-*' \) \
+  find /sys/fs/cgroup -depth -type d \( -path "*/nsl-$$-bench*" \
+    -o -path '*/payload' -o -path '*/supervisor' -o -name 'nsl-*-floor' \) \
     2>/dev/null || true # some go while it looks
 }
 cgroups_before=$(cgroups)
@@ -66,7 +63,7 @@ clean_up() {
     left=''
     while read -r dir; do
       [[ $'\n'$cgroups_before$'\n' != *$'\n'$dir$'\n'* ]] || continue
-      if [[ $dir == */nsl-bench-$$* ]]; then
+      if [[ $dir == */nsl-$$-bench* ]]; then
         as_root xargs -r kill -KILL 2>/dev/null <"$dir/cgroup.procs" || true
       fi
       as_root rmdir "$dir" 2>/dev/null || left+=" $dir"
@@ -78,8 +75,7 @@ clean_up() {
   as_root rm -rf "$work"
 }
 trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+exit_on_signals
 
 # --- the programs ---
 
@@ -123,7 +119,7 @@ bundle() {
   types=$(sed 's/"[a-z]*"/{"type": &}/g; s/} {/}, {/g' <<<"$types")
   for i in {0..99}; do
     mkdir "$work/bundle-$1-$i"
-    sed "${edits[@]}" -e "s|@root@|$root|; s|@cgroup@|/nsl-bench-$$/$1-$i|" \
+    sed "${edits[@]}" -e "s|@root@|$root|; s|@cgroup@|/nsl-$$-bench/$1-$i|" \
       -e "s|@namespaces@|$types|" "$repo/scripts/bench/config.json" \
       >"$work/bundle-$1-$i/config.json"
     [[ $1 == 08 ]] || break
@@ -191,7 +187,7 @@ row isolated nspawn-08 systemd-nspawn --quiet --register=no --keep-unit \
   --private-network --private-users=0:65536 -D "$root" /nothing
 row isolated podman-08 podman --root "$work/podman" --runroot "$work/podman-run" \
   --cgroup-manager=cgroupfs --events-backend=none run --rm --log-driver=none \
-  --cgroup-parent="/nsl-bench-$$/podman" \
+  --cgroup-parent="/nsl-$$-bench/podman" \
   --network=none --uidmap=0:0:1 --gidmap=0:0:1 --cgroupns=private \
   --ulimit=nofile=1024:1024 --ulimit=nproc=1024:1024 \
   --memory=64m --pids-limit=64 --cpus=0.5 --rootfs "$root" /nothing

@@ -40,13 +40,10 @@ source "$(dirname "$0")/check/host.sh"
 ## What is asked for
 
 types=(pid mnt uts ipc net user time cgroup)
-only='' twin='' quiet='' tap='' number='' command=() options=()
+only='' twin='' quiet='' tap='' lesson='' command=() options=()
 while [[ $# -gt 0 ]]; do
   case $1 in
-  -h | --help)
-    usage
-    exit 0
-    ;;
+  -h | --help) usage && exit ;;
   --only)
     only=${2:-}
     [[ " ${types[*]} root host " == *" ${only:-none} "* ]] ||
@@ -65,15 +62,15 @@ while [[ $# -gt 0 ]]; do
     ;;
   -*) misused "unknown option $1" ;;
   *)
-    [[ -z $number ]] || misused "one lesson, not both $number and $1"
-    number=$1
+    [[ -z $lesson ]] || misused "one lesson, not both $lesson and $1"
+    lesson=$(full_name "$1") || misused 'NN is 01 to 08'
     ;;
   esac
   shift
 done
-[[ $number =~ ^0?([1-8])(-[a-z-]+)?$ ]] || misused 'NN is 01 to 08'
-number=0${BASH_REMATCH[1]}
-IFS=$'\t' read -r lesson own twin_command excuses < <(rows lessons | grep "^$number-")
+[[ -n $lesson ]] || misused 'NN is 01 to 08'
+number=${lesson%%-*}
+IFS=$'\t' read -r _ own twin_command excuses < <(rows lessons | grep "^$lesson")
 patience=${CHECK_TIMEOUT:-20}
 [[ $patience =~ ^[1-9][0-9]*$ ]] || misused 'CHECK_TIMEOUT is in seconds'
 
@@ -103,9 +100,7 @@ if [[ ${#command[@]} -eq 0 ]]; then
     read -ra command <<<"$twin_command"
     if [[ $EUID -ne 0 ]] && ! from_lesson 06; then check_as_root "${command[@]}"; fi
   else
-    [[ -d work/$lesson ]] || die "there is no work/$lesson" \
-      "scripts/start.sh $number" \
-      "or another launcher: $0 $number -- COMMAND"
+    need_own "$lesson" "or another launcher: $0 $number -- COMMAND"
     mine=$(fingerprint "$lesson")
     build_own "$lesson"
     command=("${launch[@]}")
@@ -143,9 +138,7 @@ clean_up() {
 ## The check
 
 trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
+exit_on_signals
 
 [[ -z $tap ]] || echo 'TAP version 13'
 remember_host

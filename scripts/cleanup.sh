@@ -24,11 +24,8 @@ for option; do
   case $option in
   --dry-run) dry=yes ;;
   --cache) cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-sandbox ;;
-  -h | --help)
-    sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-    exit
-    ;;
-  *) die "unknown option $option" "$0 -h" ;;
+  -h | --help) usage && exit ;;
+  *) misused "unknown argument: $option" ;;
   esac
 done
 
@@ -60,7 +57,7 @@ keep() {
 
 # ours[PID] is the name of a lesson, script or test that runs.
 declare -A ours=()
-known=' nstest.test scripttest.test '
+known=' hostile.test nstest.test scripttest.test texts.test '
 for name in "$repo"/scripts/*.sh "$repo"/scripts/dev/*.sh; do
   case ${name##*/} in
   # These have nothing that bears our mark.

@@ -3,7 +3,8 @@
 # row for each type, a column for each of them, and a sign where they differ.
 # Usage: scripts/compare.sh [--neutral] [NN | PID...]
 #   NN         a lesson, 01 to 08: starts two containers of it, and ends them
-#   PID...     these processes, by the numbers that they have on the host
+#   PID...     these processes, by the numbers that they have on the host; 1 to
+#              8 are lessons
 #   (nothing)  all containers of the lessons that run on this machine now
 #   --neutral  host, new-1, new-2 instead of numbers: the same on any machine,
 #              so that two people can compare theirs with diff
@@ -23,9 +24,7 @@ clean_up() {
   [[ -z $dir ]] || rm -rf "$dir"
 }
 trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
+exit_on_signals
 
 # start runs a container of the lesson up to its first output. Its command
 # then reads from a pipe of which only this script holds the other end: should
@@ -56,8 +55,8 @@ start_two() {
     exit
   fi
   [[ -x $repo/bin/$lesson ]] || build_lessons >&2
-  [[ $lesson != 0[78]-* || -d $repo/rootfs ]] || as_user "$repo/scripts/rootfs.sh" >&2
-  dir=$(mktemp -d)
+  [[ $lesson != 0[78]-* ]] || need_rootfs >&2
+  dir=$(mktemp -d -t nsl.XXXXXX)
   mkfifo "$dir/hold" "$dir/ready"
   exec {hold}<>"$dir/hold"
   start
@@ -177,19 +176,15 @@ sum_up() {
 
 while [[ $# -gt 0 ]]; do
   case $1 in
-  -h | --help)
-    sed -n '2,/^[^#]/s/^# //p' "$0"
-    exit
-    ;;
+  -h | --help) usage && exit ;;
   --neutral) neutral=yes ;;
-  0[1-8]*)
-    [[ -z $lesson && ${#pids[@]} -eq 0 ]] || die "one lesson, or PIDs" "$0 -h"
-    lesson=$(rows lessons | cut -f 1 | grep -x "$1\|$1-.*") ||
-      die "there is no lesson $1" "$0 -h"
+  [1-8] | 0[1-8]*)
+    [[ -z $lesson && ${#pids[@]} -eq 0 ]] || misused "one lesson, or PIDs"
+    lesson=$(full_name "$1") || misused "there is no lesson $1"
     ;;
   *)
-    [[ $1 =~ ^[1-9][0-9]*$ ]] || die "neither a lesson nor a PID: $1" "$0 -h"
-    [[ -z $lesson ]] || die "one lesson, or PIDs" "$0 -h"
+    [[ $1 =~ ^[1-9][0-9]*$ ]] || misused "neither a lesson nor a PID: $1"
+    [[ -z $lesson ]] || misused "one lesson, or PIDs"
     [[ -v names[$1] ]] || pids+=("$1")
     names[$1]=$(cat "/proc/$1/comm" 2>/dev/null) || true
     ;;
@@ -218,8 +213,10 @@ for pid in $$ "${pids[@]}"; do
 done
 pids=("${shown[@]:1}")
 [[ -z $neutral ]] || neutralize
-for ((i = 0; i < ${#pids[@]}; i += 5)); do # five columns fit a projector
-  show "${pids[@]:i:5}" | sed 's/ *$//'
+find_width
+fit=$(((width - 19) / 15))
+for ((i = 0; i < ${#pids[@]}; i += fit)); do
+  show "${pids[@]:i:fit}" | sed 's/ *$//'
   printf '\n'
 done
 sum_up

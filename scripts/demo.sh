@@ -24,28 +24,24 @@ begin() {
   case ${1:-} in
   '') ;;
   --auto) auto=yes ;;
-  -h | --help)
-    sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-    exit
-    ;;
-  *) die "unknown argument: $1" "$0 -h" ;;
+  *) misused "unknown argument: $1" ;;
   esac
   [[ -t 0 && -t 1 ]] || auto=yes
   [[ $who == root ]] && become_root "$@"
   install_for tour
   [[ -n ${NSL_BIN:-} || -x $repo/bin/$lesson ]] || build_lessons
-  [[ $who == user && $EUID -eq 0 ]] && step_down "$@"
   trap clean_up EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  trap 'exit 129' HUP
+  exit_on_signals
   trap : PIPE # ask sees it
+  [[ $who == user && $EUID -eq 0 ]] && step_down "$@"
   tmp=${NSL_TMP:-$(scratch)}
   chmod 755 "$tmp" # root of a container may be an ordinary user here
   cd "$tmp" || exit
   [[ -e bin ]] || ln -s "$(cd "$repo" && realpath "${NSL_BIN:-bin}")" bin
   [[ -e scripts ]] || ln -s "$repo/scripts" scripts
+  find_width
   printf '%s\n' "$bold$lesson$plain, in the scratch directory $tmp"
+  [[ -n $auto ]] || echo 'Enter runs the line that is shown, Ctrl-C ends it all.'
 }
 
 # scratch makes the directory. Some machines let no program run in /tmp, others
@@ -69,12 +65,15 @@ become_root() {
 # repository, and so gets a copy of what it needs.
 step_down() {
   local uid=${SUDO_UID:-1000} gid=${SUDO_GID:-1000}
+  local be=(setpriv --reuid "$uid" --regid "$gid" --clear-groups)
+  "${be[@]}" true 2>/dev/null ||
+    die "this is for an ordinary user, and root cannot become one in here" \
+      "leave this container, and start it again: $0"
   tmp=$(scratch)
   cp -r "$repo/scripts" "${NSL_BIN:-$repo/bin}" "$tmp"
   chown -R "$uid:$gid" "$tmp"
   printf '%s\n' "You are root: this goes on as the ordinary user $uid."
-  exec setpriv --reuid "$uid" --regid "$gid" --clear-groups \
-    env -u SUDO_UID -u SUDO_GID -u SUDO_USER HOME="$tmp" NSL_TMP="$tmp" \
+  exec "${be[@]}" env -u SUDO_UID -u SUDO_GID -u SUDO_USER HOME="$tmp" NSL_TMP="$tmp" \
     NSL_BIN="$tmp/bin" "$tmp/scripts/${0##*/}" "$@"
 }
 
@@ -98,7 +97,9 @@ clean_up() {
 # step says what to look for next.
 step() {
   sentence=$1
-  printf '\n%s\n' "$bold$1$plain"
+  [[ $width -eq 100 ]] || # for which it was written
+    sentence=$(tr '\n' ' ' <<<"$1" | fold -s -w "$width" | sed 's/ *$//')
+  printf '\n%s\n' "$bold$sentence$plain"
 }
 
 # type_line PLACE CMD shows a line at a prompt, and waits for Enter.
@@ -187,8 +188,8 @@ show() {
   local lines
   [[ -n $1 ]] || return 0
   mapfile -t lines < <(expand <<<"$1")
-  printf '%.100s\n' "${lines[@]:0:16}"
-  [[ ${#lines[@]} -le 16 ]] || echo "... and $((${#lines[@]} - 16)) more lines"
+  printf '%.100s\n' "${lines[@]:0:20}"
+  [[ ${#lines[@]} -le 20 ]] || echo "... and $((${#lines[@]} - 20)) more lines"
 }
 
 # run PLACE CMD shows CMD and its answer, which must not be empty.
@@ -238,7 +239,7 @@ side() {
     columns+=("$tmp/.$place")
     printf '%s\n' "[$place]" "$seen" >"$tmp/.$place"
   done
-  pr -m -t -w 100 "${columns[@]}" | expand | sed 's/ *$//'
+  pr -m -t -w $((width < 80 ? 80 : width)) "${columns[@]}" | expand | sed 's/ *$//'
 }
 
 # expect REGEX... : each must be in the last answer.

@@ -25,14 +25,14 @@ merged() {
     sed -e '1,3d' -e '/^\\/d'
 }
 
-# show_line prints a line in the colour of its sign. What is too long for a
-# projector goes on below, under the same sign.
+# show_line prints a line in the colour of its sign. What is too long for the
+# terminal goes on below, under the same sign.
 show_line() {
   local sign=$1 text=${2:+ $2} colour=$dim
   [[ $sign != + ]] || colour=$green
   [[ $sign != - ]] || colour=$red
-  printf '%s\n' "$colour$sign${text:0:99}$plain"
-  [[ ${#text} -le 99 ]] || show_line "$sign" "${text:99}"
+  printf '%s\n' "$colour$sign${text:0:width-1}$plain"
+  [[ ${#text} -lt $width ]] || show_line "$sign" "${text:width-1}"
 }
 
 # show_whole prints all lines of a file that only one of the two has.
@@ -81,29 +81,25 @@ show_changes() {
   done < <(merged "$2" "$3")
 }
 
+find_width
 lesson='' mine=''
 for argument; do
   case $argument in
-  -h | --help)
-    sed -n '2,/^[^#]/s/^# //p' "$0"
-    exit
-    ;;
+  -h | --help) usage && exit ;;
   --mine) mine=yes ;;
   *)
-    [[ -z $lesson ]] || die "one lesson, not $lesson and $argument" "$0 -h"
-    lesson=$(rows lessons | cut -f 1 | grep -x "$argument\|$argument-.*") ||
-      die "there is no lesson $argument" "$0 -h"
+    [[ -z $lesson ]] || misused "one lesson, not $lesson and $argument"
+    lesson=$(full_name "$argument") || misused "there is no lesson $argument"
     ;;
   esac
 done
-[[ -n $lesson ]] || die "which lesson?" "$0 02" "$0 -h"
+[[ -n $lesson ]] || misused 'NN is 01 to 08'
 
 cd "$repo"
 old=$(rows lessons | cut -f 1 | grep -x -B 1 "$lesson" | head -n 1) new=$lesson
 if [[ -n $mine ]]; then
   old=$lesson new=work/$lesson
-  [[ -d $new ]] || die "there is no $new, your own copy of the lesson" \
-    "scripts/start.sh ${lesson%%-*}"
+  need_own "$lesson"
   say "$new against $old"
 elif [[ $old == "$new" ]]; then
   say "$new is the first lesson: main.go is what makes it one"

@@ -29,6 +29,7 @@ try() {
 # mount from making /run/mount there.
 try_namespaces() {
   local root=(unshare --map-root-user) dir=$repo/scripts pivot=pivot_root
+  local new="mount -n --rbind '$dir' '$dir' && cd '$dir'"
   local mount_overlay='mount -n -t tmpfs tmpfs /tmp && cd /tmp &&
     mkdir lower upper work new &&
     mount -n -t overlay -o lowerdir=lower,upperdir=upper,workdir=work none new'
@@ -60,11 +61,14 @@ try_namespaces() {
   ! grep -q '^0::' <(head -n 1 /proc/self/cgroup) || # cgroup v2 alone
     try user.cgroup "${root[@]}" --cgroup --mount mount -n -t cgroup2 none /tmp
 
+  # By sudo, a lesson's root inside is you outside, and so has a way into your
+  # home. The root that unshare makes here has none if it is closed to others.
+  [[ $EUID -ne 0 || -z ${SUDO_UID:-} ]] ||
+    new='mount -n -t tmpfs tmpfs /tmp && cd /tmp'
   # What a missing tool keeps us from trying, a lesson may do all the same.
   command -v pivot_root >/dev/null || pivot='busybox pivot_root'
   ! command -v "${pivot%% *}" >/dev/null ||
-    try user.pivot "${root[@]}" --mount sh -c \
-      "mount -n --rbind '$dir' '$dir' && cd '$dir' && $pivot . ."
+    try user.pivot "${root[@]}" --mount sh -c "$new && $pivot . ."
   command -v ip >/dev/null || return 0
   try lo unshare --net ip link set lo up
   try veth unshare --net ip link add nsl0 type veth peer name nsl1
@@ -181,16 +185,12 @@ facts() {
 
 prefix=cgroup
 case ${1:-} in
--h | --help)
-  sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-  exit
-  ;;
 --cgroup) prefix=${2:?--cgroup needs a prefix} ;;
 '')
   facts
   try_namespaces
   ;;
-*) die "unknown option $1" "$0 -h" ;;
+*) misused "unknown argument: $1" ;;
 esac
 for controller in memory pids cpu; do
   try "$prefix.$controller" try_limit "$controller"

@@ -18,13 +18,9 @@ export LC_ALL=C # messages are matched below
 
 json=''
 case ${1:-} in
--h | --help)
-  sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-  exit
-  ;;
 --json) json=yes ;;
 '') ;;
-*) die "unknown option $1" "$0 -h" ;;
+*) misused "unknown argument: $1" ;;
 esac
 
 need_processes
@@ -271,7 +267,6 @@ explain() {
   reason="$name: $answer" fix="scripts/sandbox.sh bin/$lesson" root_helps=no
   case $answer in
   'not tried: no '*)
-    reason="${answer#not } "
     reason="cannot try, there is no ${answer##* }"
     fix=$(install_line "${answer##* }")
     ;;
@@ -350,35 +345,6 @@ explain_user_namespace() {
     reason="a seccomp filter forbids it ($2), as in a container"
   elif ! explain_profile "$1" "$2"; then
     reason="forbidden, as in a container ($2: ${result[$1.$2]})"
-  fi
-}
-
-# install_line COMMAND... prints how this machine installs them.
-install_line() {
-  local need apt dnf pacman apk list=''
-  while IFS=$'\t' read -r need _ apt dnf pacman apk; do
-    [[ " $* " == *" $need "* ]] || continue
-    if command -v apt-get >/dev/null; then
-      list+="$apt "
-    elif command -v dnf >/dev/null; then
-      list+="$dnf "
-    elif command -v pacman >/dev/null; then
-      list+="$pacman "
-    elif command -v apk >/dev/null; then
-      list+="$apk "
-    fi
-  done < <(rows packages)
-  list=$(tr ' ' '\n' <<<"${list:-$*}" | sort -u | xargs)
-  if command -v apt-get >/dev/null; then
-    echo "sudo apt-get install $list"
-  elif command -v dnf >/dev/null; then
-    echo "sudo dnf install $list"
-  elif command -v pacman >/dev/null; then
-    echo "sudo pacman -S $list"
-  elif command -v apk >/dev/null; then
-    echo "sudo apk add $list"
-  else
-    echo "install $list"
   fi
 }
 
@@ -516,9 +482,9 @@ $all_ready || note 'A throw-away virtual machine runs all lessons, without root.
 if [[ ! -x $repo/bin/08-cgroups ]]; then
   if [[ -z $go ]]; then
     note "There is no Go to build the lessons with: get $go_wanted or newer." \
-      "$(install_line go)"
+      'see go.dev/doc/install'
   else
-    note 'The lessons are not built yet.' 'go build -o bin/ ./...'
+    note 'The lessons are not built yet.' 'go build -o bin/ ./0*'
   fi
 fi
 if [[ $go =~ ^go1\.([0-9]+) ]] &&
@@ -683,7 +649,7 @@ print_json() {
   printf '"tried": %s}\n' "$(json_object "${pairs[@]}")"
 }
 
-# beside COLUMN TEXT prints text in lines of at most 100 columns, the first of
+# beside COLUMN TEXT prints text in lines that fit the terminal, the first of
 # them where the cursor is, the others from that column on.
 beside() {
   local line first=yes
@@ -691,11 +657,12 @@ beside() {
     [[ -n $first ]] || printf '%*s' "$1" ''
     printf '%s\n' "${line% }"
     first=''
-  done < <(fold -s -w $((100 - $1)) <<<"$2")
+  done < <(fold -s -w $((width - $1)) <<<"$2")
 }
 
 print_text() {
   local i colour indent
+  find_width
   for i in "${!lessons[@]}"; do
     colour=$green
     [[ ${statuses[i]} != 'not here' ]] || colour=$red
@@ -707,7 +674,7 @@ print_text() {
       indent=32
     fi
     # A line to be typed is not broken in two.
-    [[ -z ${reasons[i]} || ${#fixes[i]} -le 68 ]] || indent=4
+    [[ -z ${reasons[i]} || ${#fixes[i]} -le $((width - 32)) ]] || indent=4
     [[ -z ${fixes[i]} ]] || printf '%*s%s' "$indent" '' "$bold${fixes[i]}$plain"
     [[ -n ${reasons[i]} && -z ${fixes[i]} ]] || echo
   done

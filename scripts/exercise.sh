@@ -21,10 +21,7 @@ source "$(dirname "$0")/lib.sh"
 solution='' words=() command=()
 while [[ $# -gt 0 ]]; do
   case $1 in
-  -h | --help)
-    usage
-    exit
-    ;;
+  -h | --help) usage && exit ;;
   --solution) solution=yes ;;
   --)
     shift
@@ -63,13 +60,11 @@ if [[ ${#command[@]} -eq 0 ]]; then
   cd "$repo" # for rootfs
   install_for tour
   need_mqueue
-  [[ ! $number =~ ^0[78] ]] || need_rootfs
+  [[ $number != 0[78] ]] || need_rootfs
   if [[ $solution ]]; then
     build_patched "$lesson" "docs/solutions/$name.patch" "solution/$name"
   else
-    [[ -d work/$lesson ]] || die "there is no work/$lesson" \
-      "scripts/start.sh $number" \
-      "or another launcher: $0 ${words[*]} -- COMMAND"
+    need_own "$lesson" "or another launcher: $0 ${words[*]} -- COMMAND"
     build_own "$lesson"
   fi
   command=("${launch[@]}")

@@ -10,10 +10,6 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-if [[ ${1:-} == -h || ${1:-} == --help ]]; then
-  usage
-  exit
-fi
 lesson=$(full_name "$@") || misused 'NN is 01 to 08'
 as_caller "$@"
 

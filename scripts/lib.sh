@@ -19,6 +19,18 @@ if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
   bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' dim=$'\e[2m' plain=$'\e[0m'
 fi
 
+# An ordinary user was not made one by sudo from somebody else, whatever the
+# environment of the login says: these are for root alone.
+[[ $EUID -eq 0 ]] || unset SUDO_UID SUDO_GID SUDO_USER
+
+# find_width sets width to the columns that a text may have: those of the
+# terminal, from 40 to 100.
+find_width() {
+  width=100
+  [[ ! -t 0 || ! -t 1 ]] || read -r _ width < <(stty size)
+  [[ $width -ge 40 && $width -lt 100 ]] || width=100
+}
+
 # say prints a line about what the script does; the commands' own output
 # stays as it is.
 say() { printf '%s\n' "$bold$*$plain"; }
@@ -49,13 +61,25 @@ need_processes() {
       "and log in again. See limits.conf(5)"
 }
 
-# usage prints the comment at the top of a script.
-usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+# usage prints the comment at the top of a script. All of them answer -h so,
+# before they do anything.
+usage() { sed -n '1d; /^#/!q; s/^# \{0,1\}//p' "$0"; }
+case ${1:-} in
+-h | --help) usage && exit ;;
+esac
 
 # misused NOTE: the command line makes no sense.
 misused() {
   printf '%s: %s\n  %s -h\n' "${0##*/}" "$1" "$0" >&2
   exit 2
+}
+
+# exit_on_signals lets the trap for EXIT clean up after a signal, too: once the
+# command that runs has ended.
+exit_on_signals() {
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
 }
 
 # as_root runs a command as root: through sudo unless we are root already.
@@ -97,25 +121,37 @@ have() {
   fi
 }
 
+# install_line NEED... prints what installs them on this machine: packages.tsv
+# has a column for each package manager.
+install_line() {
+  local column line packages
+  if command -v apt-get; then
+    column=3 line='sudo apt-get install'
+  elif command -v dnf; then
+    column=4 line='sudo dnf install'
+  elif command -v pacman; then
+    column=5 line='sudo pacman -S'
+  elif command -v apk; then
+    column=6 line='sudo apk add'
+  else
+    column=1 line='install'
+  fi >/dev/null
+  packages=$(rows packages | awk -F '\t' -v needs=" $* " -v column="$column" '
+    index(needs, " " $1 " ") { print $column }' | tr ' ' '\n' | sort -u | xargs)
+  echo "$line ${packages:-$*}"
+}
+
 # install_for KIND... installs what the scripts of that kind need and this
-# machine lacks: packages.tsv names it.
+# machine lacks.
 install_for() {
-  local need kind apt dnf pacman apk missing=() packages=()
-  local -A column=()
-  while IFS=$'\t' read -r need kind apt dnf pacman apk; do
-    [[ " $* " == *" $kind "* ]] || continue
-    have "$need" && continue
-    missing+=("$need")
-    column[apt]+="$apt " column[dnf]+="$dnf "
-    column[pacman]+="$pacman " column[apk]+="$apk "
+  local need kind line missing=() packages=()
+  while read -r need kind _; do
+    [[ " $* " != *" $kind "* ]] || have "$need" || missing+=("$need")
   done < <(rows packages)
   [[ ${#missing[@]} -gt 0 ]] || return 0
-  if ! command -v apt-get >/dev/null; then
-    die "missing: ${missing[*]}" "install one of these, and try again:" \
-      "dnf install ${column[dnf]}" "pacman -S ${column[pacman]}" \
-      "apk add ${column[apk]}"
-  fi
-  mapfile -t packages < <(tr ' ' '\n' <<<"${column[apt]}" | sort -u | grep .)
+  line=$(install_line "${missing[@]}")
+  [[ $line == 'sudo apt-get '* ]] || die "missing: ${missing[*]}" "$line"
+  read -ra packages <<<"${line#sudo apt-get install }"
   say "installing ${packages[*]} (for ${missing[*]})"
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive \
@@ -172,8 +208,14 @@ need_mqueue() {
 
 # full_name NN prints the name of a lesson: 03, 3 and 03-uts are 03-uts.
 full_name() {
-  [[ $# -eq 1 && $1 =~ ^0?([1-8])(-[a-z-]+)?$ ]] || return 1
-  rows lessons | cut -f 1 | grep "^0${BASH_REMATCH[1]}-"
+  local name
+  [[ $# -eq 1 ]] || return 1
+  while read -r name _; do
+    case $1 in
+    "$name" | "${name%%-*}" | "${name:1:1}") echo "$name" && return ;;
+    esac
+  done < <(rows lessons)
+  return 1
 }
 
 # as_caller ARGUMENT... starts the script again as the one who called sudo, if
@@ -203,6 +245,13 @@ make_work() {
 fingerprint() {
   (cd "$repo/work/$1" && find . -type f -name '*.go' -exec sha256sum {} + |
     LC_ALL=C sort -k 2 | sha256sum | cut -d ' ' -f 1)
+}
+
+# need_own NN-name [LINE] ends the script if the learner has not begun that
+# lesson. LINE is what else to type.
+need_own() {
+  [[ -d $repo/work/$1 ]] ||
+    die "there is no work/$1" "scripts/start.sh ${1%%-*}" "${@:2}"
 }
 
 # build_own NN-name builds the learner's own lesson in work/, and sets launch

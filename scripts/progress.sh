@@ -136,10 +136,6 @@ room() {
 }
 
 case ${1:-} in
--h | --help)
-  usage
-  exit
-  ;;
 reset) as_caller "$@" ;;
 --share)
   [[ -n ${2:-} ]] || misused 'in which FILE?'

@@ -18,22 +18,10 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
-
-# misused NOTE: the command line makes no sense.
-misused() {
-  printf '%s: %s\n' "${0##*/}" "$1" >&2
-  usage >&2
-  exit 2
-}
-
 kind=busybox tarball='' dir=''
 while [[ $# -gt 0 ]]; do
   case $1 in
-  -h | --help)
-    usage
-    exit 0
-    ;;
+  -h | --help) usage && exit ;;
   --alpine)
     kind=alpine
     if [[ ${2:-} == *.tar.gz ]]; then
@@ -210,9 +198,7 @@ rm -rf -- "$work" ||
 
 umask 022
 trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
+exit_on_signals
 mkdir -- "$work" || die "cannot write in $parent" "name another place: $0 DIR"
 mkdir -- "$new"
 

@@ -4,7 +4,7 @@
 # ordinary process. All that the machine has is in its own memory.
 #
 #   scripts/sandbox.sh [--user] [--mem SIZE] [--with PATH]... [--debian SUITE]
-#                      [COMMAND [ARG]...]
+#                      [--engine ENGINE] [COMMAND [ARG]...]
 #
 #   --user          be the ordinary user "learner" inside, not root
 #   --mem SIZE      memory of the machine (512M)
@@ -13,6 +13,9 @@
 #                   The first time, its disk is made: for this it needs root, a
 #                   mirror of Debian, and a minute. scripts/cleanup.sh --cache
 #                   removes it.
+#   --engine ENGINE uml is user-mode-linux. qemu, for --debian, is a PC with the
+#                   suite's own kernel and all that it can do. Without KVM each
+#                   of its instructions is emulated: that is slow.
 #
 # Without COMMAND: a shell. With COMMAND: its output and its exit status, and
 # the machine is gone. Status 125: the machine failed. COMMAND has a terminal
@@ -34,6 +37,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$repo/scripts/dev/sandbox-tree.sh"
 # shellcheck source=scripts/dev/sandbox-debian.sh
 source "$repo/scripts/dev/sandbox-debian.sh"
+# shellcheck source=scripts/dev/sandbox-engines.sh
+source "$repo/scripts/dev/sandbox-engines.sh"
 
 usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
 
@@ -50,7 +55,7 @@ broken() {
   (die "$1" "$(grep -v '\[<' "/dev/fd/$log" | tail -n 12)") || exit 125
 }
 
-user=root uid=0 mem=512M bring=() suite=''
+user=root uid=0 mem=512M bring=() suite='' engine=uml
 while [[ ${1:-} == -* ]]; do
   case $1 in
   -h | --help)
@@ -72,22 +77,40 @@ while [[ ${1:-} == -* ]]; do
     [[ $suite =~ ^[a-z]+$ ]] || misused "--debian takes a release, such as bookworm"
     shift
     ;;
+  --engine)
+    engine=${2:-}
+    [[ $engine =~ ^(uml|qemu)$ ]] || misused "--engine takes uml or qemu"
+    shift
+    ;;
   *) misused "unknown option $1" ;;
   esac
   shift
 done
+[[ $engine == uml || -n $suite ]] || misused "--engine qemu needs --debian"
 
 [[ $(dpkg --print-architecture 2>/dev/null) == amd64 ]] ||
   die "user-mode-linux is a package of Debian and Ubuntu on amd64 alone" \
     "a virtual machine does it too: multipass shell, or limactl start"
-install_for vm
-[[ -d $repo/bin ]] || die "there is no $repo/bin" "go build -o bin/ ./..."
+case $engine in
+uml) install_for vm ;;
+qemu) install_for qemu >&2 ;;
+esac
+[[ -d $repo/bin ]] || die "there is no $repo/bin" "go build -o bin/ ./0*"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-sandbox
 scratch=$cache/run.$$
-vm='' feeder='' terminal=''
+vm='' feeder='' terminal='' builder=''
 # shellcheck disable=SC2317 # trap calls it
 cleanup() {
+  if [[ -n $builder ]]; then
+    as_root kill -KILL "$builder" 2>/dev/null || true
+    wait "$builder" || true
+    # Its files are root's, and its last processes may still be ending.
+    for _ in {1..50}; do
+      if as_root rm -rf --one-file-system "$scratch/build"; then break; fi
+      sleep 0.1
+    done 2>/dev/null
+  fi
   if [[ -n $vm ]]; then
     kill "$vm" 2>/dev/null || true
     wait "$vm" || true
@@ -102,12 +125,12 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 mkdir -p "$scratch"
 for old in "$cache"/run.*; do
-  [[ -e /proc/${old##*.} ]] || rm -rf "$old" || true
+  [[ -e /proc/${old##*.} ]] || rm -rf --one-file-system "$old" || true
 done
 
 # The files of the machine itself are made once, and again when one changes.
 if [[ -n $suite ]]; then
-  machine=$(debian_disk "$suite")
+  machine=$(debian_disk "$suite" "$engine")
 else
   version=$(cat "$repo"/scripts/dev/sandbox-{init,tree}.sh \
     <(stat -c %Y /var/lib/dpkg/status) | sha256sum | cut -c -16)
@@ -120,10 +143,13 @@ if [[ ! -e $cache/$machine && -n $suite ]]; then
   if [[ ! -e $cache/$machine ]]; then
     say "making a disk with Debian $suite in $cache" >&2
     mkdir "$scratch/build"
-    build_debian "$suite" "$scratch/build" >&2
-    mv "$scratch/build/disk" "$cache/$machine"
+    build_debian "$suite" "$engine" "$scratch/build" >&2
+    for part in .kernel .initrd ''; do
+      [[ ! -e $scratch/build/disk$part ]] ||
+        mv "$scratch/build/disk$part" "$cache/$machine$part"
+    done
     rm -r "$scratch/build"
-    find "$cache" -name "debian-$suite-*" -mmin +60 -delete
+    find "$cache" -maxdepth 1 -name "$engine-$suite-*" -mmin +60 -delete
   fi
   exec {lock}>&-
 elif [[ ! -e $cache/$machine ]]; then
@@ -132,9 +158,9 @@ elif [[ ! -e $cache/$machine ]]; then
     2>/dev/null >"$scratch/cpio"
   mv "$scratch/cpio" "$cache/$machine"
   rm -r "$scratch/tree"
-  find "$cache" -name '*.cpio' -mmin +60 -delete
+  find "$cache" -maxdepth 1 -name '*.cpio' -mmin +60 -delete
 fi
-touch "$cache/$machine"
+touch "$cache/$machine"*
 
 # This time's files are a tar archive on a disk: the checkout, what --with
 # names, and the job.
@@ -156,37 +182,23 @@ tar -cf "$scratch/disk" --owner=$uid --group=$uid -C "$scratch" job \
 wall=(bwrap --unshare-all --die-with-parent --cap-drop ALL --ro-bind /usr /usr
   --ro-bind /lib /lib --ro-bind-try /lib64 /lib64 --dev /dev --tmpfs /tmp
   --ro-bind "$cache" /cache --chdir /cache)
-uml_dir=/tmp/
-boot=("initrd=$machine" "root=")
-if [[ -n $suite ]]; then # what it writes to the disk goes to another file
-  wall+=(--bind "$scratch" "/cache/run.$$")
-  boot=("ubd1=run.$$/changes,$machine" "root=/dev/ubdb" rw security=apparmor)
-fi
+[[ -z $suite ]] || wall+=(--bind "$scratch" "/cache/run.$$")
 if ! "${wall[@]}" true 2>"$scratch/log"; then
   say "no namespaces for the sandbox itself ($(cat "$scratch/log")):" \
     "it holds mistakes, not malice" >&2
   wall=()
-  uml_dir=run.$$/
 fi
 # The machine is several processes. They end as a group, at the latest when
 # this script does: in its first moments bwrap would leave one behind.
 # shellcheck disable=SC2016 # the inner shell expands it
 leader=(setpriv --pdeathsig TERM bash -c '
   trap "kill -KILL -- -\$! \$! 2>/dev/null; wait; exit" TERM
-  setsid "$@" <&0 &
+  setsid "$@" &
   wait' leader)
 
-# hostfs gives root inside the host's files, as the user who runs this: it must
-# not start. The other two take a second, for what nobody needs here.
-# fd 0 and 3 are the line to the init script, 4 to 6 the command's streams.
-# Paths are relative: $cache may have blanks and commas.
-kernel=("${leader[@]}" "${wall[@]}" linux.uml quiet "mem=$mem" "${boot[@]}"
-  "ubd0r=run.$$/disk" "uml_dir=$uml_dir" noreboot "pty.legacy_count=0"
-  "initcall_blacklist=init_hostfs,raid6_select_algo,init_zswap"
-  "con=null" "con1=null,fd:1" "console=tty1" "ssl=null" "ssl0=fd:0,fd:3")
+"${engine}_machine"
 if [[ -n $terminal ]]; then
   exec {in}<>/dev/tty {out}>/dev/null {err}>/dev/null
-  kernel+=("con0=fd:4")
 else
   mkfifo "$scratch/in"
   exec {in}<>"$scratch/in" {feed}<>"$scratch/in"
@@ -196,23 +208,24 @@ else
   out_cat=$!
   exec {err}> >(cat >&2 || kill -USR1 $$)
   err_cat=$!
-  kernel+=("ssl1=fd:4,null" "ssl2=null,fd:5" "ssl3=null,fd:6")
 fi
-exec {log}<>"$scratch/log"
+exec {log}>>"$scratch/log"
 coproc machine {
   cd "$cache"
-  exec "${kernel[@]}" 3>&1 1>&"$log" 2>&1 4<&"$in" 5>&"$out" 6>&"$err"
+  exec "${leader[@]}" "${wall[@]}" "${engine_command[@]}" \
+    7<&0 3>&1 8>&"$log" >&8 2>&1 4<&"$in" 5>&"$out" 6>&"$err"
 }
 vm=$!
 exec {from_vm}<&"${machine[0]}" {to_vm}>&"${machine[1]}" {out}>&- {err}>&-
 
 # A trap runs during wait, not during read.
 # shellcheck disable=SC2016 # sh expands it
-timeout "${suite:+1}30" sh -c 'read -r word && [ "$word" = started ]' <&"$from_vm" {to_vm}>&- &
+timeout "$minutes"m sh -c 'read -r word && [ "$word" = started ]' <&"$from_vm" {to_vm}>&- &
 wait $! || broken "the machine did not start"
 # It has opened all: nothing stays here, even if this script is killed.
 rm -r "$scratch"
 if [[ -n $terminal ]]; then
+  stty raw -echo # from here on Ctrl-C is for what is inside
   trap 'stty size >&"$to_vm"' WINCH
 else
   setpriv --pdeathsig KILL bash -c \

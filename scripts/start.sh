@@ -12,10 +12,6 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-if [[ ${1:-} == -h || ${1:-} == --help ]]; then
-  usage
-  exit
-fi
 lesson=$(full_name "$@") || misused 'NN is 01 to 08'
 number=${lesson%%-*}
 as_caller "$@"
@@ -60,7 +56,7 @@ cd "$repo"
   "to start again without it: scripts/progress.sh reset $number"
 before=$(rows lessons | cut -f 1 | grep -x -B 1 "$lesson" | head -n 1)
 make_work
-new=$(mktemp -d work/.start.XXXXXX)
+new=$(mktemp -d work/.progress/start.XXXXXX)
 trap 'rm -rf "$new"' EXIT
 chmod 755 "$new"
 for file in "$lesson"/*.go; do

@@ -4,20 +4,17 @@
 # Usage: scripts/tour.sh [--demos]
 #   --demos  run the eight demonstrations instead, scripts/01-pid.sh and so on:
 #            step by step on a terminal
-# Exit status: 0 if the kernel showed all that was expected, 1 otherwise.
+# Exit status: 0 if the kernel showed all that was expected, 1 if not.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
+export LC_ALL=C # the messages in the words that we expect
 
 demos=
 case ${1:-} in
 '') ;;
 --demos) demos=yes ;;
--h | --help)
-  sed -n '2,/^[^#]/s/^# //p' "$0"
-  exit
-  ;;
-*) die "unknown argument: $1" "scripts/tour.sh -h" ;;
+*) misused "unknown argument: $1" ;;
 esac
 
 need_processes
@@ -38,7 +35,7 @@ lesson() {
 # it prints.
 run() {
   local line shown=("${launch[@]/#"$repo/"/}")
-  printf '%s\n' "$dim\$ ${shown[*]} ${*@Q}$plain" | sed "s/'\([a-zA-Z0-9/_.-]*\)'/\1/g"
+  printf '%s\n' "$dim\$ ${shown[*]} ${*@Q}$plain" | sed "s/'\([a-zA-Z0-9/_.=-]*\)'/\1/g"
   output=$("${launch[@]}" "$@" 2>&1) && status=0 || status=$?
   while IFS= read -r line; do
     printf '  %.98s\n' "$line"
@@ -70,7 +67,7 @@ finish() {
   done <<<"$inside"
   expect "namespaces of its own" "${differ[*]}" \
     "$(rows lessons | awk -v name="$name" '$1 == name { gsub(",", " ", $2); print $2 }')"
-  summary+=("$name"$'\t'"${differ[*]}"$'\t'"$verdict")
+  summary+=("$name"$'\t'"${differ[*]:-none}"$'\t'"$verdict")
 }
 
 install_for tour

@@ -165,7 +165,7 @@ look() {
 
 # draw makes the picture: an array of lines, each cut to the terminal's width.
 draw() {
-  local pid parent text long=yes below=() picture=()
+  local pid parent text unseen='' long=yes below=() picture=()
   for pid in "${!born[@]}"; do
     parent=${within[pid]}
     [[ -v born[parent] ]] || parent=0
@@ -178,6 +178,8 @@ draw() {
   branch 0 ''
   [[ ${#born[@]} -gt 0 ]] ||
     line '' "none runs; start one in another terminal: sudo bin/01-pid"
+  [[ -z $unseen || ($lines -gt 0 && ${#picture[@]} -ge $((lines - 1))) ]] ||
+    line "$dim" "? is what only root can see: sudo scripts/watch.sh"
 
   local last=$((${#picture[@]} - 1))
   if [[ $lines -gt 0 && $last -gt $((lines - 2)) ]]; then
@@ -208,6 +210,7 @@ branch() {
     [[ $pid != "${children[-1]}" ]] || tee=$indent$corner bar="$indent  "
     [[ $((SECONDS - born[pid])) -ge $moment ]] || mark=+ colour=$green
     [[ ! -v gone[pid] ]] || mark=- colour=$red
+    [[ ${own[pid]:-} != '?' ]] || unseen=yes
     if [[ -n $long ]]; then
       limits="no limits of its own"
       [[ -z ${memory[pid]:-}${processes[pid]:-} ]] ||
@@ -229,13 +232,9 @@ branch() {
 
 once='' live=''
 case ${1:-} in
--h | --help)
-  sed -n '2,/^[^#]/s/^# //p' "$0"
-  exit
-  ;;
 --once) once=yes ;;
 '') ;;
-*) die "unknown argument: $1" "$0 -h" ;;
+*) misused "unknown argument: $1" ;;
 esac
 
 fork='|-' corner='`-' pipe='| '

@@ -308,7 +308,7 @@ func open(fd string) func(host, []string) []string { return shell("", fd+"<DIR")
 func newHost(t *testing.T) host {
 	t.Helper()
 	// On a disk: on a tmpfs, files would be memory.
-	dir, err := os.MkdirTemp("/var/tmp", "nsl-hostile-")
+	dir, err := os.MkdirTemp("/var/tmp", "nsl.hostile-")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o755))

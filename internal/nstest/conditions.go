@@ -118,7 +118,7 @@ func fewProcesses(t *testing.T) {
 	}
 	parent, err := cgroupParent("pids")
 	require.NoError(t, err)
-	dir, err := os.MkdirTemp(parent, "nstest-")
+	dir, err := os.MkdirTemp(parent, fmt.Sprintf("nsl-%d-", os.Getpid()))
 	require.NoError(t, err)
 	defer func() {
 		Until(t, "the cgroup is empty", func() bool { return os.Remove(dir) == nil })

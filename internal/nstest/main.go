@@ -67,7 +67,7 @@ func run(m *testing.M, name string) (int, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return 0, fmt.Errorf("prctl PR_SET_CHILD_SUBREAPER: %w", err)
 	}
-	dir, err := os.MkdirTemp("", "nstest-")
+	dir, err := os.MkdirTemp("", "nsl.test-")
 	if err != nil {
 		return 0, err
 	}

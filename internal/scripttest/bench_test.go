@@ -40,9 +40,7 @@ type benchReport struct {
 // and returns what it has printed, what it has complained of, and its error.
 func bench(t *testing.T, bin string, args ...string) (benchReport, string, error) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		nstest.Skip(t, "bench.sh starts lessons 01 to 05, which need root")
-	}
+	nstest.NeedRoot(t)
 	if _, err := exec.LookPath("gcc"); err != nil {
 		nstest.Skip(t, fmt.Sprintf("bench.sh compiles the floor: %v", err))
 	}
@@ -62,27 +60,11 @@ func bench(t *testing.T, bin string, args ...string) (benchReport, string, error
 	return report, stderr.String(), runErr
 }
 
-// benchLessons returns a directory with the lessons, built.
-func benchLessons(t testing.TB) string {
-	t.Helper()
-	if bin := os.Getenv("NSTEST_BIN"); bin != "" {
-		return bin
-	}
-	bin := t.TempDir()
-	require.NoError(t, os.Chmod(bin, 0o755))
-	build := exec.Command("sh", "-c", `go build -o "$0/" ./0*`, bin)
-	build.Dir = "../.."
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return bin
-}
-
 // TestBenchMeasures: each lesson and its floor has times that make sense, and
 // a ratio is that of the medians beside it.
 func TestBenchMeasures(t *testing.T) {
 	// Its verdict depends on the machine: only what it measures is checked.
-	report, complaints, _ := bench(t, benchLessons(t), "--only", "^(exec|go|floor|lesson)")
+	report, complaints, _ := bench(t, lessonsBin(t), "--only", "^(exec|go|floor|lesson)")
 
 	median := map[string]float64{}
 	for _, row := range report.Rows {
@@ -120,7 +102,7 @@ func TestBenchMeasures(t *testing.T) {
 // TestBenchFailsOnASlowLesson: a lesson that takes 50 ms more, and one that
 // does not work, are complaints by name and a failure, the others are not.
 func TestBenchFailsOnASlowLesson(t *testing.T) {
-	lessons, bin := benchLessons(t), t.TempDir()
+	lessons, bin := lessonsBin(t), t.TempDir()
 	require.NoError(t, os.Chmod(bin, 0o755))
 	require.NoError(t, os.Symlink(lessons+"/01-pid", bin+"/01-pid"))
 	for name, stub := range map[string]string{
@@ -153,11 +135,11 @@ func BenchmarkDoctor(b *testing.B) { benchScript(b, "doctor.sh") }
 func BenchmarkCompare(b *testing.B) { benchScript(b, "compare.sh", "08") }
 
 func BenchmarkCheck(b *testing.B) {
-	benchScript(b, "check.sh", "03", "--", filepath.Join(benchLessons(b), "03-uts"))
+	benchScript(b, "check.sh", "03", "--", filepath.Join(lessonsBin(b), "03-uts"))
 }
 
 func BenchmarkWatchFifty(b *testing.B) {
-	lesson := filepath.Join(benchLessons(b), "04-ipc")
+	lesson := filepath.Join(lessonsBin(b), "04-ipc")
 	for range 50 {
 		cmd := exec.Command(lesson, "sh", "-c", "echo; read -r _")
 		stdin, err := cmd.StdinPipe()
@@ -183,7 +165,7 @@ func benchScript(b *testing.B, name string, args ...string) {
 	}
 	script, err := filepath.Abs(filepath.Join("../../scripts", name))
 	require.NoError(b, err)
-	bin := benchLessons(b)
+	bin := lessonsBin(b)
 	b.ResetTimer()
 	for range b.N {
 		cmd := exec.Command(script, args...)

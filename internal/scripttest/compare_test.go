@@ -18,10 +18,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+	"namespaces/internal/nstest"
 )
 
 // compareTypes are the rows of the picture, from top to bottom.
@@ -72,20 +74,19 @@ func compareOutput(t *testing.T, cmd *exec.Cmd) string {
 	return stdout
 }
 
-// compareLessons returns the lessons of the table, and the set of each.
-func compareLessons(t *testing.T) (names []string, sets map[string][]string) {
+// compareSets returns the namespaces of each lesson, as the table has them.
+func compareSets(t *testing.T) map[string][]string {
 	t.Helper()
-	table, err := os.ReadFile(filepath.Join(compareRepo(t), "scripts/lessons.tsv"))
+	table, err := os.ReadFile("../../scripts/lessons.tsv")
 	require.NoError(t, err)
-	sets = map[string][]string{}
+	sets := map[string][]string{}
 	for _, line := range strings.Split(string(table), "\n") {
 		if column := strings.Split(line, "\t"); len(column) > 2 && line[0] != '#' {
-			names = append(names, column[0])
 			sets[column[0]] = strings.Split(column[1], ",")
 		}
 	}
-	require.Len(t, names, 8)
-	return names, sets
+	require.Len(t, sets, len(checkLessons))
+	return sets
 }
 
 // comparePicture is what the script has printed: a line for each type, of the
@@ -183,8 +184,8 @@ const compareWait = "echo ready; read -r _"
 // As many as there are lessons, each with two containers, started and ended by
 // the script.
 func TestCompareMarksWhatALessonIsolates(t *testing.T) {
-	names, sets := compareLessons(t)
-	for _, name := range names {
+	sets := compareSets(t)
+	for _, name := range checkLessons {
 		t.Run(name, func(t *testing.T) {
 			p := compareRead(t, compareOutput(t, compareScript(t, "compare.sh", name[:2])))
 			assert.ElementsMatch(t, sets[name], p.marked(t, 0), p.text)
@@ -223,14 +224,14 @@ func TestCompareTellsTheKernelsIds(t *testing.T) {
 			assert.Equal(t, id, fmt.Sprintf("%s:[%s]", typ, p.rows[typ][2*i+1]))
 		}
 	}
-	_, sets := compareLessons(t)
+	sets := compareSets(t)
 	assert.ElementsMatch(t, sets["05-net"], p.marked(t, 0), text)
 	assert.ElementsMatch(t, sets["02-mount"], p.marked(t, 1), text)
 }
 
 // Without arguments it finds them itself: these two, among those of others.
 func TestCompareFindsTheContainers(t *testing.T) {
-	_, sets := compareLessons(t)
+	sets := compareSets(t)
 	want := map[string][]string{}
 	for _, lesson := range []string{"01-pid", "06-user"} {
 		c := compareStart(t, lesson, "sh", "-c", compareWait)
@@ -327,18 +328,12 @@ func TestCompareCopesWithAnyLsns(t *testing.T) {
 // scripts need: the repository may be out of that user's reach.
 func compareAsNobody(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
-	require.Zero(t, os.Geteuid(), "this test needs root, to become somebody else")
-	dir, err := os.MkdirTemp("/var/tmp", "nsl-compare.")
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "bin"), 0o755))
-	for _, what := range []string{"scripts", "bin/06-user"} {
-		from, to := filepath.Join(compareRepo(t), what), filepath.Join(dir, what)
-		out, err := exec.Command("cp", "-r", from, to).CombinedOutput()
-		require.NoError(t, err, "%s", out)
-	}
-	out, err := exec.Command("chmod", "-R", "go+rX", dir).CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	nstest.NeedRoot(t)
+	dir := newPlace(t, "compare", `
+		mkdir "$place/bin"
+		cp "$bin/06-user" "$place/bin"
+		cp -r scripts "$place"
+		chmod -R go+rX "$place"`)
 	cmd := compareScript(t, name, args...)
 	cmd.Path = filepath.Join(dir, "scripts", name)
 	cmd.Args[0], cmd.Dir = cmd.Path, "/"
@@ -349,7 +344,7 @@ func compareAsNobody(t *testing.T, name string, args ...string) *exec.Cmd {
 }
 
 func TestCompareAsAnOrdinaryUser(t *testing.T) {
-	_, sets := compareLessons(t)
+	sets := compareSets(t)
 	p := compareRead(t, compareOutput(t, compareAsNobody(t, "compare.sh", "06")))
 	assert.ElementsMatch(t, sets["06-user"], p.marked(t, 0), p.text)
 	assert.ElementsMatch(t, sets["06-user"], p.marked(t, 1), p.text)
@@ -399,13 +394,6 @@ func TestCompareFails(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, left)
 	})
-	for _, args := range [][]string{
-		{"09"}, {"05-foo"}, {"-x"}, {"0"}, {"05", "1"}, {"1", "05"}, {"05", "06"}, {""},
-	} {
-		t.Run(strings.Join(args, " "), func(t *testing.T) {
-			fails(t, compareScript(t, "compare.sh", args...), "compare.sh -h\n")
-		})
-	}
 }
 
 // compareSlowLsns keeps the script busy while its containers run.
@@ -474,4 +462,49 @@ func compareChildren(t *testing.T, pid int, name string) (found []int) {
 func compareGone(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || bytes.Contains(stat, []byte(") Z "))
+}
+
+// All scripts take 3, 03 and 03-uts for the same lesson, and 03-foo for none.
+func TestLessonByItsNumber(t *testing.T) {
+	for _, script := range [][]string{{"diff.sh"}, {"compare.sh", "--neutral"}} {
+		ask := func(name string) string {
+			return compareOutput(t, compareScript(t, script[0], append(script[1:], name)...))
+		}
+		want := ask("03-uts")
+		assert.Contains(t, want, "uts")
+		assert.Equal(t, want, ask("03"))
+		assert.Equal(t, want, ask("3"))
+	}
+	for _, script := range []string{"break.sh", "check.sh", "hint.sh", "start.sh"} {
+		cmd := compareScript(t, script, "03-foo")
+		out, err := cmd.CombinedOutput()
+		assert.Error(t, err, "%s", out)
+		assert.Equal(t, 2, cmd.ProcessState.ExitCode())
+		assert.Contains(t, string(out), "NN is 01 to 08")
+	}
+}
+
+// On a terminal of 80 columns, as on a projector, no line goes on in the next.
+func TestCompareAndDiffOn80Columns(t *testing.T) {
+	args := []string{"compare.sh"}
+	for range 5 {
+		sleep := exec.Command("sleep", "60")
+		require.NoError(t, sleep.Start())
+		defer sleep.Wait()
+		defer sleep.Process.Kill()
+		args = append(args, strconv.Itoa(sleep.Process.Pid))
+	}
+	for _, args := range [][]string{args, {"diff.sh", "08"}} {
+		cmd := exec.Command("sh", append([]string{"-c", `stty columns 80; exec "$@"`, "sh",
+			filepath.Join(compareRepo(t), "scripts", args[0])}, args[1:]...)...)
+		cmd.Env = append(os.Environ(), "NO_COLOR=1", "TERM=xterm")
+		x := nstest.StartTerminal(t, cmd)
+		require.Zero(t, x.Wait(), x.Screen())
+		longest := 0
+		for _, line := range strings.Split(x.Screen(), "\r\n") {
+			longest = max(longest, utf8.RuneCountInString(line))
+		}
+		assert.LessOrEqual(t, longest, 80, x.Screen())
+		assert.Greater(t, longest, 70, "there is room for more")
+	}
 }

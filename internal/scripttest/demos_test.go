@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,7 +74,7 @@ var demos = map[string][]string{
 		`^/namespace1.txt$`, `^/in-jail.txt$`, `namespace1.txt proc`,
 	},
 	"08-cgroups": {
-		`^33554432$`, `^20$`, `^10000`, `^> cgroup `, `^status 137$`,
+		`^33554432$`, `^20$`, `^10000`, `^> cgroup `, `^> uts `, `^status 137$`,
 		`^oom_kill [1-9]`, `can't fork: Resource temporarily`, `^max [1-9]`,
 		`^nr_throttled [1-9]`, `/nsl-[0-9]+-`, `:/$`, `^pong from room-1$`,
 		`docker run`, `^room-1$`, `:/\.\.`,
@@ -171,7 +172,7 @@ var builtBin = sync.OnceValues(func() (string, error) {
 	return filepath.Join(repo, "bin"), nil
 })
 
-func lessonsBin(t *testing.T) string {
+func lessonsBin(t testing.TB) string {
 	t.Helper()
 	bin, err := builtBin()
 	require.NoError(t, err)
@@ -262,6 +263,7 @@ func output(t *testing.T, cmd *exec.Cmd) (string, int) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = 5 * time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(t, cmd.Start())
 	late := time.AfterFunc(2*time.Minute, func() { unix.Kill(-cmd.Process.Pid, unix.SIGKILL) })
 	err := cmd.Wait()
@@ -453,6 +455,23 @@ func TestDemoOnATerminal(t *testing.T) {
 		require.Zero(t, x.Wait(), x.Screen())
 		require.Contains(t, x.Screen(), "\x1b[1m")
 	})
+	t.Run("80 columns", func(t *testing.T) {
+		cmd := h.command(0, "sh", "-c", "stty columns 80; exec /mnt/scripts/01-pid.sh")
+		cmd.Env = append(cmd.Env, "NO_COLOR=1")
+		x := nstest.StartTerminal(t, cmd)
+		x.Expect("Enter runs the line")
+		for range 40 {
+			x.Type("\n")
+		}
+		require.Zero(t, x.Wait(), x.Screen())
+		require.Regexp(t, `(?m)^PID \d+, parent \d+ +PID 1, parent 0 +PID 1, parent 0\r$`, x.Screen())
+		for _, line := range strings.Split(x.Screen(), "\r\n") {
+			// What is typed, and a row of lsns or ps, is as long as it is.
+			if !regexp.MustCompile(`# |^ *\d+ `).MatchString(line) {
+				assert.LessOrEqual(t, utf8.RuneCountInString(line), 80, line)
+			}
+		}
+	})
 	t.Run("Ctrl-C", func(t *testing.T) {
 		x := begin("NO_COLOR=")
 		x.Expect(prompt)
@@ -498,20 +517,6 @@ func (h *demoHost) requireReading(what string) {
 	})
 }
 
-func TestDemoUsage(t *testing.T) {
-	h := newDemoHost(t, lessonsBin(t))
-	for name := range demos {
-		out, status := output(t, h.demo(12345, name, "-h"))
-		assert.Zero(t, status, out)
-		assert.Contains(t, out, "Usage: ")
-		assert.Contains(t, out, "scripts/"+name+".sh [--auto]")
-		assert.NotContains(t, out, "#")
-		out, status = output(t, h.demo(12345, name, "--fast"))
-		assert.Equal(t, 1, status, out)
-		assert.Contains(t, out, "unknown argument: --fast")
-	}
-}
-
 // Without root and with a sudo that does not give it, it says what to type.
 func TestDemoNeedsRoot(t *testing.T) {
 	h := newDemoHost(t, lessonsBin(t))
@@ -529,4 +534,16 @@ func TestDemoNeedsRoot(t *testing.T) {
 	}
 	out, status = output(t, h.command(0, "rm", "-r", "/mnt/scripts/fake"))
 	require.Zero(t, status, out)
+}
+
+// Inside lesson 06 there is root alone, who cannot go on as somebody else: it
+// says so, and leaves nothing behind.
+func TestDemoNeedsAUser(t *testing.T) {
+	h := newDemoHost(t, lessonsBin(t))
+	for _, name := range []string{"06-user", "07-pivot-root"} {
+		out, status := output(t, h.command(12345, "unshare", "--user",
+			"--map-root-user", "/mnt/scripts/"+name+".sh"))
+		assert.Equal(t, 1, status, out)
+		assert.Contains(t, out, "root cannot become one in here")
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -224,19 +225,13 @@ func doctorBuild(t *testing.T) {
 		cp -r ../../scripts "$1/" # where an ordinary user may read it
 		cp "$(type -p busybox)" "$1/root/bin/busybox"
 		for name in sh sleep true; do ln -s busybox "$1/root/bin/$name"; done
-		if [[ -n ${NSTEST_BIN:-} ]]; then
-			cp "$NSTEST_BIN"/0* "$1/bin/"
-		else
-			cd ../.. && CGO_ENABLED=0 go build -o "$1/bin/" ./0*
-		fi`
-	out, err := exec.Command("bash", "-euc", script, "bash", dir).CombinedOutput()
-	require.NoError(t, err, "build the lessons: %s", out)
+		cp "$2"/0* "$1/bin/"`
+	out, status := output(t, exec.Command("bash", "-euc", script, "bash", dir, lessonsBin(t)))
+	require.Zero(t, status, out)
 }
 
 func TestDoctor(t *testing.T) {
-	if os.Geteuid() != 0 {
-		nstest.Skip(t, "these situations are made by root")
-	}
+	nstest.NeedRoot(t)
 	doctorBuild(t)
 	for name, test := range map[string]func(*testing.T){
 		"Root":              doctorTestRoot,
@@ -302,6 +297,7 @@ func doctorCPUTime(t *testing.T) time.Duration {
 
 // The same to read: ten facts, no line too long, no colour in a pipe.
 func doctorTestText(t *testing.T) {
+	t.Parallel()
 	m := doctorIn("")
 	out, errs, status := m.run(t, m.wrap, doctorScript(t))
 	assert.Zero(t, status)
@@ -323,6 +319,7 @@ func doctorTestText(t *testing.T) {
 }
 
 func doctorTestUser(t *testing.T) {
+	t.Parallel()
 	t.Run("without sudo", func(t *testing.T) {
 		m := doctorIn(doctorHide("sudo")).asUser(os.Getenv("PATH"))
 		r := m.report(t)
@@ -363,7 +360,7 @@ func doctorTestUser(t *testing.T) {
 		m.agrees(t, r, "")
 	})
 
-	t.Run("doctor run by sudo", func(t *testing.T) {
+	doctorRunBySudo := func(t *testing.T) {
 		m := doctorIn("")
 		m.env = []string{"SUDO_UID=" + doctorUser, "SUDO_GID=" + doctorUser}
 		r := m.report(t)
@@ -372,6 +369,18 @@ func doctorTestUser(t *testing.T) {
 		m.wrap = append(m.wrap, "setpriv", "--reuid="+doctorUser, "--regid="+doctorUser,
 			"--clear-groups")
 		m.agrees(t, r, "")
+	}
+	t.Run("doctor run by sudo", doctorRunBySudo)
+	t.Run("doctor run by sudo, in a home that is closed to others", func(t *testing.T) {
+		uid, err := strconv.Atoi(doctorUser)
+		require.NoError(t, err)
+		require.NoError(t, os.Chown(doctorDir, uid, uid))
+		require.NoError(t, os.Chmod(doctorDir, 0o700))
+		defer func() {
+			assert.NoError(t, os.Chown(doctorDir, 0, 0))
+			assert.NoError(t, os.Chmod(doctorDir, 0o755))
+		}()
+		doctorRunBySudo(t)
 	})
 
 	t.Run("root would be no help", func(t *testing.T) {
@@ -384,6 +393,7 @@ func doctorTestUser(t *testing.T) {
 }
 
 func doctorTestLimitOnNamespaces(t *testing.T) {
+	t.Parallel()
 	for kind, want := range map[string]string{
 		"user": "01 ready, 06 not here", "pid": "01 not here",
 		"uts": "01 ready, 03 not here",
@@ -402,6 +412,7 @@ func doctorTestLimitOnNamespaces(t *testing.T) {
 }
 
 func doctorTestCoveredProc(t *testing.T) {
+	t.Parallel()
 	m := doctorIn("mount --bind -o ro /proc/sys /proc/sys; mount -t tmpfs none /proc/fs",
 		"--pid", "--fork", "--mount-proc")
 	r := m.report(t)
@@ -462,6 +473,7 @@ func init() {
 }
 
 func doctorTestSeccomp(t *testing.T) {
+	t.Parallel()
 	for kind, want := range map[string]string{
 		"namespaces": "01 not here", "pivot_root": "01 ready, 07 not here",
 	} {
@@ -480,6 +492,7 @@ func doctorTestSeccomp(t *testing.T) {
 }
 
 func doctorTestCapabilities(t *testing.T) {
+	t.Parallel()
 	t.Run("no CAP_SYS_ADMIN", func(t *testing.T) {
 		m := doctorIn("").then("setpriv", "--bounding-set=-sys_admin")
 		r := m.report(t)
@@ -507,6 +520,7 @@ func doctorTestCapabilities(t *testing.T) {
 }
 
 func doctorTestMissingTools(t *testing.T) {
+	t.Parallel()
 	for tool, want := range map[string]string{
 		"lsns": "01 ready", "ip": "01 ready", "unshare": "01 not here",
 		"pivot_root": "01 ready", "nft": "01 ready",
@@ -528,6 +542,7 @@ func doctorTestMissingTools(t *testing.T) {
 
 // The lines that mend something are tried: after them it is mended.
 func doctorTestForward(t *testing.T) {
+	t.Parallel()
 	const hostile = `nft 'add table ip filter; add chain ip filter FORWARD {
 		type filter hook forward priority 0; policy drop; }'` + "\n"
 	m := doctorIn(hostile)
@@ -542,6 +557,7 @@ func doctorTestForward(t *testing.T) {
 }
 
 func doctorTestNoFreeSubnet(t *testing.T) {
+	t.Parallel()
 	for _, route := range []string{"10.0.0.0/8", "10.200.0.0/17 dev lo; " +
 		"ip route add 10.200.128.0/17"} {
 		m := doctorIn("ip link set lo up; ip route add " + route + " dev lo")
@@ -556,6 +572,7 @@ func doctorTestNoFreeSubnet(t *testing.T) {
 }
 
 func doctorTestChroot(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	m := doctorIn("root="+root+`; mount -t tmpfs none $root
 		for f in /*; do
@@ -580,6 +597,7 @@ func doctorTestChroot(t *testing.T) {
 }
 
 func doctorTestNoexec(t *testing.T) {
+	t.Parallel()
 	repo := filepath.Dir(filepath.Dir(doctorScript(t)))
 	m := doctorIn("mount --bind " + repo + " " + repo +
 		"; mount -o remount,bind,noexec " + repo)
@@ -590,6 +608,7 @@ func doctorTestNoexec(t *testing.T) {
 }
 
 func doctorTestCgroups(t *testing.T) {
+	t.Parallel()
 	const each = "for dir in $(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo); do "
 	for name, test := range map[string]struct{ setup, statuses, reason, fix string }{
 		"read-only": {
@@ -633,6 +652,7 @@ func doctorHybrid(t *testing.T) bool {
 
 // A copy of the scripts alone: nothing is built, and there is no Go.
 func doctorTestNoGo(t *testing.T) {
+	t.Parallel()
 	repo := t.TempDir()
 	out, err := exec.Command("cp", "-r", "../../scripts", "../../go.mod", repo).
 		CombinedOutput()
@@ -641,10 +661,10 @@ func doctorTestNoGo(t *testing.T) {
 	r := doctorIn("for dir in /usr/local/go/bin $(dirname $(type -p go)); do "+
 		"mount -t tmpfs none $dir; done").reportOf(t, script)
 	assert.Equal(t, "01 ready", r.statuses())
-	assert.Contains(t, r.note("There is no Go"), "go")
+	assert.Equal(t, "see go.dev/doc/install", r.note("There is no Go"))
 	assert.Equal(t, "scripts/rootfs.sh", r.note("root filesystem"))
 	assert.Contains(t, r.Machine["tools"], "Go none")
-	assert.Equal(t, "go build -o bin/ ./...",
+	assert.Equal(t, "go build -o bin/ ./0*",
 		doctorIn("").reportOf(t, script).note("not built"))
 }
 

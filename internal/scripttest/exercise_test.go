@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // exercises are the names of all of them, such as 01-1-init.
@@ -31,11 +32,7 @@ func runExercise(t *testing.T, place string, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.Command("scripts/exercise.sh", args...)
 	cmd.Dir, cmd.Env = place, checkEnv()
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		require.ErrorAs(t, err, new(*exec.ExitError), "%s", out)
-	}
-	return string(out), cmd.ProcessState.ExitCode()
+	return output(t, cmd)
 }
 
 // Each exercise has a check, a solution, and a section in the text.
@@ -111,9 +108,7 @@ var exerciseFaults = []struct{ name, old, new, point string }{
 // The solution passes. The lesson does not: neither as it is, since it has no
 // such flag, nor if it takes the flag and does nothing about it.
 func TestExercise(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("lessons 01 to 05 need root")
-	}
+	nstest.NeedRoot(t)
 	place := checkPlace(t)
 	for _, name := range exercises(t) {
 		lesson := lessonOf(t, name)
@@ -235,14 +230,4 @@ func notOK(report string) []string {
 		}
 	}
 	return points
-}
-
-func TestExerciseUsage(t *testing.T) {
-	for _, args := range [][]string{{"09"}, {"01", "9"}, {"01", "1", "2"}, {"-x"},
-		{"01", "1", "--"}, {"--solution"}, {"01", "--", "true"}} {
-		out, err := exec.Command("../../scripts/exercise.sh", args...).CombinedOutput()
-		exit := new(exec.ExitError)
-		require.ErrorAs(t, err, &exit, "%q: %s", args, out)
-		assert.Equal(t, 2, exit.ExitCode(), "%q: %s", args, out)
-	}
 }

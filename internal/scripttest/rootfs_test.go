@@ -1,6 +1,5 @@
 //go:build linux
 
-// Package scripttest holds the tests of the scripts in scripts/.
 package scripttest
 
 import (
@@ -321,9 +320,7 @@ func TestRootfsAsOrdinaryUser(t *testing.T) {
 // Behind sudo the files are the caller's, as root in lessons 07 and 08 is.
 func TestRootfsBehindSudo(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		nstest.Skip(t, "only root can give a file to another user")
-	}
+	nstest.NeedRoot(t)
 	c := newRootfsCmd(t, "new")
 	c.Env = append(c.Env, "SUDO_UID=4711", "SUDO_GID=4712")
 	c.succeeds(t)
@@ -393,9 +390,7 @@ func TestRootfsRefusesWhatItDidNotMake(t *testing.T) {
 // An ordinary user could remove only half of what root left in a root.
 func TestRootfsRefusesFilesOfAnotherUser(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		nstest.Skip(t, "only root can make files of two users")
-	}
+	nstest.NeedRoot(t)
 	c := newRootfsCmd(t, "new").asOrdinaryUser(t)
 	writeFile(t, otherKind, c.Dir, "new", rootfsMark)
 	writeFile(t, "", c.Dir, "new", "of-root", "file")
@@ -592,10 +587,15 @@ func TestRootfsNeedsAStaticBusybox(t *testing.T) {
 	bin := t.TempDir()
 	require.NoError(t, os.Symlink(dynamic, filepath.Join(bin, "busybox")))
 	path := bin + ":" + pathWithout(t, os.Getenv("PATH"),
-		"busybox", "busybox.static", "apt-get")
-	c := newRootfsCmd(t, "new").path(path)
-	c.fails(t, "missing: busybox\n", "apk add ")
-	assert.Empty(t, names(t, c.Dir))
+		"busybox", "busybox.static", "apt-get", "dnf", "pacman", "apk")
+	for manager, line := range map[string]string{
+		"dnf": "sudo dnf install busybox", "pacman": "sudo pacman -S busybox",
+		"apk": "sudo apk add busybox-static", "another": "install busybox",
+	} {
+		c := newRootfsCmd(t, "new").path(fakes(t, path, map[string]string{manager: ""}))
+		c.fails(t, "missing: busybox\n  "+line+"\n")
+		assert.Empty(t, names(t, c.Dir))
+	}
 
 	path = fakes(t, path, map[string]string{
 		"apt-get": `for arg; do [ -n "$arg" ] || exit 1; done
@@ -603,21 +603,6 @@ case $* in *install*busybox-static) ln -s ` + static + " " + bin +
 			"/busybox.static ;; esac",
 		"sudo": `exec "$@"`,
 	})
-	newRootfsCmd(t, "new").in(c.Dir).path(path).succeeds(t)
+	c := newRootfsCmd(t, "new").path(path).succeeds(t)
 	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(c.Dir, "new"), "echo hi"))
-}
-
-func TestRootfsUsage(t *testing.T) {
-	t.Parallel()
-	help := newRootfsCmd(t, "-h").succeeds(t)
-	assert.Contains(t, help.out.String(), "scripts/rootfs.sh --alpine [DIR]")
-	for _, args := range [][]string{
-		{"--no-such"}, {"one", "two"}, {""}, {"x.tar.gz"},
-		{"--alpine", "x.tar.gz", "y.tar.gz"},
-	} {
-		c := newRootfsCmd(t, args...)
-		assert.Equal(t, 2, c.status(t), "%q: %s", args, &c.out)
-		assert.Contains(t, c.out.String(), "scripts/rootfs.sh --alpine [DIR]")
-		assert.Empty(t, names(t, c.Dir))
-	}
 }

@@ -3,6 +3,7 @@
 package scripttest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -231,6 +232,54 @@ func TestSandboxDebian(t *testing.T) {
 	assert.Equal(t, 143, s.status(t), "what ends by a signal has not succeeded")
 	assert.Equal(t, "TO STDIN", s.stdout.String())
 	assert.Equal(t, "err\nTerminated\n", s.stderr.String(), "as a shell says it")
+}
+
+// mmdebstrap mounts the host's /dev/shm in what it makes, and leaves it when it
+// is killed. Nobody may see that mount, and nothing may be removed through it.
+func TestSandboxDebianInterrupted(t *testing.T) {
+	for signal, status := range map[syscall.Signal]int{
+		syscall.SIGTERM: 143, syscall.SIGKILL: -1,
+	} {
+		t.Run(signal.String(), func(t *testing.T) {
+			precious := filepath.Join("/dev/shm", filepath.Base(t.TempDir())+signal.String())
+			require.NoError(t, os.WriteFile(precious, nil, 0o600))
+			defer os.Remove(precious)
+			s := newSandbox(t, "--debian", "bookworm", "true")
+			s.Env = append(s.Env, "PATH="+fakes(t, os.Getenv("PATH"), map[string]string{
+				"mmdebstrap": `for dir; do case $dir in */root) break ;; esac; done
+					mkdir -p "$dir" && mount --bind /dev/shm "$dir" && echo mounted
+					exec sleep 1000`,
+			}))
+			cache := s.freshCache(t)
+			s.Stderr = nil
+			stderr, err := s.StderrPipe()
+			require.NoError(t, err)
+			require.NoError(t, s.Start())
+			lines := bufio.NewScanner(stderr)
+			for lines.Scan() && lines.Text() != "mounted" {
+			}
+			require.Equal(t, "mounted", lines.Text())
+			mounts, err := os.ReadFile("/proc/self/mountinfo")
+			require.NoError(t, err)
+			assert.NotContains(t, string(mounts), filepath.Dir(filepath.Dir(cache)))
+
+			require.NoError(t, s.Process.Signal(signal))
+			s.Wait()
+			assert.Equal(t, status, s.ProcessState.ExitCode())
+			nstest.Until(t, "no process", func() bool {
+				return len(sandboxProcesses(cache)) == 0
+			})
+			if signal == syscall.SIGKILL { // The next run removes what is left.
+				next := newSandbox(t, "true")
+				next.Env = append(next.Env, "XDG_CACHE_HOME="+filepath.Dir(cache))
+				next.prints(t)
+			}
+			left, err := filepath.Glob(cache + "/run.*")
+			require.NoError(t, err)
+			assert.Empty(t, left)
+			assert.FileExists(t, precious)
+		})
+	}
 }
 
 // pivot_root(2) refuses the first root filesystem of a kernel, and unshare(2)
@@ -607,6 +656,8 @@ func TestSandboxUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"--no-such-option"}, {"--mem"}, {"--mem", "much"}, {"--with"},
 		{"--with", "/no/such/file"}, {"--debian"}, {"--debian", "../bookworm"},
+		{"--engine"}, {"--debian", "bookworm", "--engine", "xen"},
+		{"--engine", "qemu"}, // a kernel without a Debian
 	} {
 		s := newSandbox(t, args...)
 		assert.Equal(t, 2, s.status(t), args)
@@ -618,14 +669,36 @@ func TestSandboxUsage(t *testing.T) {
 	require.NoError(t, exec.Command("cp", "-r", filepath.Join(s.Dir, "scripts"), dir).Run())
 	s.Path = filepath.Join(dir, "scripts", "sandbox.sh")
 	assert.Equal(t, 1, s.status(t))
-	assert.Contains(t, s.stderr.String(), "go build -o bin/ ./...")
+	assert.Contains(t, s.stderr.String(), "go build -o bin/ ./0*")
+
+	// The other engine has a package of its own: it is that one which is missing.
+	s = newSandbox(t, "--debian", "bookworm", "--engine", "qemu", "true")
+	path := pathWithout(t, os.Getenv("PATH"), "qemu-system-x86_64", "linux.uml", "apt-get")
+	s.Env = append(s.Env, "PATH="+path)
+	assert.Equal(t, 1, s.status(t))
+	assert.Contains(t, s.stderr.String(), "missing: qemu-system-x86_64\n")
 
 	// Where the package does not exist.
 	s = newSandbox(t, "true")
-	path := pathWithout(t, os.Getenv("PATH"), "linux.uml")
+	path = pathWithout(t, os.Getenv("PATH"), "linux.uml")
 	s.Env = append(s.Env, "PATH="+fakes(t, path, map[string]string{
 		"dpkg": "echo arm64\n",
 	}))
 	assert.Equal(t, 1, s.status(t))
 	assert.Contains(t, s.stderr.String(), "multipass")
+}
+
+func TestVMUsage(t *testing.T) {
+	repo, err := nstest.Repo()
+	require.NoError(t, err)
+	for _, args := range [][]string{
+		{"--engine"}, {"--engine", "xen"}, {"--as", "me"}, {"--suite"}, {"more"},
+	} {
+		out, err := exec.Command(repo+"/scripts/dev/test-vm.sh", args...).CombinedOutput()
+		assert.Error(t, err, args)
+		assert.Regexp(t, "^test-vm.sh: .*\n  .*test-vm.sh -h\n$", string(out))
+	}
+	out, err := exec.Command(repo+"/scripts/dev/test-vm.sh", "-h").Output()
+	require.NoError(t, err)
+	assert.Contains(t, string(out), "--engine E ")
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+	"namespaces/internal/nstest"
 )
 
 // watchBlock returns the three lines of the container with this PID, without
@@ -56,7 +57,7 @@ func watchOnce(t *testing.T, cmd *exec.Cmd) string {
 
 // watchOwn is how the picture has the namespaces of a lesson.
 func watchOwn(t *testing.T, lesson string) string {
-	_, sets := compareLessons(t)
+	sets := compareSets(t)
 	return "own: " + strings.Join(sets[lesson], " ")
 }
 
@@ -74,7 +75,7 @@ func watchAddress(t *testing.T, pid int) string {
 
 // What the picture says of two containers is what the kernel says.
 func TestWatchOnceTellsTheFacts(t *testing.T) {
-	require.Zero(t, os.Geteuid(), "this test needs root")
+	nstest.NeedRoot(t)
 	net := compareStart(t, "05-net", "-hostname", "room-5", "sh", "-c", compareWait)
 	limited := compareStart(t, "08-cgroups", "-hostname", "room-8", "-memory", "32M", "-pids", "20",
 		"sh", "-c", "sleep 600 & "+compareWait+"; kill $!")
@@ -157,6 +158,10 @@ func TestWatchAsAnOrdinaryUser(t *testing.T) {
 	block = watchBlock(t, picture, mine[0])
 	assert.Equal(t, watchOwn(t, "06-user"), block[1])
 	assert.Equal(t, "mine  no address  no limits of its own", block[2])
+
+	const note = "? is what only root can see: sudo scripts/watch.sh"
+	assert.Contains(t, picture, "\n"+note+"\n")
+	assert.NotContains(t, watchOnce(t, compareScript(t, "watch.sh", "--once")), note)
 }
 
 // watchRows is room for all containers that others run at the same time.

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	var err error
-	if scratch, err = os.MkdirTemp("", "texts-"); err != nil {
+	if scratch, err = os.MkdirTemp("", "nsl.texts-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -248,7 +248,7 @@ static int make_cgroup(void)
 		cgroup[i].parent = unified ? unified : getenv(controller[i]);
 		if (!cgroup[i].parent)
 			errx(125, "no CGROUP, and no %s", controller[i]);
-		snprintf(cgroup[i].dir, sizeof cgroup[i].dir, "%s/nsl-floor-%d",
+		snprintf(cgroup[i].dir, sizeof cgroup[i].dir, "%s/nsl-%d-floor",
 			 cgroup[i].parent, getpid());
 		must(mkdir(cgroup[i].dir, 0755));
 	}

@@ -4,7 +4,7 @@
 #   ip.sh COMMAND [ARGUMENT ...]
 set -eu
 
-dir=$(mktemp -d)
+dir=$(mktemp -d -t nsl.XXXXXX)
 trap 'rm -r "$dir"' EXIT
 mkfifo "$dir/born" "$dir/ready"
 

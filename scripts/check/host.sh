@@ -65,7 +65,8 @@ host_cgroups() {
 
 # host_processes prints who was started by a launcher of ours and is still
 # there: its descendants, who has our variable, and who is in a PID namespace
-# that it has made.
+# that it has made. Not the zombies: these wait for the host's init process,
+# and that may take its time.
 host_processes() {
   local run process
   {
@@ -79,7 +80,7 @@ host_processes() {
       find /proc/[0-9]*/ns/pid -lname "*${id["$run pid"]}*" 2>/dev/null |
         tr -dc '0-9\n'
     done
-  } | sort -un | xargs -r ps -o pid=,args= -p
+  } | sort -un | xargs -r ps -o stat=,pid=,args= -p | sed '/^Z/d; s/^[^ ]* *//'
 }
 
 remember_host() {
@@ -110,8 +111,8 @@ changes() {
     echo "gone: $(head -n 3 <<<"$gone" | xargs -d '\n')"
 }
 
-# check_host waits a moment for each kind: the kernel removes a network
-# namespace, with the devices in it, only some time after its last process.
+# check_host waits a moment, but not for what only a program can undo: the kernel
+# removes a network namespace, with its devices, some time after its last process.
 check_host() {
   local kind seen deadline=$((SECONDS + 5))
   wanted host || return 0
@@ -119,7 +120,7 @@ check_host() {
   ! grep -qs " tmpfs $mark " /proc/self/mountinfo || umount "$dir/mnt"
   for kind in "${kinds[@]}"; do
     seen=$(changes "$kind")
-    while [[ -n $seen && $SECONDS -lt $deadline ]]; do
+    while [[ -n $seen && $SECONDS -lt $deadline && $kind != @(mounts|hostname|queues) ]]; do
       sleep 0.05
       seen=$(changes "$kind")
     done

@@ -445,8 +445,11 @@ check_end() {
     'Who tells the command? prctl(2), PR_SET_PDEATHSIG; and which signals does process 1 get?' \
     killed
   finish b
+  deadline=$((SECONDS + 5)) # whoever was in there may take a moment to end
   for dir in "${dirs[@]}"; do
-    [[ $'\n'${before[cgroups]}$'\n' == *$'\n'"$dir"$'\n'* ]] ||
-      rmdir "$dir" 2>/dev/null || true
+    [[ $'\n'${before[cgroups]}$'\n' != *$'\n'"$dir"$'\n'* ]] || continue
+    until rmdir "$dir" 2>/dev/null || [[ ! -d $dir || $SECONDS -ge $deadline ]]; do
+      sleep 0.02
+    done
   done
 }

@@ -29,7 +29,11 @@ work_on_copies() {
 
 # new_session sets mark, which nobody can guess, and dir, a directory that the
 # script removes; or cleanup.sh, which knows its name, if the script is killed.
+# Without a launcher there is nothing to check, not even the host.
 new_session() {
+  command -v "${command[0]}" >/dev/null ||
+    die "there is no program ${command[0]} to execute" \
+      "if it is one of ours: go build -o bin/ ./0*"
   read -r mark </proc/sys/kernel/random/uuid
   dir=$(mktemp -d -t nsl.XXXXXX)
 }

@@ -21,16 +21,10 @@ set -euo pipefail
 source "$(dirname "$0")/../lib.sh"
 
 dry=''
-case ${1:-} in
--h | --help)
-  usage
-  exit
-  ;;
---check)
+if [[ ${1:-} == --check ]]; then
   dry=yes
   shift
-  ;;
-esac
+fi
 lesson=$(full_name "$@") || misused 'NN is 01 to 08'
 cd "$repo"
 mapfile -t later < <(rows lessons | cut -f 1 | sed "0,/^$lesson\$/d")

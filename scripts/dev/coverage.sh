@@ -13,13 +13,6 @@ source "$(dirname "$0")/../lib.sh"
 least=85
 user=nsl-cover
 
-case ${1:-} in
--h | --help)
-  sed -n '2,/^[^#]/s/^# //p' "$0"
-  exit
-  ;;
-esac
-
 cd "$repo"
 need_go
 [[ $EUID -eq 0 ]] || exec sudo -H env PATH="$PATH" "$0" "$@"
@@ -30,8 +23,7 @@ clean_up() {
   userdel --remove "$user" &>/dev/null || true
 }
 trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+exit_on_signals
 
 # A copy of the lessons, with one change. A program writes its counters when
 # it exits; but the child becomes the command, and never exits.

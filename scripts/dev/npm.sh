@@ -7,13 +7,6 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR/.. source=lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-case ${1:-} in
--h | --help)
-  usage
-  exit
-  ;;
-esac
-
 cd "$repo/scripts/dev"
 sum=$(cat package.json package-lock.json | sha256sum | cut -c 1-12)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-npm

@@ -12,18 +12,10 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-case ${1:-} in
--h | --help)
-  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
-  exit
-  ;;
-esac
-
 cd "$repo"
 out=$(mktemp -d /var/tmp/nsl.XXXXXX)
 trap 'rm -rf "$out"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+exit_on_signals
 
 # terminal COMMAND... runs it on a terminal, for there the demonstrations
 # print in colours.

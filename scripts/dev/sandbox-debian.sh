@@ -2,39 +2,44 @@
 # sandbox-debian.sh: the disk of a real Debian, for scripts/sandbox.sh --debian.
 # It is sourced, not run.
 
-# debian_packages prints what a server or a laptop has, two services that manage
-# networks among it, and what the scripts need.
+# debian_packages ENGINE prints what a server or a laptop has, two services that
+# manage networks among it, and what the scripts need.
 debian_packages() {
   echo systemd-sysv systemd-resolved udev dbus dbus-user-session libpam-systemd \
     apparmor kmod login passwd sudo less strace iputils-ping network-manager
   rows packages | awk -F '\t' '$2 ~ /^(tour|demo|net)$/ { print $3 }' | sort -u
+  "$1_packages"
 }
 
-# debian_disk SUITE prints the name of that disk. It is another one when
+# debian_disk SUITE ENGINE prints the name of that disk. It is another one when
 # something changes that is on it.
 debian_disk() {
   local hash dir=${BASH_SOURCE[0]%/*}
   hash=$({
-    debian_packages
+    debian_packages "$2"
+    declare -f "$2_disk"
     echo /usr/lib/uml/modules/*
     cat "$dir"/sandbox-{debian,init,tree}.sh
   } | sha256sum)
-  echo "debian-$1-${hash:0:16}.ext4"
+  echo "$2-$1-${hash:0:16}.ext4"
 }
 
-# build_debian SUITE DIR makes it there, DIR/disk, with packages of the mirror
-# that this machine's apt has. mmdebstrap needs root: the files belong to many.
+# build_debian SUITE ENGINE DIR makes it there, DIR/disk, with packages of the
+# mirror that this machine's apt has. mmdebstrap needs root: the files belong to
+# many. It mounts /proc, /sys and /dev there, and leaves them if it is killed:
+# hence namespaces of its own, which end when this process does. While it runs,
+# it is the builder: in the background, since a trap does not wait for that.
 build_debian() {
-  local mirror files=$2/files unit
+  local mirror dir=$3 files=$3/files unit root=()
+  [[ $EUID -eq 0 ]] || root=(sudo) # as_root would be one process more
   mirror=$(apt-get indextargets --format "\$(REPO_URI)" \
     'Identifier: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
   [[ -n $mirror ]] ||
     die "apt has no index of a Debian mirror" "sudo apt-get update"
-  apt-config dump | grep '^Acquire::[^"]* "[^"]\+"' >"$2/apt.conf" || true
+  apt-config dump | grep '^Acquire::[^"]* "[^"]\+"' >"$dir/apt.conf" || true
 
   mkdir -p "$files"/{etc/{sudoers.d,systemd/system},home}
   install_init "$files/usr" lib/sandbox/init
-  install_modules "$files/usr"
   echo debian >"$files/etc/hostname"
   printf '127.0.0.1 %s\n' localhost debian >"$files/etc/hosts"
   echo 'learner ALL=(ALL:ALL) NOPASSWD: ALL' >"$files/etc/sudoers.d/learner"
@@ -52,6 +57,7 @@ After=dbus.service systemd-logind.service systemd-user-sessions.service
 [Service]
 ExecStart=/lib/sandbox/init service
 StandardError=journal+console
+FailureAction=poweroff-immediate
 
 [Install]
 WantedBy=multi-user.target
@@ -59,21 +65,27 @@ END
 
   # A hook is a line of sh, and $1 the new root.
   # shellcheck disable=SC2016
-  as_root env TMPDIR="$2" NSL_DIR="$2" NSL_MEND="$(declare -f mend_procps)" \
+  "${root[@]}" env TMPDIR="$dir" NSL_FILES="$files" \
+    setpriv --pdeathsig KILL unshare --mount --pid --mount-proc --fork --kill-child \
     mmdebstrap --quiet --mode=root --variant=minbase --format=directory \
-    --include="$(debian_packages | xargs | tr ' ' ,)" \
-    --aptopt="$2/apt.conf" \
+    --include="$(debian_packages "$2" | xargs | tr ' ' ,)" \
+    --aptopt="$dir/apt.conf" \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='chmod 755 "$1/root"; chroot "$1" useradd -m -s /bin/bash learner' \
-    --customize-hook='cp -r "$NSL_DIR/files/." "$1"' \
-    --customize-hook='bash -c "$NSL_MEND; mend_procps \"\$1\"" - "$1"' \
+    --customize-hook='cp -r "$NSL_FILES/." "$1"' \
     --customize-hook='chroot "$1" systemctl --quiet disable NetworkManager' \
     --customize-hook='chroot "$1" systemctl --quiet enable sandbox \
       systemd-networkd systemd-resolved' \
-    "$1" "$2/root" "$mirror"
-  as_root mke2fs -q -t ext4 -d "$2/root" "$2/disk" 1500M
-  as_root rm -r "$2/root"
-  as_root chown "$(id -u):$(id -g)" "$2/disk"
+    "$1" "$dir/root" "$mirror" &
+  builder=$!
+  wait "$builder"
+  builder=''
+  # shellcheck disable=SC2016 # bash expands it
+  as_root bash -euc 'source "$1/sandbox-tree.sh"; source "$1/sandbox-engines.sh"
+    "$2_disk" "$3" "$4"' bash "${BASH_SOURCE[0]%/*}" "$2" "$dir/root" "$dir"
+  as_root mke2fs -q -t ext4 -d "$dir/root" "$dir/disk" 2500M
+  as_root rm -r "$dir/root"
+  as_root chown "$(id -u):$(id -g)" "$dir"/disk*
 }

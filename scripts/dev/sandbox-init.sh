@@ -3,10 +3,10 @@
 # sandbox-init.sh: the first process in the machine of scripts/sandbox.sh. It
 # does what systemd does on a real one, as far as the lessons can see it, runs
 # the command and switches off. With --debian systemd is the first process, and
-# this a service: its argument is "service". Serial lines lead to sandbox.sh:
-# ttyS0 for what the two scripts tell each other; 1, 2, 3 are the command's
+# this a service: its argument is "service". Four serial lines lead to
+# sandbox.sh: one for what the two scripts tell each other, and the command's
 # stdin, stdout and stderr. All tools here are busybox's: programs with shared
-# libraries take five times as long to start in this kernel.
+# libraries take five times as long to start in user-mode-linux.
 set -eu
 export PATH=/lib/sandbox/bin
 
@@ -33,11 +33,20 @@ esac
 systemd=''
 [ "$1" != service ] || systemd=yes
 
+# What the engines call the lines, the terminal, and the disk with the job. For
+# qemu, ttyS0 is the console of the kernel.
+line=/dev/ttyS0 in=/dev/ttyS1 out=/dev/ttyS2 err=/dev/ttyS3
+terminal=/dev/tty0 disk=/dev/ubda
+if [ -e /dev/vda ]; then
+  line=/dev/ttyS4 in=/dev/ttyS5 out=/dev/ttyS6 err=/dev/ttyS7
+  terminal=$in disk=/dev/vdb
+fi
+
 # watch takes the new sizes of sandbox.sh's terminal. When sandbox.sh ends, by
 # whatever means, the line does, and then the machine.
 watch() {
   while read -r rows columns; do
-    stty rows "$rows" columns "$columns" </dev/tty0
+    stty rows "$rows" columns "$columns" <$terminal
   done
   poweroff -f
 }
@@ -45,12 +54,12 @@ watch() {
 # A line is opened once: to close it would throw away what waits in it. This
 # one before the disk is read: the kernel does not notice that its other end
 # has gone already, until it looks at all of them, as when the disk answers.
-exec 3<>/dev/ttyS0
+exec 3<>$line
 stty raw -echo <&3
 watch <&3 3>&- &
 
 # What sandbox.sh brings. Its job sets the arguments.
-tar -xf /dev/ubda -C /
+tar -xf $disk -C /
 chmod 1777 /tmp
 # shellcheck disable=SC1091
 . /job
@@ -95,8 +104,8 @@ run() {
   if [ -n "$systemd" ]; then
     [ "$user" = root ] || paths=/usr/local/bin:/usr/bin:/bin
     streams=--pipe
-    [ -z "$size" ] || streams='-p TTYPath=/dev/tty0 -p StandardInput=tty
-      -p StandardOutput=tty -p StandardError=tty'
+    [ -z "$size" ] || streams="-p TTYPath=$terminal -p StandardInput=tty
+      -p StandardOutput=tty -p StandardError=tty"
     # shellcheck disable=SC2086,SC2016 # several words; for the sh in there
     exec /bin/systemd-run --quiet --wait --collect $streams --uid="$user" \
       -p PAMName=login -p IgnoreSIGPIPE=no -p WorkingDirectory="$directory" \
@@ -113,19 +122,20 @@ run() {
 status=0
 if [ -n "$size" ]; then
   echo started >&3
-  chown "$user" /dev/tty0
+  chown "$user" $terminal
+  exec 4<>$terminal # without anybody who has it open, it would forget its size
   # shellcheck disable=SC2086 # rows and columns
-  stty rows ${size% *} columns ${size#* } </dev/tty0
-  (run setsid -c "$@") <>/dev/tty0 >&0 2>&0 3>&- || status=$?
+  stty rows ${size% *} columns ${size#* } <&4
+  (run setsid -c "$@") <&4 >&4 2>&4 3>&- 4>&- || status=$?
 else
-  exec 4</dev/ttyS1 5>/dev/ttyS2 6>/dev/ttyS3
-  for line in 4 5 6; do stty raw -echo <&$line; done
+  exec 4<$in 5>$out 6>$err
+  for fd in 4 5 6; do stty raw -echo <&$fd; done
   echo started >&3
   mkfifo /run/in /run/out /run/err
   cat /run/out >&5 &
-  out=$!
+  cats=$!
   cat /run/err >&6 &
-  err=$!
+  cats="$cats $!"
   exec 7>/run/out 8>/run/err
   # A serial line has no end of file: a dot stands for it.
   awk '/^\.$/ { exit } { print }' <&4 7>&- 8>&- |
@@ -137,9 +147,10 @@ else
     echo 1 >"$group"
   done
   exec 7>&- 8>&-
-  wait $out $err || true
+  # shellcheck disable=SC2086 # two words
+  wait $cats || true
 fi
 echo $status >&3
 # stty waits until all is out.
-for line in tty0 ttyS0 ttyS2 ttyS3; do stty raw -echo </dev/$line; done
+for tty in $terminal $line $out $err; do stty raw -echo <"$tty"; done
 poweroff -f

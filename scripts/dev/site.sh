@@ -12,10 +12,6 @@ check=''
 case ${1:-} in
 '') ;;
 --check) check=yes ;;
--h | --help)
-  usage
-  exit
-  ;;
 *) misused "unknown argument: $1" ;;
 esac
 

@@ -15,10 +15,7 @@ cd "$repo"
 decks=("$repo"/docs/slides/*.md)
 for argument; do
   case $argument in
-  -h | --help)
-    usage
-    exit
-    ;;
+  -h | --help) usage && exit ;;
   --check) check=yes ;;
   *)
     name=$(full_name "$argument") || misused "there is no lesson $argument"

@@ -10,12 +10,6 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-case ${1:-} in
--h | --help)
-  sed -n '2,/^[^#]/s/^# //p' "$0"
-  exit
-  ;;
-esac
 minutes=${1:-10}
 user=nsl-soak
 
@@ -35,8 +29,7 @@ clean_up() {
   userdel --remove "$user" &>/dev/null || true
 }
 trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+exit_on_signals
 
 # What there is, without what changes by itself.
 things() {

@@ -5,12 +5,13 @@
 # Usage: scripts/dev/test-vm-inside.sh TESTS [all]
 #   TESTS  the directory with the lessons' tests, compiled
 #   all    leave nothing out
+# NSL_SLOW is how many times slower than user-mode-linux the machine may be.
 
 # shellcheck disable=SC2317 # step calls the functions
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 source "$(dirname "$0")/../lib.sh"
-tests=${1:?TESTS} all=${2:-}
+tests=${1:?TESTS} all=${2:-} slow=${NSL_SLOW:-1}
 cd "$repo"
 me=$(id -un)
 scratch=$(mktemp -d)
@@ -42,10 +43,10 @@ step() {
 # tests_of LESSON [COMMAND...] runs its compiled tests, through a command. Those
 # that all lessons have in common are left out: the small machine runs them.
 tests_of() {
-  local name=$1 status=0 begin=$SECONDS args=(-test.v -test.short -test.timeout 5m)
+  local name=$1 status=0 begin=$SECONDS args=(-test.v -test.short -test.timeout "$((5 * slow))m")
   [[ -n $all ]] || args+=(-test.skip '^TestAllLessons$')
   shift
-  "$@" env -C / NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo" NSTEST_PATIENCE=60s \
+  "$@" env -C / NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo" NSTEST_PATIENCE="${slow}m" \
     "$tests/$name.test" "${args[@]}" >"$scratch/log" 2>&1 </dev/null || status=$?
   cat "$scratch/log"
   echo "=== $name as $me${1:+, by $1}: $((SECONDS - begin)) s, status $status"
@@ -253,6 +254,19 @@ confined_root() {
   holds 'what to type' "$said" 'is it in a container\? Start that one with --privileged$'
 }
 
+# no_userns: from AppArmor 4 on, a profile can forbid user namespaces. The doctor
+# says which one does.
+no_userns() {
+  local said
+  printf '%s\n' 'abi <abi/4.0>,' \
+    'profile nsl-no-userns { allow all, deny userns, }' >"$scratch/profile"
+  as_root apparmor_parser --replace "$scratch/profile"
+  trap 'as_root apparmor_parser --remove "$scratch/profile"' EXIT
+  said=$(aa-exec -p nsl-no-userns scripts/doctor.sh --json) || true
+  echo "$said"
+  holds 'the doctor' "$said" "AppArmor's profile nsl-no-userns confines this shell"
+}
+
 # troubled: where systemd-networkd takes all devices, and in a shell that a
 # profile keeps from mounts, the doctor says so, and what it says to type mends
 # both.
@@ -261,7 +275,7 @@ troubled() {
   printf '[Match]\nType=ether\n[Network]\nLinkLocalAddressing=no\n' >"$file"
   networkctl reload
   profile nsl-shell 'capability, deny mount,'
-  said=$(timeout 300 aa-exec -p nsl-shell scripts/doctor.sh --json) || status=$?
+  said=$(timeout $((300 * slow)) aa-exec -p nsl-shell scripts/doctor.sh --json) || status=$?
   echo "$said"
   holds 'exit status' "$status" '^1$'
   holds 'the doctor about networkd' "$said" "\"note\": \"systemd-networkd .*: $file "
@@ -297,12 +311,15 @@ else
   step 'lessons 06 to 08, under a profile of AppArmor' confined
   step 'lesson 06, under a profile of AppArmor inside' confined_later
   step 'limits of PAM' few
-  step 'doctor, with hidepid' hidden timeout 300 scripts/doctor.sh
+  step 'doctor, with hidepid' hidden timeout $((300 * slow)) scripts/doctor.sh
+  if grep -qs userns_create /sys/kernel/security/apparmor/features/namespaces/mask; then
+    step 'doctor, with a profile that forbids user namespaces' no_userns
+  fi
 fi
-step tour timeout 300 scripts/tour.sh
+step tour timeout $((300 * slow)) scripts/tour.sh
 while read -r lesson _; do
   [[ -n $all || $demonstrations == *"${lesson%%-*}"* ]] || continue
-  step "demonstration $lesson" timeout 600 "scripts/$lesson.sh" --auto
+  step "demonstration $lesson" timeout $((600 * slow)) "scripts/$lesson.sh" --auto
 done < <(rows lessons)
 
 left_over() {

@@ -3,9 +3,12 @@
 # real Debian: systemd is process 1, / is shared, there is only cgroup v2, and
 # who runs them has logged in. That is a machine of scripts/sandbox.sh.
 #
-# Usage: scripts/dev/test-vm.sh [--suite SUITE] [--as root|user] [--all]
+# Usage: scripts/dev/test-vm.sh [--suite SUITE] [--engine ENGINE]
+#                               [--as root|user] [--all]
 #
 #   --suite SUITE  bookworm (the default), or another release of Debian
+#   --engine E     uml (the default), or qemu, with the kernel of that release
+#                  itself: see scripts/sandbox.sh -h
 #   --as WHO       only as root, or only as an ordinary user; else both, at the
 #                  same time
 #   --all          all as root, and all as a user: without it, what is slow and
@@ -18,7 +21,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-suite=bookworm whos=(root user) all=''
+suite=bookworm engine=uml slow=1 whos=(root user) all=''
 while [[ $# -gt 0 ]]; do
   case $1 in
   -h | --help)
@@ -31,6 +34,11 @@ while [[ $# -gt 0 ]]; do
     suite=$2
     shift
     ;;
+  --engine)
+    [[ ${2:-} =~ ^(uml|qemu)$ ]] || die "--engine takes uml or qemu" "$0 -h"
+    engine=$2
+    shift
+    ;;
   --as)
     [[ ${2:-} =~ ^(root|user)$ ]] || die "--as takes root or user" "$0 -h"
     whos=("$2")
@@ -40,6 +48,8 @@ while [[ $# -gt 0 ]]; do
   esac
   shift
 done
+
+[[ $engine == uml ]] || slow=3
 
 out=$(mktemp -d /var/tmp/nsl.XXXXXX)
 running=()
@@ -70,11 +80,13 @@ fi
 
 # machine WHO runs all in a machine.
 machine() {
-  local args=(--debian "$suite" --mem 768M --with "$repo/go.mod") test
+  local args=(--debian "$suite" --engine "$engine" --mem 768M
+    --with "$repo/go.mod") test
   [[ $1 == root ]] || args+=(--user)
   for test in "$tests"/0*.test; do args+=(--with "$test"); done
   exec "$repo/scripts/sandbox.sh" "${args[@]}" \
-    env NS_STRICT="${NS_STRICT:-}" "$repo/scripts/dev/test-vm-inside.sh" "$tests" ${all:+"$all"}
+    env NS_STRICT="${NS_STRICT:-}" NSL_SLOW="$slow" \
+    "$repo/scripts/dev/test-vm-inside.sh" "$tests" ${all:+"$all"}
 }
 
 for who in "${whos[@]}"; do

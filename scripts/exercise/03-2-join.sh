@@ -36,9 +36,7 @@ point join 'the processes in /proc, for run b' "$answer" \
 
 run c -join "${shell[a]}"
 signal c KILL
-seen='its command is gone'
-soon gone "${shell[c]}" || seen='its command is still there'
-point join 'when its launcher is killed' "$seen" 'its command is gone' \
+point join 'when its launcher is killed' "$(gone_soon "${shell[c]}")" 'its command is gone' \
   'Whose death does prctl(2), PR_SET_PDEATHSIG, wait for, and who has asked for it?'
 
 finish a

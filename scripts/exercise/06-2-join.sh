@@ -33,9 +33,8 @@ point join 'its capabilities, and no_new_privs' "$(rights "${shell[b]}")" \
 
 run c "-join=$container"
 signal c KILL
-seen='its command is still there'
-! soon gone "${shell[c]}" || seen='its command is gone'
-point join 'when the launcher of a joined command is killed' "$seen" 'its command is gone' \
+point join 'when the launcher of a joined command is killed' \
+  "$(gone_soon "${shell[c]}")" 'its command is gone' \
   'prctl(2), PR_SET_PDEATHSIG: who is the parent of the joined command?'
 ask a 'echo here'
 point join 'the container, after that' "$answer" here 'Whom did your launcher take along?'

@@ -54,9 +54,8 @@ cgroups=$(cut -d : -f 3 "/proc/${shell[a]}/cgroup" | sort -u)
 signal a TSTP
 soon stopped || true
 signal a KILL
-seen='its command is still there'
-! soon gone "${shell[a]}" "$background" || seen='its command is gone'
-point freeze 'when the launcher is killed while all are frozen' "$seen" 'its command is gone' \
+point freeze 'when the launcher is killed while all are frozen' \
+  "$(gone_soon "${shell[a]}" "$background")" 'its command is gone' \
   'Which signal reaches a frozen process? Not the same on cgroup v1 and v2.'
 for path in $cgroups; do
   grep -qxF "$path" <(cut -d : -f 3 /proc/self/cgroup) ||

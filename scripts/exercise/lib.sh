@@ -20,7 +20,6 @@ begin() {
     shift
   done
   shift
-  [[ ${1:-} != -h ]] || { usage && exit; }
   [[ $# -gt 0 ]] || misused 'there is no COMMAND'
   command=("$@")
   patience=${CHECK_TIMEOUT:-20}
@@ -37,9 +36,7 @@ begin() {
   install_for tour
   new_session
   trap clean_up EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  trap 'exit 129' HUP
+  exit_on_signals
   [[ $EUID -ne 0 ]] || mount -t tmpfs check "$dir"
 }
 
@@ -139,8 +136,16 @@ soon() {
   done
 }
 
-# gone PID... tells if none of these processes is left, not even as a zombie.
+# gone PID... tells if all of these processes have ended. A zombie has: it
+# waits for its parent, and if that is the host's init process, for long.
 gone() {
   local pid
-  for pid in "$@"; do [[ ! -e /proc/$pid ]] || return 1; done
+  for pid in "$@"; do
+    ! grep -qs '^State:.[^Z]' "/proc/$pid/status" || return 1
+  done
+}
+
+# gone_soon PID... prints whether these processes of a command end soon.
+gone_soon() {
+  if soon gone "$@"; then echo 'its command is gone'; else echo 'its command is still there'; fi
 }

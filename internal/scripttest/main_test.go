@@ -1,0 +1,20 @@
+//go:build linux
+
+// Package scripttest holds the tests of the scripts in scripts/.
+package scripttest
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+)
+
+// Scripts wait more than they compute: so more of them at once than CPUs.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", fmt.Sprint(2*runtime.NumCPU())); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}

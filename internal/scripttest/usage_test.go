@@ -1,0 +1,73 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// All scripts answer -h with the comment at their top. The first that does not
+// ends the test: others would do to this machine what they are for.
+func TestUsage(t *testing.T) {
+	scripts := 0
+	for _, pattern := range []string{"*.sh", "dev/*.sh", "exercise/*.sh"} {
+		files, err := filepath.Glob("../../scripts/" + pattern)
+		require.NoError(t, err)
+		for _, file := range files {
+			info, err := os.Stat(file)
+			require.NoError(t, err)
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			// It is by this line that a script answers -h.
+			if info.Mode()&0o111 == 0 || !regexp.MustCompile(`(?m)^source .*/(lib|demo)\.sh"$`).Match(text) {
+				continue
+			}
+			comment := regexp.MustCompile(`^#!.*\n((?:#.*\n)+)`).FindSubmatch(text)
+			require.NotNil(t, comment, file)
+			want := regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(string(comment[1]), "")
+			out, err := exec.Command(file, "-h").CombinedOutput()
+			require.NoError(t, err, file)
+			require.Equal(t, want, string(out), file)
+			scripts++
+		}
+	}
+	assert.Greater(t, scripts, 40)
+}
+
+// A command line that makes no sense: the script says so, and how to use it.
+func TestMisused(t *testing.T) {
+	for name, lines := range map[string][][]string{
+		"break.sh":     {{}, {"09"}, {"03", "9"}, {"03", "1", "2"}, {"-x"}},
+		"check.sh":     {{}, {"09"}, {"00"}, {"3x"}, {"03", "04"}, {"--only", "nonsense", "03"}, {"--only"}, {"--nonsense", "03"}, {"03", "--"}},
+		"cleanup.sh":   {{"x"}, {"--dry-run", "-x"}},
+		"compare.sh":   {{"09"}, {"05-foo"}, {"-x"}, {"0"}, {"05", "1"}, {"1", "05"}, {"05", "06"}, {""}},
+		"diff.sh":      {{}, {"09"}, {"05-foo"}, {"-x"}, {"01", "02"}},
+		"doctor.sh":    {{"-x"}},
+		"exercise.sh":  {{"09"}, {"01", "9"}, {"01", "1", "2"}, {"-x"}, {"01", "1", "--"}, {"--solution"}, {"01", "--", "true"}},
+		"hint.sh":      {{}, {"x"}},
+		"progress.sh":  {{"reset"}, {"reset", "0"}, {"x"}, {"--share"}, {"--room"}},
+		"rootfs.sh":    {{"--no-such"}, {"one", "two"}, {""}, {"x.tar.gz"}, {"--alpine", "x.tar.gz", "y.tar.gz"}},
+		"start.sh":     {{}, {"09"}, {"3", "4"}},
+		"tour.sh":      {{"03"}},
+		"watch.sh":     {{"-x"}},
+		"dev/carry.sh": {{}, {""}, {"09"}},
+		"01-pid.sh":    {{"--fast"}},
+	} {
+		for _, args := range lines {
+			cmd := compareScript(t, name, args...)
+			cmd.Dir = t.TempDir()
+			stdout, stderr, status := compareRun(t, cmd)
+			assert.Equal(t, 2, status, "%s %q: %s", name, args, stderr)
+			assert.Empty(t, stdout, "%s %q", name, args)
+			assert.Contains(t, stderr, name+" -h\n", "%s %q", name, args)
+			assert.Empty(t, names(t, cmd.Dir), "%s %q", name, args)
+		}
+	}
+}

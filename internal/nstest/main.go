@@ -220,7 +220,7 @@ func readTable(file string) ([]Lesson, error) {
 
 // row is a line of the table. Scripts read it with grep and read, which make
 // something else of an empty field and of what is no text.
-var row = regexp.MustCompile(`^([!-~]+)\t([!-~]+)\t([!-~][ -~]*)\t([!-~]+)$`)
+var row = regexp.MustCompile(`^([!-~]+)\t([a-z]+(?:,[a-z]+)*)\t([!-~][ -~]*)\t([!-~]+)$`)
 
 func parseTable(text string) ([]Lesson, error) {
 	var lessons []Lesson

@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,6 +63,37 @@ func FuzzNames(f *testing.F) {
 		require.Equal(t, n >= 1 && n <= 64, h.Set(value) == nil)
 		var net network
 		require.Equal(t, value == "lo" || value == "veth", net.Set(value) == nil)
+	})
+}
+
+// Whoever called sudo is root inside, or there is an error that says what is
+// wrong with the variable.
+func FuzzMap(f *testing.F) {
+	nstest.OnlyRoot(f)
+	for _, id := range []string{"", "0", "1000", "-1", "+7", "4294967294",
+		"4294967296", "99999999999999999999", "me", "1 2", "0x10", "１"} {
+		f.Add(id, "1000")
+		f.Add("1000", id)
+	}
+	f.Fuzz(func(t *testing.T, uid, gid string) {
+		if strings.Contains(uid+gid, "\x00") {
+			return // no variable holds it
+		}
+		t.Setenv("SUDO_UID", uid)
+		t.Setenv("SUDO_GID", gid)
+		attr := &syscall.SysProcAttr{}
+		if err := mapRoot(attr); err != nil {
+			require.ErrorContains(t, err, "SUDO_UID and SUDO_GID")
+			return
+		}
+		if uid == "" {
+			uid, gid = "0", "0" // root without sudo
+		}
+		n, err1 := strconv.Atoi(uid)
+		m, err2 := strconv.Atoi(gid)
+		require.NoError(t, errors.Join(err1, err2))
+		require.Equal(t, []syscall.SysProcIDMap{{HostID: n, Size: 1}}, attr.UidMappings)
+		require.Equal(t, []syscall.SysProcIDMap{{HostID: m, Size: 1}}, attr.GidMappings)
 	})
 }
 

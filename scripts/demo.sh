@@ -77,10 +77,11 @@ step_down() {
     NSL_BIN="$tmp/bin" "$tmp/scripts/${0##*/}" "$@"
 }
 
-# clean_up undoes everything, the last thing first. A second Ctrl-C must not
-# stop it half-way.
+# clean_up undoes everything, the last thing first. Neither must a second Ctrl-C
+# stop it half-way, nor that there is no terminal any more to print to.
 clean_up() {
   local status=$? name i
+  set +e
   trap '' INT TERM HUP
   [[ $status -lt 128 ]] || echo # after the line that waited for Enter
   for name in "${!launcher[@]}"; do

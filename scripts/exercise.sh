@@ -37,6 +37,8 @@ done
 [[ ${#words[@]} -le 2 ]] || misused 'NN, or NN and K'
 
 number='' lesson=''
+[[ ! ${words[*]} =~ ^([0-9]+)-([0-9])$ ]] || # as the list has it
+  words=("${BASH_REMATCH[@]:1}")
 if [[ ${#words[@]} -gt 0 ]]; then
   lesson=$(full_name "${words[0]}") || misused 'NN is 01 to 08'
   number=${lesson%%-*}

@@ -14,8 +14,8 @@
 #                   mirror of Debian, and a minute. scripts/cleanup.sh --cache
 #                   removes it.
 #   --engine ENGINE uml is user-mode-linux. qemu, for --debian, is a PC with the
-#                   suite's own kernel and all that it can do. Without KVM each
-#                   of its instructions is emulated: that is slow.
+#                   suite's own kernel and all that it can do. Without KVM it
+#                   is emulated, and takes a minute to start.
 #
 # Without COMMAND: a shell. With COMMAND: its output and its exit status, and
 # the machine is gone. Status 125: the machine failed. COMMAND has a terminal
@@ -26,8 +26,9 @@
 #
 # The machine has no file, device or network of the host. Should somebody break
 # out of its kernel, that is a process in namespaces, with nothing to write to
-# (but what has changed on the disk of --debian, which is a file of its own);
-# where these are forbidden, sandbox.sh warns that there is one wall only.
+# (but what has changed on the disk of --debian, which is a file of its own, and
+# for qemu /dev/kvm); where these are forbidden, sandbox.sh warns that there is
+# one wall only.
 
 set -euo pipefail
 umask 022
@@ -39,8 +40,6 @@ source "$repo/scripts/dev/sandbox-tree.sh"
 source "$repo/scripts/dev/sandbox-debian.sh"
 # shellcheck source=scripts/dev/sandbox-engines.sh
 source "$repo/scripts/dev/sandbox-engines.sh"
-
-usage() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
 
 # misused NOTE: the command line makes no sense.
 misused() {

@@ -123,6 +123,14 @@ func (x *Terminal) Wait() int {
 	return x.cmd.ProcessState.ExitCode()
 }
 
+// Close closes the terminal's window, as a mouse does: nobody reads it any
+// more, and the kernel sends SIGHUP.
+func (x *Terminal) Close() {
+	x.t.Helper()
+	require.NoError(x.t, x.master.Close())
+	x.cmd.Wait()
+}
+
 // Screen is all that the terminal has shown.
 func (x *Terminal) Screen() string { return x.all.String() }
 

@@ -493,6 +493,18 @@ func TestDemoOnATerminal(t *testing.T) {
 	})
 }
 
+// Who closes the window in the middle takes the terminal away, and with it
+// the place for last words: it undoes what it has done all the same.
+func TestDemoWindowClosed(t *testing.T) {
+	h := newDemoHost(t, lessonsBin(t))
+	cmd := h.demo(0, "01-pid")
+	cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=1")
+	x := nstest.StartTerminal(t, cmd)
+	x.Expect("host# lsns")
+	h.requireReading("lsns -p")
+	x.Close()
+}
+
 // requireReading waits until the demonstration reads what is typed: bash may
 // miss a Ctrl-C that comes just before it does.
 func (h *demoHost) requireReading(what string) {

@@ -150,6 +150,27 @@ func TestExercise(t *testing.T) {
 	}
 }
 
+// An older kernel lacks what the solution calls: the check says so, and where
+// there is a newer one.
+func TestExerciseOldKernel(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("lessons 01 to 05 need root")
+	}
+	repo, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	path := fakes(t, os.Getenv("PATH"), map[string]string{"uname": "echo 5.11.0-49-generic"})
+	for _, name := range []string{"02-1-bind", "07-2-volume"} {
+		check := repo + "/scripts/exercise/" + name + ".sh"
+		cmd := exec.Command(check, "/bin/true", "a")
+		cmd.Env = append(checkEnv(), "PATH="+path)
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		assert.Equal(t, 1, cmd.ProcessState.ExitCode())
+		assert.Equal(t, name+".sh: this is Linux 5.11.0-49-generic, and mount_setattr(2) came with 5.12\n"+
+			"  scripts/sandbox.sh --with /bin/true "+check+" /bin/true a\n", string(out))
+	}
+}
+
 // buildFault builds the solution in work/ with a fault, and returns its path.
 func buildFault(t *testing.T, place, name, old, fault string) string {
 	t.Helper()
@@ -209,4 +230,21 @@ func notOK(report string) []string {
 		}
 	}
 	return points
+}
+
+// Who closes the window takes the terminal away, and nothing stays behind.
+func TestExerciseWindowClosed(t *testing.T) {
+	launcher := filepath.Join(t.TempDir(), "hangs")
+	require.NoError(t, os.WriteFile(launcher,
+		[]byte("#!/bin/sh\n>\"$0.runs\"\nexec sleep 300\n"), 0o755))
+	tmp := t.TempDir()
+	cmd := exec.Command("scripts/exercise.sh", "01", "1", "--", launcher)
+	cmd.Dir, cmd.Env = checkPlace(t), append(checkEnv(), "TMPDIR="+tmp)
+	x := nstest.StartTerminal(t, cmd)
+	nstest.Until(t, "the launcher runs", func() bool {
+		_, err := os.Stat(launcher + ".runs")
+		return err == nil
+	})
+	x.Close()
+	require.Empty(t, names(t, tmp))
 }

@@ -5,6 +5,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 begin -- "$@"
+need_linux 5.12 'mount_setattr(2)'
 
 # In SRC is a file, and a file system with another one.
 src=$dir/src dst=$dir/dst

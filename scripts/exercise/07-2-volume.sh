@@ -5,6 +5,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 begin -- "$@"
+need_linux 5.12 'mount_setattr(2)'
 
 # A root of our own, with a link that leads to a directory in there, and to
 # another one if it is followed on the host.

@@ -41,10 +41,23 @@ begin() {
 }
 
 clean_up() {
+  set +e # the terminal may be gone, and that echo fail
   [[ $finished ]] || echo "${0##*/}: the check is not finished" >&2
   end_runs
   [[ $EUID -ne 0 ]] || umount --recursive --lazy "$dir"
   rm -rf --one-file-system -- "$dir"
+}
+
+# need_linux VERSION CALL ends the check where the kernel is older, and so lacks
+# a system call of the solution.
+need_linux() {
+  local version program
+  version=$(uname -r)
+  [[ $(printf '%s\n' "$1" "$version" | sort -V | head -n 1) != "$1" ]] || return 0
+  finished=yes
+  program=$(realpath -s -- "${command[0]}")
+  die "this is Linux $version, and $2 came with $1" \
+    "scripts/sandbox.sh --with $program $0 $program ${command[*]:1}"
 }
 
 # run RUN [FLAG...] starts the launcher with these flags and a shell to run.

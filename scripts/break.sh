@@ -43,7 +43,7 @@ say "What follows: $(sed '1,2d;/^Fails:/,$d' "$patch" | xargs -d '\n')"
 [[ $lesson != 0[78]-* ]] || need_rootfs
 cd "$repo" # for rootfs
 report=$(scripts/check.sh "$lesson" -- "${launch[@]}") ||
-  [[ $report == *' points hold'* ]] || die "the check has not run to its end" \
+  [[ $report == *' points hold'* ]] || die "the check of $lesson has broken off" \
   "scripts/check.sh $lesson -- ${launch[*]}"
 grep -A 1 '^not ok' <<<"$report" | grep -v '^--' || true
 

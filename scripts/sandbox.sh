@@ -119,9 +119,7 @@ cleanup() {
   rm -rf "$scratch"
 }
 trap cleanup EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+exit_on_signals
 mkdir -p "$scratch"
 for old in "$cache"/run.*; do
   [[ -e /proc/${old##*.} ]] || rm -rf --one-file-system "$old" || true

@@ -16,11 +16,7 @@ case ${1:-} in
 '') ;;
 --quick) quick=yes ;;
 --soak) exec "$repo/scripts/dev/soak.sh" ;;
--h | --help)
-  sed -n '2,/^[^#]/s/^# //p' "$0"
-  exit
-  ;;
-*) die "unknown argument: $1" "scripts/test.sh -h" ;;
+*) misused "unknown argument: $1" ;;
 esac
 
 cd "$repo"
@@ -43,8 +39,7 @@ clean_up() {
   fi
 }
 trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+exit_on_signals
 
 # twice NAME COMMAND... runs a command, and once more if it fails: of a Go test
 # what has failed, unless it has ended before its time. If that passes, it

@@ -44,21 +44,23 @@ func TestUsage(t *testing.T) {
 // A command line that makes no sense: the script says so, and how to use it.
 func TestMisused(t *testing.T) {
 	for name, lines := range map[string][][]string{
-		"break.sh":     {{}, {"09"}, {"03", "9"}, {"03", "1", "2"}, {"-x"}},
-		"check.sh":     {{}, {"09"}, {"00"}, {"3x"}, {"03", "04"}, {"--only", "nonsense", "03"}, {"--only"}, {"--nonsense", "03"}, {"03", "--"}},
-		"cleanup.sh":   {{"x"}, {"--dry-run", "-x"}},
-		"compare.sh":   {{"09"}, {"05-foo"}, {"-x"}, {"0"}, {"05", "1"}, {"1", "05"}, {"05", "06"}, {""}},
-		"diff.sh":      {{}, {"09"}, {"05-foo"}, {"-x"}, {"01", "02"}},
-		"doctor.sh":    {{"-x"}},
-		"exercise.sh":  {{"09"}, {"01", "9"}, {"01", "1", "2"}, {"-x"}, {"01", "1", "--"}, {"--solution"}, {"01", "--", "true"}},
-		"hint.sh":      {{}, {"x"}},
-		"progress.sh":  {{"reset"}, {"reset", "0"}, {"x"}, {"--share"}, {"--room"}},
-		"rootfs.sh":    {{"--no-such"}, {"one", "two"}, {""}, {"x.tar.gz"}, {"--alpine", "x.tar.gz", "y.tar.gz"}},
-		"start.sh":     {{}, {"09"}, {"3", "4"}},
-		"tour.sh":      {{"03"}},
-		"watch.sh":     {{"-x"}},
-		"dev/carry.sh": {{}, {""}, {"09"}},
-		"01-pid.sh":    {{"--fast"}},
+		"break.sh":       {{}, {"09"}, {"03", "9"}, {"03", "1", "2"}, {"-x"}},
+		"check.sh":       {{}, {"09"}, {"00"}, {"3x"}, {"03", "04"}, {"--only", "nonsense", "03"}, {"--only"}, {"--nonsense", "03"}, {"03", "--"}},
+		"cleanup.sh":     {{"x"}, {"--dry-run", "-x"}},
+		"compare.sh":     {{"09"}, {"05-foo"}, {"-x"}, {"0"}, {"05", "1"}, {"1", "05"}, {"05", "06"}, {""}},
+		"diff.sh":        {{}, {"09"}, {"05-foo"}, {"-x"}, {"01", "02"}},
+		"doctor.sh":      {{"-x"}},
+		"exercise.sh":    {{"09"}, {"01", "9"}, {"01", "1", "2"}, {"-x"}, {"01", "1", "--"}, {"--solution"}, {"01", "--", "true"}},
+		"hint.sh":        {{}, {"x"}},
+		"progress.sh":    {{"reset"}, {"reset", "0"}, {"x"}, {"--share"}, {"--room"}},
+		"rootfs.sh":      {{"--no-such"}, {"one", "two"}, {""}, {"x.tar.gz"}, {"--alpine", "x.tar.gz", "y.tar.gz"}},
+		"start.sh":       {{}, {"09"}, {"3", "4"}},
+		"tour.sh":        {{"03"}},
+		"watch.sh":       {{"-x"}},
+		"dev/carry.sh":   {{}, {""}, {"09"}},
+		"dev/test-vm.sh": {{"-x"}, {"--as", "nobody"}, {"--engine", "kvm"}, {"--suite"}},
+		"test.sh":        {{"-x"}},
+		"01-pid.sh":      {{"--fast"}},
 	} {
 		for _, args := range lines {
 			cmd := compareScript(t, name, args...)
@@ -69,5 +71,23 @@ func TestMisused(t *testing.T) {
 			assert.Contains(t, stderr, name+" -h\n", "%s %q", name, args)
 			assert.Empty(t, names(t, cmd.Dir), "%s %q", name, args)
 		}
+	}
+}
+
+// What runs in a machine of sandbox.sh does nothing to another one. Here it
+// could not: it may write to nothing.
+func TestMisusedInTheWrongMachine(t *testing.T) {
+	for _, line := range [][]string{
+		{"sandbox-init.sh"}, {"sandbox-init.sh", "service"}, {"sandbox-init.sh", "again"},
+		{"test-vm-inside.sh"}, {"test-vm-inside.sh", "/tmp"},
+	} {
+		script, err := filepath.Abs("../../scripts/dev/" + line[0])
+		require.NoError(t, err)
+		cmd := exec.Command("bwrap", append([]string{"--unshare-all", "--cap-drop", "ALL",
+			"--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", script}, line[1:]...)...)
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err, "%s", out)
+		assert.Equal(t, 2, cmd.ProcessState.ExitCode(), "%s", out)
+		assert.Contains(t, string(out), line[0]+": this is for the machine of scripts/")
 	}
 }

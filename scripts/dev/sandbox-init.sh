@@ -8,6 +8,10 @@
 # stdin, stdout and stderr. All tools here are busybox's: programs with shared
 # libraries take five times as long to start in user-mode-linux.
 set -eu
+if [ ! -d /lib/sandbox/bin ]; then
+  echo "${0##*/}: this is for the machine of scripts/sandbox.sh alone" >&2
+  exit 2
+fi
 export PATH=/lib/sandbox/bin
 
 # pivot_root(2) refuses to leave the kernel's first root filesystem. Mounted

@@ -11,6 +11,7 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 source "$(dirname "$0")/../lib.sh"
+[[ -d /lib/sandbox ]] || misused "this is for the machine of scripts/dev/test-vm.sh alone"
 tests=${1:?TESTS} all=${2:-} slow=${NSL_SLOW:-1}
 cd "$repo"
 me=$(id -un)

@@ -24,27 +24,24 @@ source "$(dirname "$0")/../lib.sh"
 suite=bookworm engine=uml slow=1 whos=(root user) all=''
 while [[ $# -gt 0 ]]; do
   case $1 in
-  -h | --help)
-    sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
-    exit
-    ;;
+  -h | --help) usage && exit ;;
   --all) all=all ;;
   --suite)
-    [[ -n ${2:-} ]] || die "--suite takes a release of Debian" "$0 -h"
+    [[ -n ${2:-} ]] || misused "--suite takes a release of Debian"
     suite=$2
     shift
     ;;
   --engine)
-    [[ ${2:-} =~ ^(uml|qemu)$ ]] || die "--engine takes uml or qemu" "$0 -h"
+    [[ ${2:-} =~ ^(uml|qemu)$ ]] || misused "--engine takes uml or qemu"
     engine=$2
     shift
     ;;
   --as)
-    [[ ${2:-} =~ ^(root|user)$ ]] || die "--as takes root or user" "$0 -h"
+    [[ ${2:-} =~ ^(root|user)$ ]] || misused "--as takes root or user"
     whos=("$2")
     shift
     ;;
-  *) die "unknown argument: $1" "$0 -h" ;;
+  *) misused "unknown argument: $1" ;;
   esac
   shift
 done
@@ -64,9 +61,7 @@ clean_up() {
   rm -rf "$out"
 }
 trap clean_up EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+exit_on_signals
 
 tests=${NSL_TESTS:-}
 if [[ -z $tests ]]; then

@@ -142,7 +142,7 @@ var attempts = []attempt{
 		in06: both(done), in07: both(done), in08: both("EAGAIN"), limits: true},
 	{row: "leave its cgroup", try: leaveCgroup, in08: both("ENOENT"), limits: true},
 	{row: "raise the limit of its cgroup, v2", try: raiseCgroup,
-		in08: both("EPERM"), limits: true, version: 2},
+		in08: both("EPERM"), sudo: "EACCES", limits: true, version: 2},
 	{row: "raise the limit of its cgroup, v1", try: raiseCgroup,
 		in08: answers{done, ""}, sudo: "EACCES", limits: true, version: 1},
 	{row: "fill the disk", try: takeDisk, in07: both(done), in08: both(done)},

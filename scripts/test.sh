@@ -59,6 +59,8 @@ twice() {
   [[ -z $tests ]] || set -- "$@" -test.run "^($tests)$"
   if "$@" >"$log" 2>&1 </dev/null; then
     echo "$name: ${tests:-all of it}" >>"$out/again"
+    grep -m 5 -A 12 -E 'Error Trace|^panic' "$out/first" >>"$out/again" ||
+      tail -n 20 "$out/first" >>"$out/again"
     [[ -z $tests ]] || sed 's/--- FAIL:/--- PASS:/' "$out/first" >"$log"
   else
     mv "$out/first" "$log"
@@ -148,7 +150,8 @@ in_machines() {
     # shellcheck disable=SC2086
     "$verb" "hostile, v2${who:+ $who}" scripts/sandbox.sh $who "${brought[@]}" \
       --with "$out/hostile.test" env "${settings[@]}" \
-      "$out/hostile.test" -test.v -test.run 'Attempts/08.*/(take|start|leave|raise)'
+      "$out/hostile.test" -test.v \
+      -test.run 'Attempts/08.*/(take|start|leave|raise)|Sudo/(take|start|leave|raise)'
   done
   for who in root user; do
     "$verb" "test-vm as $who" env NSL_TESTS="$out" NS_STRICT="${NS_STRICT:-}" \

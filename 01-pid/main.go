@@ -1,127 +1,74 @@
 //go:build linux
 
 /*
-01-pid runs a command as process 1 of a new PID namespace.
-
-Usage:
-
-	01-pid [command [argument ...]]
-
-Without a command it runs your shell. It needs root.
+01-pid runs a command, by default your shell, as process 1 of a new PID
+namespace. Usage, with root's rights: 01-pid [command [argument ...]]
 
 New here: CLONE_NEWPID. The command counts processes from 1, its parent is
 out of sight (0), and when it ends, so does every process in the namespace.
 /proc still belongs to the host, so ps still shows the host's processes.
-
 See clone(2) and pid_namespaces(7).
 */
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"log"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"os/signal"
 	"runtime"
-	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-const example = "sudo bin/01-pid sh -c 'echo I am process $$'"
+const lesson = "01-pid"
 
-// childOf marks the second half of this program in its argument 0.
-const childOf = "child of "
-
-// init keeps main on one thread. Pdeathsig, below, is about threads: it is
-// sent when the one that started the child ends, and lost when another one
-// of the child's than the first calls execve. See prctl(2).
-func init() { runtime.LockOSThread() }
+// options are what the command line asks for.
+type options struct {
+	command []string // and its arguments; none for a shell
+}
 
 // main is one of two halves: the parent, on the host, or the child, which
 // the parent starts as the first process of the new namespaces.
 func main() {
-	path, isChild := strings.CutPrefix(os.Args[0], childOf)
-	name := filepath.Base(path)
-	log.SetFlags(0)
-	log.SetPrefix(name + ": ")
-	opt := parse(name)
-	if isChild {
+	var opt options
+	flag.Parse()
+	opt.command = flag.Args()
+	if os.Args[0] == "child of "+lesson {
 		child(opt)
 	}
-	status, err := parent(opt)
-	if err != nil {
-		fail(failed, err)
-	}
-	os.Exit(status)
+	must(parent(opt))
 }
 
-// options are what the command line asks for.
-type options struct {
-	// command and its arguments; none for a shell
-	command []string
-}
-
-// parse reads the command line, which is the same for both halves.
-func parse(name string) options {
-	var opt options
-	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-
-	flags.SetOutput(io.Discard) // usage prints what Parse has to say
-	if err := flags.Parse(os.Args[1:]); err != nil {
-		usage(flags, err)
-	}
-	opt.command = flags.Args()
-	return opt
-}
-
-// usage answers -h, or a command line with a fault. It does not return.
-func usage(flags *flag.FlagSet, err error) {
-	out, status := os.Stdout, 0
-	if !errors.Is(err, flag.ErrHelp) {
-		log.Print(err)
-		out, status = os.Stderr, 2
-	}
-	fmt.Fprintf(out, "Usage: %s [flags] [command [argument ...]]\n",
-		flags.Name())
-	flags.SetOutput(out)
-	flags.PrintDefaults()
-	fmt.Fprintf(out, "Example: %s\n", example)
-	os.Exit(status)
-}
-
-// parent starts this program again, as the child, waits for it, and returns
-// the exit status of the command that the child has become.
-func parent(opt options) (int, error) {
-	signals := catch()
-
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Args = append([]string{childOf + os.Args[0]}, os.Args[1:]...)
+// parent starts this program again, as the child, and waits for it.
+func parent(opt options) error {
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = "child of " + lesson
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 
-	// Should the parent be killed, the child must not stay. Not SIGTERM:
-	// process 1 of a namespace gets no signal that it does not handle.
-	attr := &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	// When the parent dies, the kernel kills the child. It has to be SIGKILL:
+	// process 1 of a namespace gets no other signal without a handler for it.
+	attr := &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	cmd.SysProcAttr = attr
 
 	attr.Cloneflags |= unix.CLONE_NEWPID
 
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
 	if err := cmd.Start(); err != nil {
-		return failed, fmt.Errorf("clone the child: %w%s", err, hint(err))
+		return fmt.Errorf("clone the child: %w", err)
 	}
-	go supervise(cmd.Process, signals)
-
-	return wait(cmd)
+	go forwardSignals(cmd.Process, signals)
+	return cmd.Wait()
 }
 
-// child sets up the new namespaces from within, a line for each step, and
-// then becomes the command.
+// child sets up the new namespaces from within, then becomes the command.
 func child(opt options) {
-	must(closeInherited())
 	execute(opt.command)
 }
+
+// init keeps main on its first thread. Pdeathsig is about threads: the kernel
+// sends it when the thread that started the child ends, and forgets it when
+// another thread than the child's first calls execve. See prctl(2).
+func init() { runtime.LockOSThread() }

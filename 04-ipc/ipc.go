@@ -4,21 +4,20 @@ package main
 
 import (
 	"errors"
-	"log"
+	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// mountMqueue covers /dev/mqueue with this IPC namespace's own POSIX message
-// queues: like /proc, this file system shows the namespace in which it was
-// mounted. System V queues, semaphores and shared memory have no files, so
-// CLONE_NEWIPC alone does for them. See ipc_namespaces(7), mq_overview(7).
+// mountMqueue covers /dev/mqueue with the POSIX message queues of this IPC
+// namespace: like /proc, this file system shows the namespace in which it was
+// mounted. System V objects have no files: for them, CLONE_NEWIPC is enough.
+// See ipc_namespaces(7) and mq_overview(7).
 func mountMqueue() error {
-	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-	err := mount("mqueue", "/dev/mqueue", "mqueue", flags, "")
+	err := mount("mqueue", "/dev/mqueue", "mqueue", safe, "")
 	if errors.Is(err, unix.ENOENT) { // isolated all the same: go on
-		log.Print("no /dev/mqueue to show POSIX queues in\n" +
-			"  sudo mkdir /dev/mqueue")
+		fmt.Fprintf(os.Stderr, "%s: no /dev/mqueue to show queues in\n", lesson)
 		return nil
 	}
 	return err

@@ -3,9 +3,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"net/netip"
+	"net"
 	"os"
 	"os/exec"
 
@@ -13,93 +14,106 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// network is the value of the flag -net.
-type network string
-
-const (
-	cable    network = "veth"
-	loopback network = "lo"
-)
-
-func (n *network) String() string { return string(*n) }
-
-// Set takes veth or lo.
-func (n *network) Set(value string) error {
-	if *n = network(value); *n != cable && *n != loopback {
-		return fmt.Errorf("want %s or %s", cable, loopback)
+// connectChild connects the child to the host, and lets it go on.
+func connectChild(cmd *exec.Cmd, ready io.Writer, mode string) error {
+	address, err := connect(cmd.Process.Pid, mode)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EROFS) {
+		// The host's network is not ours to change: go on without a veth pair.
+		fmt.Fprintf(os.Stderr, "%s: no veth without root: lo only\n", lesson)
+		address, err = "lo", nil
 	}
-	return nil
-}
-
-// readyPipe gives the child the end to read from, as descriptor 3, and
-// returns the one to write to. The child has no copy of that: should the
-// parent die, it reads end of file instead of waiting for ever. See pipe(7).
-func readyPipe(cmd *exec.Cmd) (*os.File, error) {
-	read, write, err := os.Pipe()
+	if err == nil {
+		_, err = fmt.Fprintln(ready, address)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("pipe to the child: %w%s", err, hint(err))
+		cmd.Process.Kill() // it still waits, or has ended and said why
+		if ended := cmd.Wait(); cmd.ProcessState.Exited() {
+			return ended
+		}
 	}
-	cmd.ExtraFiles = []*os.File{read}
-	return write, nil
+	return err
 }
 
-// joinNetwork waits for the parent, and sets up what that has connected: the
-// devices of a new network namespace are down, lo too.
+// connect lays a veth pair, two devices with a cable between them, from the
+// host into the network namespace of process pid, which only the host can do.
+// It returns the address for the end inside, or lo if there is to be none.
+func connect(pid int, mode string) (string, error) {
+	if mode == "lo" {
+		return mode, nil
+	} else if mode != "veth" {
+		return "", fmt.Errorf("-net=%s: want veth or lo", mode)
+	}
+	const subnets = 1 << 14
+	for i := range subnets {
+		n := (pid + i) % subnets
+		err := addVeth(n, pid)
+		if !errors.Is(err, unix.EEXIST) { // that would be another container's
+			return address(n, 2), err
+		}
+	}
+	return "", errors.New("no subnet is free: see ip link show type veth")
+}
+
+// address returns address i of subnet n, a /30 of 10.200.0.0/16.
+func address(n, i int) string {
+	return fmt.Sprintf("10.200.%d.%d/30", n>>6, n<<2&255+i)
+}
+
+// addVeth makes both devices: nslN here, its peer eth0 in the other network
+// namespace. When that namespace ends, both are gone. See veth(4).
+func addVeth(n, pid int) error {
+	pair := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs()}
+	pair.Name, pair.PeerName = fmt.Sprintf("nsl%d", n), "eth0"
+	pair.PeerNamespace = netlink.NsPid(pid)
+	// If the kernel chose the address, udev would replace it, when somebody
+	// inside may already have it. See MACAddressPolicy in systemd.link(5).
+	pair.HardwareAddr = net.HardwareAddr{2, 0, 10, 200, byte(n >> 8), byte(n)}
+	if err := netlink.LinkAdd(pair); err != nil {
+		return fmt.Errorf("add veth %s for process %d: %w", pair.Name, pid, err)
+	}
+	// With IPv6, a router advertisement from inside could give the host a
+	// default route into the container.
+	ipv6 := "/proc/sys/net/ipv6/conf/" + pair.Name + "/disable_ipv6"
+	err := os.WriteFile(ipv6, []byte("1"), 0)
+	if err != nil && !os.IsNotExist(err) { // with no IPv6 in this kernel
+		return err
+	}
+	return setUp(pair.Name, address(n, 1))
+}
+
+// joinNetwork waits for the parent, and sets up what is inside: in a new
+// network namespace every device is down, even lo.
 func joinNetwork() error {
-	message, err := io.ReadAll(os.NewFile(3, "pipe"))
-	if err != nil {
+	pipe := os.NewFile(3, "pipe")
+	defer pipe.Close()
+	var address string
+	if _, err := fmt.Fscanln(pipe, &address); err != nil {
 		return fmt.Errorf("wait for the parent: %w", err)
 	}
-	if len(message) == 0 {
-		os.Exit(failed) // the parent is dead, or says why it gave up
-	}
-	// One socket for all requests. See rtnetlink(7).
-	rt, err := netlink.NewHandle(unix.NETLINK_ROUTE)
-	if err != nil {
-		return fmt.Errorf("netlink socket: %w", err)
-	}
-	defer rt.Close()
-	// In every network namespace, lo is device 1.
-	lo := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: 1, Name: "lo"}}
-	if err := setUp(rt, lo, netip.Prefix{}); err != nil {
+	if err := setUp("lo", "127.0.0.1/8"); err != nil || address == "lo" {
 		return err
 	}
-	if network(message) == loopback {
-		return nil
-	}
-	address, err := netip.ParsePrefix(string(message))
-	if err != nil {
-		return fmt.Errorf("address from the parent: %w", err)
-	}
-	eth0, err := rt.LinkByName("eth0")
-	if err != nil {
-		return fmt.Errorf("look up device eth0: %w", err)
-	}
-	if err := setUp(rt, eth0, address); err != nil {
+	if err := setUp("eth0", address); err != nil {
 		return err
 	}
-	gateway := address.Masked().Addr().Next()
-	err = rt.RouteAdd(&netlink.Route{Gw: gateway.AsSlice()})
+	gateway, _, _ := net.ParseCIDR(address)
+	gateway[len(gateway)-1]-- // the host has the address before ours
+	err := netlink.RouteAdd(&netlink.Route{Gw: gateway})
 	if err != nil {
-		return fmt.Errorf("add default route via %s: %w", gateway, err)
+		return fmt.Errorf("add a default route via %s: %w", gateway, err)
 	}
 	return nil
 }
 
-// setUp gives a device an address, if there is one for it, and sets it up.
-func setUp(rt *netlink.Handle, link netlink.Link, address netip.Prefix) error {
-	name := link.Attrs().Name
-	if address.IsValid() {
-		addr, err := netlink.ParseAddr(address.String())
-		if err == nil {
-			err = rt.AddrAdd(link, addr)
-		}
-		if err != nil {
-			return fmt.Errorf("add address %s to %s: %w", address, name, err)
-		}
+// setUp gives a device an address, and sets it up.
+func setUp(device, address string) error {
+	addr, _ := netlink.ParseAddr(address) // one of those above
+	link, err := netlink.LinkByName(device)
+	if err == nil {
+		err = errors.Join(netlink.AddrAdd(link, addr), netlink.LinkSetUp(link))
 	}
-	if err := rt.LinkSetUp(link); err != nil {
-		return fmt.Errorf("set %s up: %w", name, err)
+	if err != nil {
+		return fmt.Errorf("set %s up with %s: %w", device, address, err)
 	}
 	return nil
 }

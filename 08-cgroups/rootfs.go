@@ -3,93 +3,151 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
 
-// checkRootfs looks at the value of -rootfs before anything starts.
-func checkRootfs(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if abs, _ := filepath.Abs(dir); err == nil && abs == "/" {
-		err = errors.New("is the root that you have already")
+// enterRoot goes to the directory that is to be the root, and makes it a mount
+// point: pivot_root takes nothing else.
+func enterRoot(dir string) error {
+	dir, err := filepath.Abs(dir) // "." would be the directory below the mount
+	if err == nil {
+		err = mount(dir, dir, "", unix.MS_BIND|unix.MS_REC, "")
 	}
-	if err == nil && len(entries) == 0 {
-		err = errors.New("is empty")
+	if err == nil {
+		err = os.Chdir(dir)
 	}
-	if err != nil {
-		return fmt.Errorf("-rootfs %s: %w\n  make one: scripts/rootfs.sh",
-			dir, err)
-	}
-	return nil
+	return err
 }
 
-// enterRoot makes dir the root of this mount namespace. The old one stays
-// until leaveOldRoot: in a user namespace, the kernel lets us mount /proc
-// and /sys only where it still sees others that hide nothing.
-// See pivot_root(2) and "Restrictions on mount namespaces" in
-// mount_namespaces(7).
-func enterRoot(dir string) error {
-	// Not ".": that is the directory below the mount, even afterwards.
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return fmt.Errorf("find %s: %w", dir, err)
-	}
-	// pivot_root takes only a mount point: so let dir be one.
-	if err := mount(dir, dir, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-		return err
-	}
-	if err := os.Chdir(dir); err != nil {
-		return fmt.Errorf("enter the new root: %w", err)
-	}
-	for _, name := range []string{"proc", "sys", "dev", "tmp"} {
-		err := os.Mkdir(name, 0o755)
-		if err != nil && !errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("make a mount point in %s: %w", dir, err)
+// protectProc makes read-only what in /proc is the whole machine's, and hides
+// what is only the host's business: where root itself starts the lesson, the
+// root inside is the same user, and these files belong to it.
+func protectProc() error {
+	for place, source := range map[string]string{
+		"/proc/sys": "/proc/sys", "/proc/sysrq-trigger": "/proc/sysrq-trigger",
+		"/proc/irq": "/proc/irq", "/proc/bus": "/proc/bus", "/proc/fs": "/proc/fs",
+		"/proc/keys": "/dev/null", "/proc/timer_list": "/dev/null",
+	} {
+		err := bindReadOnly(source, place)
+		if err != nil && !errors.Is(err, unix.ENOENT) { // not in each kernel
+			return err
 		}
 	}
-	if err := makeDev("dev"); err != nil {
+	return nil
+}
+
+// mountDev covers /dev, /sys and /tmp with new ones. The new /dev takes devices
+// of the host, since mknod(2) is refused in a user namespace: while these have
+// to be in sight, it stands on /sys.
+func mountDev() error {
+	// Not mode 1777, as /tmp: in such a directory protected_regular of
+	// proc_sys_fs(5) keeps root from writing to /dev/null.
+	err := mount("tmpfs", "/sys", "tmpfs", unix.MS_NOSUID, "mode=755")
+	for _, name := range []string{
+		"null", "zero", "full", "random", "urandom", "tty",
+	} {
+		if err == nil {
+			err = os.WriteFile("/sys/"+name, nil, 0o644) // a mount point
+		}
+		if err == nil {
+			err = bindReadOnly("/dev/"+name, "/sys/"+name)
+		}
+	}
+	for name, target := range map[string]string{
+		"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0",
+		"stdout": "fd/1", "stderr": "fd/2",
+	} {
+		err = cmp.Or(err, os.Symlink(target, "/sys/"+name))
+	}
+	for _, name := range []string{"pts", "shm", "mqueue"} {
+		err = cmp.Or(err, os.Mkdir("/sys/"+name, 0o755))
+	}
+	return cmp.Or(err,
+		mount("devpts", "/sys/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC,
+			"newinstance,ptmxmode=0666,mode=0620"),
+		mount("tmpfs", "/sys/shm", "tmpfs", safe, "mode=1777"),
+		mount("/sys", "/dev", "", unix.MS_MOVE, ""),
+		mount("sysfs", "/sys", "sysfs", safe|unix.MS_RDONLY, ""),
+		mount("tmpfs", "/tmp", "tmpfs", unix.MS_NOSUID, "mode=1777"))
+}
+
+// bindReadOnly shows source at target too, read-only there. That also keeps
+// the mode of a device from being changed, but not the device from working.
+func bindReadOnly(source, target string) error {
+	if err := mount(source, target, "", unix.MS_BIND, ""); err != nil {
 		return err
 	}
-	// The same directory twice puts the old root on top of the new one: no
-	// directory in there is needed to hold it.
-	if err := unix.PivotRoot(".", "."); err != nil {
-		return fmt.Errorf("pivot_root to %s: %w%s", dir, err, pivotHint(err))
+	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	if err := unix.MountSetattr(unix.AT_FDCWD, target, 0, attr); err != nil {
+		return fmt.Errorf("mount_setattr %s read-only: %w", target, err)
 	}
 	return nil
 }
 
-// pivotHint says what to do about an error of pivot_root(2).
-func pivotHint(err error) string {
-	if errors.Is(err, unix.EINVAL) { // dir is a mount point, and private
-		return "\n  is this a chroot, or / an initramfs? scripts/sandbox.sh"
-	}
-	return hint(err)
-}
-
-// leaveOldRoot lets go of the host's files. MNT_DETACH, since this process
-// still runs from one of them.
+// leaveOldRoot takes along the mounts that every program expects, and lets go
+// of the host's files. See pivot_root(2).
 func leaveOldRoot() error {
+	for _, name := range []string{"proc", "sys", "dev", "tmp"} {
+		if err := takeAlong(name); err != nil {
+			return err
+		}
+	}
+	// The same directory twice puts the old root on top of the new one, where
+	// it is unmounted: no directory has to be made to hold it.
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return fmt.Errorf("pivot_root: %w", err)
+	}
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("umount the old root: %w", err)
 	}
-	// pivot_root(2) leaves the working directory as it was, and asks for this.
-	if err := os.Chdir("/"); err != nil {
-		return fmt.Errorf("leave the old root: %w", err)
+	return os.Chdir("/") // pivot_root may leave us elsewhere
+}
+
+// takeAlong binds a directory to where the new root has it. Other containers
+// may share that root, and swap a directory in it for a link to the host just
+// when a runtime looks it up (CVE-2021-30465). So it is looked up once, without
+// following links, and then it is its descriptor that counts. See openat2(2).
+func takeAlong(name string) error {
+	fd, err := unix.Openat2(unix.AT_FDCWD, name, &unix.OpenHow{
+		Flags:   unix.O_PATH | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
+	})
+	if err != nil {
+		return fmt.Errorf("open %s in the new root: %w", name, err)
+	}
+	defer unix.Close(fd)
+	target := fmt.Sprintf("/proc/self/fd/%d", fd)
+	return mount("/"+name, target, "", unix.MS_BIND|unix.MS_REC, "")
+}
+
+// closeInherited has execve close all but stdin, stdout and stderr: any other
+// descriptor of the caller would be a way out to the host.
+func closeInherited() error {
+	err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("close_range 3 and up on exec: %w", err)
 	}
 	return nil
 }
 
-// bareEnvironment keeps the caller's variables, and secrets in them, out.
+// bareEnvironment keeps out the caller's variables, and keys of its session:
+// both may hold secrets.
 func bareEnvironment() error {
 	term := os.Getenv("TERM")
 	os.Clearenv()
-	return errors.Join(
-		os.Setenv("PATH", "/usr/local/sbin:/usr/local/bin:"+
-			"/usr/sbin:/usr/bin:/sbin:/bin"),
-		os.Setenv("HOME", "/root"),
-		os.Setenv("TERM", term))
+	os.Setenv("PATH", "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+	os.Setenv("HOME", "/root")
+	os.Setenv("TERM", term)
+	_, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
+	if err != nil && !errors.Is(err, unix.ENOSYS) {
+		return fmt.Errorf("join a new session keyring: %w", err)
+	}
+	return nil
 }

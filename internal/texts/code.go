@@ -13,15 +13,20 @@ import (
 	"strings"
 )
 
-// code returns what a mark asks for: "FILE NAME [added]". With added, it is
-// what the lesson before has not, in the same declaration of the same file.
+// code returns what a mark asks for: "FILE all", "FILE NAME", or with added
+// only what the lesson before does not have, "FILE added", "FILE NAME added".
 func code(repo, mark string) ([]string, error) {
 	words := strings.Fields(mark)
-	if len(words) != 2 && (len(words) != 3 || words[2] != "added") {
-		return nil, fmt.Errorf("want FILE NAME, or FILE NAME added: %q", mark)
+	news := len(words) > 1 && words[len(words)-1] == "added"
+	if news {
+		words = words[:len(words)-1]
+		words = append(words, "all")[:2]
+	}
+	if len(words) != 2 {
+		return nil, fmt.Errorf("want FILE NAME, or FILE all; then added: %q", mark)
 	}
 	lines, err := declaration(filepath.Join(repo, words[0]), words[1])
-	if err != nil || len(words) == 2 {
+	if err != nil || !news {
 		return lines, err
 	}
 	before, err := lessonBefore(repo, words[0])
@@ -32,10 +37,11 @@ func code(repo, mark string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return added(old, lines), nil
+	return excerpt(old, lines), nil
 }
 
-// declaration returns one of a file, with its comment.
+// declaration returns one of a file, with its comment; all are those after the
+// imports, without the name of the lesson.
 func declaration(file, name string) ([]string, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -53,6 +59,18 @@ func declaration(file, name string) ([]string, error) {
 		all := strings.Split(string(text), "\n")
 		return all[files.Position(from).Line-1 : files.Position(to).Line]
 	}
+	if name == "all" {
+		for _, decl := range tree.Decls {
+			if !opens(decl) {
+				continue
+			}
+			from := decl.Pos()
+			if doc := docOf(decl); doc != nil {
+				from = doc.Pos()
+			}
+			return lines(nil, from, tree.FileEnd-1), nil
+		}
+	}
 	for _, decl := range tree.Decls {
 		switch d := decl.(type) {
 		case *ast.FuncDecl:
@@ -68,6 +86,23 @@ func declaration(file, name string) ([]string, error) {
 		}
 	}
 	return nil, fmt.Errorf("%s declares no %s", file, name)
+}
+
+// opens reports whether a declaration is one that a text shows first.
+func opens(decl ast.Decl) bool {
+	gen, ok := decl.(*ast.GenDecl)
+	return !ok || gen.Tok != token.IMPORT &&
+		!slices.Contains(names(gen.Specs[0]), "lesson")
+}
+
+func docOf(decl ast.Decl) *ast.CommentGroup {
+	switch d := decl.(type) {
+	case *ast.FuncDecl:
+		return d.Doc
+	case *ast.GenDecl:
+		return d.Doc
+	}
+	return nil
 }
 
 func names(spec ast.Spec) []string {
@@ -98,10 +133,9 @@ func lessonBefore(repo, file string) (string, error) {
 	return filepath.Join(lessons[i-1], filepath.Base(file)), nil
 }
 
-// added returns the lines of a text that an older one has not, without what
-// they are indented by. An empty line stands for those between them. It goes
-// by the longest common subsequence, as diff(1) does.
-func added(old, lines []string) []string {
+// fresh marks the lines of a text that an older one does not have. It goes by
+// the longest common subsequence, as diff(1) does.
+func fresh(old, lines []string) []bool {
 	length := make([][]int, len(old)+1)
 	for i := range length {
 		length[i] = make([]int, len(lines)+1)
@@ -115,21 +149,71 @@ func added(old, lines []string) []string {
 			}
 		}
 	}
-	var out []string
-	gap := false
+	marks := make([]bool, len(lines))
 	for i, j := 0, 0; j < len(lines); {
 		switch {
 		case i < len(old) && old[i] == lines[j]:
-			i, j, gap = i+1, j+1, len(out) > 0
+			i, j = i+1, j+1
 		case i < len(old) && length[i+1][j] > length[i][j+1]:
 			i++
 		default:
-			if gap {
-				out = append(out, "")
-			}
-			out, gap = append(out, strings.TrimPrefix(lines[j], "\t")), false
+			marks[j] = true
 			j++
 		}
 	}
-	return slices.Compact(out)
+	return marks
+}
+
+// leftOut stands for lines that an excerpt does not show.
+const leftOut = "…"
+
+// excerpt returns the lines of a text that an older one does not have, with
+// the line before and the line after, and leftOut for what lies between. What
+// all of them are indented by is taken away.
+func excerpt(old, lines []string) []string {
+	marks := fresh(old, lines)
+	show := slices.Clone(marks)
+	for i, isNew := range marks {
+		if !isNew {
+			continue
+		}
+		for _, step := range []int{-1, 1} {
+			j := i + step
+			for j >= 0 && j < len(lines) && lines[j] == "" {
+				show[j] = true // the line next to it is further on
+				j += step
+			}
+			if j >= 0 && j < len(lines) {
+				show[j] = true
+			}
+		}
+	}
+	var out []string
+	for i, line := range lines {
+		if show[i] {
+			out = append(out, line)
+		} else if len(out) == 0 || out[len(out)-1] != leftOut {
+			out = append(out, leftOut)
+		}
+	}
+	return dedent(out)
+}
+
+// dedent takes away the tabs that all lines begin with.
+func dedent(lines []string) []string {
+	least := -1
+	for _, line := range lines {
+		if n := len(line) - len(strings.TrimLeft(line, "\t")); line != "" &&
+			line != leftOut && (least < 0 || n < least) {
+			least = n
+		}
+	}
+	var out []string
+	for _, line := range lines {
+		if line != "" && line != leftOut {
+			line = line[least:]
+		}
+		out = append(out, line)
+	}
+	return out
 }

@@ -44,7 +44,13 @@ A block with the info string go has a comment before it that says where the
 code comes from:
 
 	<!-- code: 02-mount/mount.go makePrivate -->   a declaration, by its name
-	<!-- code: 03-uts/main.go parent added -->     what lesson 02 has not
+	<!-- code: 03-uts/uts.go all -->               all of them
+	<!-- code: 03-uts/main.go added -->            what lesson 02 does not have
+	<!-- code: 03-uts/main.go parent added -->     the same, of a declaration
+
+What has not been added is left out, but for the line before and after, and …
+stands for it. A lesson's text shows its new files whole, and of main.go all
+that it adds.
 
 # Messages
 

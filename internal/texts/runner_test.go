@@ -176,7 +176,8 @@ func TestLinkRules(t *testing.T) {
 func TestCodeRules(t *testing.T) {
 	const text = "<!-- code: 02-mount/mount.go makePrivate -->\n```go\nold\n```\n" +
 		"<!-- code: 03-uts/main.go child added -->\n```go\n" +
-		"must(setHostname(opt.hostname))\n```\n" +
+		"…\nmust(mountProc())\nmust(setHostname(opt.hostname))\n" +
+		"execute(opt.command)\n…\n```\n" +
 		"<!-- code: 02-mount/mount.go noSuch -->\n```go\n```\n" +
 		"<!-- code: 03-uts/main.go wait added -->\n```go\n```\n"
 	repo := repository(t)
@@ -184,7 +185,7 @@ func TestCodeRules(t *testing.T) {
 	d.checkCode(repo, false)
 	require.Len(t, d.problems, 3)
 	assert.Contains(t, d.problems[0], "x.md:2: not what 02-mount/mount.go makePrivate has")
-	assert.Contains(t, d.problems[1], "x.md:10: ")
+	assert.Contains(t, d.problems[1], "x.md:14: ")
 	assert.Contains(t, d.problems[1], "mount.go declares no noSuch")
 	assert.Contains(t, d.problems[2], "main.go declares no wait")
 
@@ -194,6 +195,18 @@ func TestCodeRules(t *testing.T) {
 		"systemd makes /", code[0])
 	assert.Equal(t, "}", code[len(code)-1])
 	assert.Equal(t, d.blocks[1].lines, updated.blocks[1].lines)
+}
+
+// TestExcerptRules: what is left out is marked, with a line before and after.
+func TestExcerptRules(t *testing.T) {
+	old := strings.Fields("a b c d e f g h")
+	assert.Equal(t, strings.Fields("… b new c … g new h"),
+		excerpt(old, strings.Fields("a b new c d e f g new h")))
+	assert.Equal(t, strings.Fields("new a … b new c new d …"),
+		excerpt(strings.Fields("a x b c d e"), strings.Fields("new a x b new c new d e")))
+	assert.Equal(t, []string{"…", "if", "\tnew", "", "end"},
+		excerpt([]string{"", "\tif", "", "\tend"}, []string{"", "\tif", "\t\tnew", "", "\tend"}))
+	assert.Equal(t, []string{"b"}, missing([]string{"a", "", "b"}, []string{"b", "\ta"}))
 }
 
 // TestSpellingRules finds the words that are wrong, and no others.

@@ -86,6 +86,70 @@ func TestCode(t *testing.T) {
 	}
 }
 
+// TestLessonsShowTheirCode looks for all code of a lesson in its text, in order:
+// each new file, and what main.go has more than in the lesson before.
+func TestLessonsShowTheirCode(t *testing.T) {
+	repo := repository(t)
+	mains, err := filepath.Glob(filepath.Join(repo, "0[0-9]-*", "main.go"))
+	require.NoError(t, err)
+	require.NotEmpty(t, mains)
+	all := documents(t, repo)
+	for _, main := range mains {
+		lesson := filepath.Base(filepath.Dir(main))
+		shown := map[string][]string{} // of each file
+		for _, b := range all[lesson+"/README.md"].blocks {
+			if file, _, _ := strings.Cut(b.text, " "); b.mark == "code" {
+				shown[filepath.Base(file)] = append(shown[filepath.Base(file)], b.lines...)
+			}
+		}
+		files, err := filepath.Glob(filepath.Join(filepath.Dir(main), "*.go"))
+		require.NoError(t, err)
+		for _, file := range files {
+			name := filepath.Base(file)
+			if strings.HasSuffix(name, "_test.go") || name == "main_other.go" {
+				continue
+			}
+			lines, err := declaration(file, "all")
+			require.NoError(t, err)
+			before, err := lessonBefore(repo, lesson+"/"+name)
+			if _, none := os.Stat(before); err == nil && none == nil {
+				if name != "main.go" {
+					continue
+				}
+				old, err := declaration(before, "all")
+				require.NoError(t, err)
+				marks := fresh(old, lines)
+				lines = slices.DeleteFunc(lines, func(string) bool {
+					isOld := !marks[0]
+					marks = marks[1:]
+					return isOld
+				})
+			}
+			assert.Empty(t, missing(lines, shown[name]), "%s/README.md, of %s", lesson, name)
+		}
+	}
+}
+
+// missing returns the lines that do not follow one another in shown, whatever
+// they are indented by.
+func missing(lines, shown []string) []string {
+	var left []string
+	for _, line := range lines {
+		line = strings.TrimSpace(line)
+		i := slices.IndexFunc(shown, func(s string) bool {
+			return strings.TrimSpace(s) == line
+		})
+		switch {
+		case line == "":
+		case i < 0:
+			left = append(left, line)
+		default:
+			shown = shown[i+1:]
+		}
+	}
+	return left
+}
+
 // TestLinks follows all links that stay in the repository, and looks for images
 // to which none leads.
 func TestLinks(t *testing.T) {

@@ -200,7 +200,7 @@ as_root_run() {
     # These mount over /tmp and /var/tmp, and so want what is elsewhere.
     [[ $dir == 0* ]] || own=(NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo")
     count "$name" as_root env -C "$dir" "${settings[@]}" "${own[@]}" \
-      "$test" -test.v -test.skip '^TestBench'
+      "$test" -test.v
   done
 }
 
@@ -267,12 +267,6 @@ if [[ -z $quick ]]; then
   machines=''
   in_machines counted
 fi
-
-say "what a start costs"
-check "bench.sh --quick" env NSL_BIN="$repo/bin" scripts/bench.sh --quick
-count "scripttest, bench" as_root env -C internal/scripttest "${settings[@]}" \
-  NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo" \
-  "$out/scripttest.test" -test.v -test.run '^TestBench'
 
 if [[ -s $out/again ]]; then
   say "failed once, and passed when it was run again"

@@ -18,12 +18,14 @@ import (
 	"namespaces/internal/nstest"
 )
 
+var suite = nstest.New("05-net")
+
 func TestMain(m *testing.M) {
-	nstest.Main(m, "05-net", nstest.Helpers{"listen": listen, "dial": dial})
+	suite.Main(m, nstest.Helpers{"listen": listen, "dial": dial})
 }
 
 func TestAllLessons(t *testing.T) {
-	nstest.AllLessons(t, map[string]string{
+	suite.All(t, map[string]string{
 		"hostname": "lesson-05", "net": "veth",
 	})
 }
@@ -80,7 +82,7 @@ func addressOf(link netlink.Link) (netip.Prefix, error) {
 
 func TestCable(t *testing.T) {
 	nstest.NeedRoot(t)
-	c := nstest.Cat(t)
+	c := suite.Cat(t)
 	require.ElementsMatch(t, []string{"lo", "eth0"}, nstest.Devices(t, c.Init))
 
 	found := findCable(t, c.Init)
@@ -171,7 +173,7 @@ func talk(conn net.Conn) error {
 // The host reaches the container under its address.
 func TestHostReachesContainer(t *testing.T) {
 	nstest.NeedRoot(t)
-	c := nstest.Start(t, nstest.Helper("listen", "0.0.0.0:0")...)
+	c := suite.Start(t, suite.Command(t, nstest.Helper("listen", "0.0.0.0:0")...), nstest.Ready)
 	found := findCable(t, c.Init)
 	_, port, err := net.SplitHostPort(c.Line())
 	require.NoError(t, err)
@@ -205,7 +207,7 @@ func TestContainerReachesHost(t *testing.T) {
 		"default route": func(cableTo) string { return other.IP.String() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := nstest.Start(t, nstest.Helper("dial")...)
+			c := suite.Start(t, suite.Command(t, nstest.Helper("dial")...), nstest.Ready)
 			found := findCable(t, c.Init)
 			l, err := net.Listen("tcp", net.JoinHostPort(address(found), "0"))
 			require.NoError(t, err)
@@ -230,14 +232,14 @@ func TestContainerReachesHost(t *testing.T) {
 // Many at once never get the same device or subnet.
 func TestManyAtOnce(t *testing.T) {
 	nstest.NeedRoot(t)
-	check := nstest.UnchangedHost(t)
+	check := suite.UnchangedHost(t)
 	many := 50
 	if testing.Short() {
 		many = 10
 	}
 	containers := make([]*nstest.Container, many)
 	for i := range containers { // all of them start, and then all are ready
-		containers[i] = nstest.Launch(t, nstest.Command(t, "cat"))
+		containers[i] = suite.Start(t, suite.Command(t, "cat"))
 	}
 	names, subnets := map[string]bool{}, map[netip.Prefix]bool{}
 	for _, c := range containers {
@@ -261,8 +263,8 @@ func TestManyAtOnce(t *testing.T) {
 
 func TestLoopbackOnly(t *testing.T) {
 	nstest.NeedRoot(t)
-	check := nstest.UnchangedHost(t)
-	c := nstest.Cat(t, "-net=lo", "cat")
+	check := suite.UnchangedHost(t)
+	c := suite.Cat(t, "-net=lo", "cat")
 	nstest.RequireLoopbackOnly(t, c.Init)
 	links, err := nstest.Listed(netlink.LinkList)
 	require.NoError(t, err)
@@ -275,7 +277,7 @@ func TestLoopbackOnly(t *testing.T) {
 
 func TestBadNet(t *testing.T) {
 	for _, value := range []string{"", "eth0", "none", "VETH", "lo,veth"} {
-		nstest.RequireUsageError(t, "-net="+value)
+		suite.RequireUsageError(t, "-net="+value)
 	}
 }
 
@@ -302,14 +304,13 @@ func TestSubnetsInUse(t *testing.T) {
 			nstest.Settle(t)
 			addDevice(t, test.device, test.route, test.address)
 			if test.free == "" {
-				r := nstest.Run(t, "echo", "started")
-				nstest.RequireRefusal(t, r, "no /30 of 10.200.0.0/16 is free",
-					"-net=lo")
-				r = nstest.Run(t, "-net=lo", "echo", "started")
+				r := suite.Run(t, "echo", "started")
+				suite.RequireRefusal(t, r, "no /30 of 10.200.0.0/16 is free")
+				r = suite.Run(t, "-net=lo", "echo", "started")
 				require.Equal(t, "started\n", r.Stdout)
 				return
 			}
-			c := nstest.Cat(t)
+			c := suite.Cat(t)
 			found := findCable(t, c.Init)
 			require.True(t, netip.MustParsePrefix(test.free).
 				Contains(found.inside.Addr()), found.inside)
@@ -353,10 +354,10 @@ func addDevice(t *testing.T, name, routes, address string) {
 func TestKilledHalfWay(t *testing.T) {
 	nstest.NeedRoot(t)
 	for range 5 {
-		check := nstest.UnchangedHost(t)
+		check := suite.UnchangedHost(t)
 		events, done := make(chan netlink.LinkUpdate, 64), make(chan struct{})
 		require.NoError(t, netlink.LinkSubscribe(events, done))
-		c := nstest.Launch(t, nstest.Command(t, "cat"))
+		c := suite.Start(t, suite.Command(t, "cat"))
 		for seen := false; !seen; {
 			select {
 			case event := <-events:

@@ -22,14 +22,16 @@ import (
 	"namespaces/internal/nstest"
 )
 
+var suite = nstest.New("08-cgroups")
+
 func TestMain(m *testing.M) {
-	nstest.Main(m, "08-cgroups", nstest.Helpers{
+	suite.Main(m, nstest.Helpers{
 		"place": place, "threads": threads,
 	})
 }
 
 func TestAllLessons(t *testing.T) {
-	nstest.AllLessons(t, map[string]string{
+	suite.All(t, map[string]string{
 		"hostname": "lesson-08", "net": "veth", "rootfs": "rootfs",
 		"memory": "64M", "pids": "64", "cpus": "0.5",
 	})
@@ -50,7 +52,7 @@ func TestLimitsInForce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := nstest.Cat(t, append(test.flags, "cat")...)
+			c := suite.Cat(t, append(test.flags, "cat")...)
 			file := func(controller, v1, v2 string) string {
 				return nstest.CgroupFile(t, c.Init, controller, v1, v2)
 			}
@@ -74,7 +76,7 @@ func TestLimitsInForce(t *testing.T) {
 // max means none: with no limit at all there is no cgroup, and the right to
 // make one is not needed.
 func TestNoLimits(t *testing.T) {
-	c := nstest.Cat(t, append(nstest.NoLimits, "cat")...)
+	c := suite.Cat(t, append(nstest.NoLimits, "cat")...)
 	made, err := nstest.Cgroups(c.Parent)
 	require.NoError(t, err)
 	require.Empty(t, made)
@@ -89,7 +91,7 @@ func TestBadLimits(t *testing.T) {
 		"-cpus": {"0", "0.001", "-0.5", "NaN", "Inf", "abc", "", "50%", "8193"},
 	} {
 		for _, value := range values {
-			nstest.RequireUsageError(t, flag+"="+value)
+			suite.RequireUsageError(t, flag+"="+value)
 		}
 	}
 }
@@ -97,7 +99,7 @@ func TestBadLimits(t *testing.T) {
 func TestMemoryHog(t *testing.T) {
 	nstest.NeedCgroup(t)
 	hog := func(limit string) nstest.Result { // a buffer of 64 MiB
-		return nstest.Run(t, "-memory", limit, "dd", "if=/dev/zero",
+		return suite.Run(t, "-memory", limit, "dd", "if=/dev/zero",
 			"of=/dev/null", "bs=64M", "count=1")
 	}
 	r := hog("32M")
@@ -112,11 +114,11 @@ func TestMemoryHog(t *testing.T) {
 
 func TestForkBomb(t *testing.T) {
 	nstest.NeedCgroup(t)
-	r := nstest.Run(t, append([]string{"-pids", "20"}, nstest.Sh(
+	r := suite.Run(t, append([]string{"-pids", "20"}, nstest.Sh(
 		`i=0; while [ $i -lt 100 ]; do sleep 1000 & i=$((i+1)); done`)...)...)
 	require.Contains(t, r.Stderr, "Resource temporarily unavailable")
 
-	r = nstest.Run(t, append([]string{"-pids", "200"}, nstest.Sh(
+	r = suite.Run(t, append([]string{"-pids", "200"}, nstest.Sh(
 		`i=0; while [ $i -lt 100 ]; do sleep 1000 & i=$((i+1)); done`)...)...)
 	require.Zero(t, r.Status)
 	require.NotContains(t, r.Stderr, "unavailable")
@@ -126,7 +128,7 @@ func TestForkBomb(t *testing.T) {
 // CPU time, by the kernel's count, against the time that has gone by.
 func TestBusyLoop(t *testing.T) {
 	nstest.NeedCgroup(t)
-	c := nstest.Launch(t, nstest.Command(t, append([]string{"-cpus", "0.2"},
+	c := suite.Start(t, suite.Command(t, append([]string{"-cpus", "0.2"},
 		nstest.Sh("read start; echo ready; exec sh -c 'while :; do :; done'")...)...))
 	begin := time.Now()
 	c.Say("start")
@@ -162,7 +164,7 @@ func cpuTicks(t *testing.T, pid int) int {
 // Inside, the container's cgroup is the root of all that there is.
 func TestCgroupNamespace(t *testing.T) {
 	nstest.NeedCgroup(t)
-	out := nstest.Output(t, "cat", "/proc/self/cgroup")
+	out := suite.Output(t, "cat", "/proc/self/cgroup")
 	seen := 0
 	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
 		part := strings.SplitN(line, ":", 3)
@@ -182,7 +184,7 @@ func TestCgroupNamespace(t *testing.T) {
 func TestOwnCgroupFiles(t *testing.T) {
 	nstest.NeedCgroup(t)
 	needVersion2(t)
-	r := nstest.Run(t, append([]string{"-memory", "32M"}, nstest.Sh(
+	r := suite.Run(t, append([]string{"-memory", "32M"}, nstest.Sh(
 		`cd /sys/fs/cgroup; cat memory.max pids.max cpu.max
 		echo max >memory.max`)...)...)
 	require.Equal(t, "33554432\n64\n50000 100000\n", r.Stdout)
@@ -193,7 +195,7 @@ func TestOwnCgroupFiles(t *testing.T) {
 func TestNoCgroupFiles(t *testing.T) {
 	nstest.NeedCgroup(t)
 	needVersion1(t)
-	require.Equal(t, "0\n", nstest.Output(t,
+	require.Equal(t, "0\n", suite.Output(t,
 		nstest.Sh("cd /sys/fs/cgroup && ls -A | wc -l")...))
 }
 
@@ -203,8 +205,8 @@ func TestBornInside(t *testing.T) {
 	nstest.NeedCgroup(t)
 	log := filepath.Join(t.TempDir(), "strace")
 	cmd := exec.Command("strace", append([]string{"-f", "-o", log,
-		"-e", "trace=clone,clone3,openat"}, nstest.Command(t, "true").Args...)...)
-	r := nstest.RunCmd(t, cmd)
+		"-e", "trace=clone,clone3,openat"}, suite.Command(t, "true").Args...)...)
+	r := suite.Start(t, cmd).Finish()
 	require.Zero(t, r.Status, r.Stderr)
 	text, err := os.ReadFile(log)
 	require.NoError(t, err)
@@ -227,7 +229,7 @@ func TestBornInside(t *testing.T) {
 // The lesson itself stays where it was, with all its threads.
 func TestParentStaysOutside(t *testing.T) {
 	nstest.NeedCgroup(t)
-	c := nstest.Cat(t)
+	c := suite.Cat(t)
 	own, err := os.ReadFile("/proc/self/cgroup")
 	require.NoError(t, err)
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/cgroup", c.Parent))
@@ -269,7 +271,7 @@ func TestCgroupIsRemoved(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := nstest.Cat(t, nstest.Sh("sleep 1000 & sleep 1000 & exec cat")...)
+			c := suite.Cat(t, nstest.Sh("sleep 1000 & sleep 1000 & exec cat")...)
 			made(t, c)
 			require.NoError(t, signal(c))
 			c.Wait()
@@ -277,7 +279,7 @@ func TestCgroupIsRemoved(t *testing.T) {
 		})
 	}
 	t.Run("command not found", func(t *testing.T) {
-		c := nstest.Launch(t, nstest.Command(t, "/no/such/command"))
+		c := suite.Start(t, suite.Command(t, "/no/such/command"))
 		require.Equal(t, 127, c.Finish().Status)
 		removed(t, c)
 	})
@@ -285,13 +287,13 @@ func TestCgroupIsRemoved(t *testing.T) {
 		// The limit on namespaces of a user namespace in between.
 		script := `echo 0 >/proc/sys/user/max_uts_namespaces && exec "$@"`
 		cmd := exec.Command("sh", append([]string{"-c", script, "sh"},
-			nstest.Command(t, "true").Args...)...)
+			suite.Command(t, "true").Args...)...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Cloneflags:  unix.CLONE_NEWUSER,
 			UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
 			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
 		}
-		c := nstest.Launch(t, cmd)
+		c := suite.Start(t, cmd)
 		r := c.Finish()
 		require.Equal(t, 125, r.Status)
 		require.Contains(t, r.Stderr, "no space left on device")
@@ -304,7 +306,7 @@ func TestCgroupIsRemoved(t *testing.T) {
 // and has locked the directory.
 func TestSweep(t *testing.T) {
 	nstest.NeedCgroup(t)
-	c := nstest.Cat(t)
+	c := suite.Cat(t)
 	made, err := nstest.Cgroups(c.Parent)
 	require.NoError(t, err)
 	require.NotEmpty(t, made)
@@ -316,10 +318,10 @@ func TestSweep(t *testing.T) {
 	file, err := os.Open(dir)
 	require.NoError(t, err)
 	require.NoError(t, unix.Flock(int(file.Fd()), unix.LOCK_EX))
-	require.Zero(t, nstest.Run(t, "true").Status)
+	require.Zero(t, suite.Run(t, "true").Status)
 	require.DirExists(t, dir)
 	require.NoError(t, file.Close())
-	require.Zero(t, nstest.Run(t, "true").Status)
+	require.Zero(t, suite.Run(t, "true").Status)
 	require.NoDirExists(t, dir)
 }
 
@@ -338,7 +340,7 @@ func TestSweepWhereANameIsEscaped(t *testing.T) {
 // The lesson locks its cgroup, from its first moment to its last.
 func TestLocked(t *testing.T) {
 	nstest.NeedCgroup(t)
-	c := nstest.Cat(t)
+	c := suite.Cat(t)
 	made, err := nstest.Cgroups(c.Parent)
 	require.NoError(t, err)
 	require.NotEmpty(t, made)
@@ -355,8 +357,8 @@ func TestLocked(t *testing.T) {
 // With the least that can be asked for, a command runs.
 func TestLeast(t *testing.T) {
 	nstest.NeedCgroup(t)
-	check := nstest.UnchangedHost(t)
-	r := nstest.Run(t, "-memory", "4M", "-pids", "16", "-cpus", "0.05",
+	check := suite.UnchangedHost(t)
+	r := suite.Run(t, "-memory", "4M", "-pids", "16", "-cpus", "0.05",
 		"echo", "started")
 	require.Zero(t, r.Status, r.Stderr)
 	require.Equal(t, "started\n", r.Stdout)
@@ -372,16 +374,15 @@ func TestReadOnlyCgroups(t *testing.T) {
 		for d in /sys/fs/cgroup /sys/fs/cgroup/*; do
 			! mountpoint -q $d || mount -o remount,bind,ro $d || exit
 		done && exec "$@"`, "sh")
-	cmd.Args = append(cmd.Args, nstest.Command(t, "true").Args...)
+	cmd.Args = append(cmd.Args, suite.Command(t, "true").Args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
-	nstest.RequireRefusal(t, nstest.RunCmd(t, cmd), "read-only file system",
-		"--privileged")
+	suite.RequireRefusal(t, suite.Start(t, cmd).Finish(), "read-only file system")
 }
 
 // Without the right to make a cgroup nothing starts, and the way out is
 // named.
 func TestNoRight(t *testing.T) {
-	cmd := nstest.Bare("-rootfs", nstest.Rootfs(t), "touch", "/started")
+	cmd := suite.Bare("-rootfs", suite.Rootfs(t), "touch", "/started")
 	if nstest.Root() {
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Credential: &syscall.Credential{Uid: 12345, Gid: 12345},
@@ -389,9 +390,9 @@ func TestNoRight(t *testing.T) {
 	} else if nstest.CgroupWritable() {
 		nstest.Skip(t, nstest.OtherCgroups)
 	}
-	nstest.RequireRefusal(t, nstest.RunCmd(t, cmd), "permission denied",
-		"systemd-run --user --scope -p Delegate=yes")
-	require.NoFileExists(t, filepath.Join(nstest.Rootfs(t), "started"))
+	suite.RequireRefusal(t, suite.Start(t, cmd).Finish(), "permission denied")
+
+	require.NoFileExists(t, filepath.Join(suite.Rootfs(t), "started"))
 }
 
 // A controller that is missing is named, with the file that says so.
@@ -418,7 +419,7 @@ func TestNoInternalProcesses(t *testing.T) {
 	err = write(filepath.Join(own, "cgroup.subtree_control"), "+memory")
 	require.ErrorIs(t, err, unix.EBUSY)
 
-	c := nstest.Cat(t)
+	c := suite.Cat(t)
 	inside, _, err := nstest.CgroupOf(c.Init, "memory")
 	require.NoError(t, err)
 	require.Equal(t, filepath.Dir(own), filepath.Dir(inside))
@@ -439,7 +440,7 @@ func TestInternalProcesses(t *testing.T) {
 	for _, controller := range []string{"memory", "pids", "cpu"} {
 		own, _, err := nstest.CgroupOf(os.Getpid(), controller)
 		require.NoError(t, err)
-		c := nstest.Cat(t)
+		c := suite.Cat(t)
 		inside, _, err := nstest.CgroupOf(c.Init, controller)
 		require.NoError(t, err)
 		require.Equal(t, own, filepath.Dir(inside))
@@ -482,10 +483,10 @@ func TestNestedLimits(t *testing.T) {
 // host's: the lesson does not run in itself, and says why.
 func TestInItself(t *testing.T) {
 	nstest.NeedCgroup(t)
-	program, err := os.ReadFile(nstest.Path(t))
+	program, err := os.ReadFile(suite.Path())
 	require.NoError(t, err)
-	lesson := nstest.Put(t, string(program), 0o755)
-	inner := filepath.Join(nstest.Rootfs(t), filepath.Dir(lesson), "inner")
+	lesson := suite.Put(t, string(program), 0o755)
+	inner := filepath.Join(suite.Rootfs(t), filepath.Dir(lesson), "inner")
 	require.NoError(t, nstest.MakeRootfs(inner))
 	args := []string{lesson, "-net=lo", "-rootfs", filepath.Join(filepath.Dir(lesson), "inner")}
 
@@ -493,14 +494,14 @@ func TestInItself(t *testing.T) {
 	if !version2(t) {
 		why, todo = "no cgroup file system is mounted", "mount -t cgroup2"
 	}
-	r := nstest.Run(t, append(args, "echo", "started")...)
+	r := suite.Run(t, append(args, "echo", "started")...)
 	require.Equal(t, 125, r.Status, r.Stderr)
 	require.Empty(t, r.Stdout)
 	require.Contains(t, r.Stderr, why)
 	require.Contains(t, r.Stderr, todo)
 
 	args = append(append(args, nstest.NoLimits...), "echo", "started")
-	r = nstest.Run(t, args...)
+	r = suite.Run(t, args...)
 	require.Equal(t, 125, r.Status, r.Stderr)
 	require.Empty(t, r.Stdout)
 	require.Contains(t, r.Stderr, `mount "proc" on "/proc"`)
@@ -535,13 +536,13 @@ func TestThreadedCgroup(t *testing.T) {
 // Each thread counts as a process.
 func TestThreadsCount(t *testing.T) {
 	nstest.NeedCgroup(t)
-	c := nstest.Cat(t)
+	c := suite.Cat(t)
 	current := func() string {
 		return nstest.CgroupFile(t, c.Init, "pids", "pids.current", "pids.current")
 	}
 	require.Equal(t, "1", current())
 	command := nstest.Helper("threads", "25")
-	busy := nstest.Launch(t, exec.Command(command[0], command[1:]...))
+	busy := suite.Start(t, exec.Command(command[0], command[1:]...))
 	require.Equal(t, "ready", busy.Line())
 	dir, _, err := nstest.CgroupOf(c.Init, "pids")
 	require.NoError(t, err)
@@ -603,8 +604,8 @@ func needVersion2(t *testing.T) {
 func runIn(t *testing.T, place string, args ...string) nstest.Result {
 	t.Helper()
 	command := nstest.Helper("place", place)
-	command = append(command, nstest.Command(t, args...).Args...)
-	return nstest.RunCmd(t, exec.Command(command[0], command[1:]...))
+	command = append(command, suite.Command(t, args...).Args...)
+	return suite.Start(t, exec.Command(command[0], command[1:]...)).Finish()
 }
 
 // places are cgroups of v2 that can have a lesson in them: what is written in

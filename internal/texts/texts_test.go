@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	nstest.DefaultSignals()
 	var err error
 	if scratch, err = os.MkdirTemp("", "nsl.texts-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,7 +29,8 @@ type Terminal struct {
 // has a terminal.
 func StartTerminal(t *testing.T, cmd *exec.Cmd) *Terminal {
 	t.Helper()
-	master, err := pty.Start(cmd)
+	master, err := pty.StartWithAttrs(cmd, nil, // of its own, whatever cmd has had
+		&syscall.SysProcAttr{Setsid: true, Setctty: true})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if cmd.ProcessState == nil {

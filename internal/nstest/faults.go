@@ -34,7 +34,7 @@ var known = []fault{
 	{call: "sethostname", says: regexp.MustCompile(`hostname`), steps: map[string][]string{
 		"uts": {"hostname"}}},
 	{call: "sendto", says: regexp.MustCompile(`lo|veth|nsl|eth0|link|address|route|parent`),
-		steps: map[string][]string{"net": {"address", "veth", "up"}}, goesOn: true},
+		steps: map[string][]string{"net": {"veth", "up"}}, goesOn: true},
 	{call: "sendto", flag: "-net=lo", says: regexp.MustCompile(`lo`),
 		steps: map[string][]string{"net": {"lo"}}, goesOn: true},
 	{call: "pivot_root", says: regexp.MustCompile(`pivot_root`), steps: map[string][]string{

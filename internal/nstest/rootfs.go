@@ -20,7 +20,7 @@ func MakeRootfs(dir string) error {
 	if err != nil {
 		return err // Debian: busybox-static
 	}
-	for _, sub := range []string{"bin", "etc", "root"} {
+	for _, sub := range []string{"bin", "etc", "root", "proc", "sys", "dev", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return err
 		}

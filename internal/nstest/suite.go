@@ -28,7 +28,9 @@ func (r *Runner) All(t *testing.T, flags map[string]string) {
 	t.Run("usage", func(t *testing.T) { r.usage(t, flags) })
 	t.Run("exit status", r.exitStatus)
 	t.Run("streams", r.streams)
-	t.Run("descriptors", r.descriptors)
+	if r.HasRootfs() { // an open directory would be a way out of it
+		t.Run("descriptors", r.descriptors)
+	}
 	t.Run("shell", r.shell)
 	t.Run("signals", r.signals)
 	t.Run("terminal", r.terminal)
@@ -146,37 +148,36 @@ func (r *Runner) usage(t *testing.T, flags map[string]string) {
 	}
 }
 
-// RequireUsageError checks that the lesson refuses a command line before it
-// starts anything, and says why.
+// RequireUsageError checks that the lesson refuses a command line before the
+// command starts, and says why.
 func (r *Runner) RequireUsageError(t *testing.T, args ...string) {
 	t.Helper()
 	result := r.Start(t, r.Bare(append(args, "echo", "started")...)).Finish()
-	require.Equal(t, 2, result.Status, "%q: stderr: %s", args, result.Stderr)
+	require.Contains(t, []int{2, 125}, result.Status, "%q: stderr: %s", args, result.Stderr)
 	require.Empty(t, result.Stdout, "%q", args)
+	requireNoTrace(t, result)
 	flag, _, _ := strings.Cut(strings.TrimLeft(args[0], "-"), "=")
 	require.Contains(t, result.Stderr, flag)
 }
 
 func (r *Runner) exitStatus(t *testing.T) {
 	notExecutable := r.Put(t, "no program", 0o644)
-	noInterpreter := r.Put(t, "#!/no/such/interpreter\n", 0o755)
 	noFormat := r.Put(t, "\x00\x01\x02", 0o755)
 	for name, test := range map[string]struct {
 		command []string
 		status  int
 		stderr  string
 	}{
-		"success":        {Sh("exit 0"), 0, ""},
-		"own":            {Sh("exit 7"), 7, ""},
-		"highest":        {Sh("exit 255"), 255, ""},
-		"like a signal":  {Sh("exit 137"), 137, ""},
-		"unknown":        {[]string{"no-such-command"}, 127, "no-such-command"},
-		"unknown path":   {[]string{"/no/such/file"}, 127, "/no/such/file"},
-		"empty name":     {[]string{""}, 127, "not found"},
-		"no permission":  {[]string{notExecutable}, 126, "permission denied"},
-		"directory":      {[]string{"/tmp"}, 126, "/tmp"},
-		"no interpreter": {[]string{noInterpreter}, 126, "interpreter"},
-		"no program":     {[]string{noFormat}, 126, "exec format error"},
+		"success":       {Sh("exit 0"), 0, ""},
+		"own":           {Sh("exit 7"), 7, ""},
+		"highest":       {Sh("exit 255"), 255, ""},
+		"like a signal": {Sh("exit 137"), 137, ""},
+		"unknown":       {[]string{"no-such-command"}, 127, "no-such-command"},
+		"unknown path":  {[]string{"/no/such/file"}, 127, "/no/such/file"},
+		"empty name":    {[]string{""}, 127, "not found"},
+		"no permission": {[]string{notExecutable}, 126, "permission denied"},
+		"directory":     {[]string{"/tmp"}, 126, "/tmp"},
+		"no program":    {[]string{noFormat}, 126, "exec format error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

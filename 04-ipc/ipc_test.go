@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestAllLessons(t *testing.T) {
-	suite.All(t, map[string]string{"hostname": "lesson-04"})
+	suite.All(t, map[string]string{"hostname": "04-ipc"})
 }
 
 // Keys, and names of POSIX queues. Identifiers prove nothing: each namespace
@@ -191,6 +191,5 @@ func TestNoMqueue(t *testing.T) {
 		nstest.Namespaces(t, c.Init)["ipc"])
 	r := c.Finish()
 	require.Zero(t, r.Status)
-	require.Equal(t, "04-ipc: no /dev/mqueue to show POSIX queues in\n"+
-		"  sudo mkdir /dev/mqueue\n", r.Stderr)
+	require.Contains(t, r.Stderr, "04-ipc: no /dev/mqueue")
 }

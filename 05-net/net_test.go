@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 func TestAllLessons(t *testing.T) {
 	suite.All(t, map[string]string{
-		"hostname": "lesson-05", "net": "veth",
+		"hostname": "05-net", "net": "veth",
 	})
 }
 
@@ -57,8 +57,7 @@ func findCable(t *testing.T, pid int) cableTo {
 	found.outside, err = addressOf(link)
 	require.NoError(t, err)
 	// An address that somebody has set is one that udev leaves alone.
-	want := append([]byte{2, 0}, found.outside.Addr().AsSlice()...)
-	require.Equal(t, net.HardwareAddr(want), link.Attrs().HardwareAddr)
+	require.Regexp(t, "^02:00:0a:c8:", link.Attrs().HardwareAddr)
 	return found
 }
 
@@ -278,74 +277,6 @@ func TestLoopbackOnly(t *testing.T) {
 func TestBadNet(t *testing.T) {
 	for _, value := range []string{"", "eth0", "none", "VETH", "lo,veth"} {
 		suite.RequireUsageError(t, "-net="+value)
-	}
-}
-
-// Subnets that the host reaches elsewhere are left alone.
-func TestSubnetsInUse(t *testing.T) {
-	nstest.NeedRoot(t)
-	const allBut248 = "10.200.0.0/17,10.200.128.0/18,10.200.192.0/19," +
-		"10.200.224.0/20,10.200.240.0/21,10.200.248.0/22,10.200.252.0/23," +
-		"10.200.254.0/24,10.200.255.0/25,10.200.255.128/26," +
-		"10.200.255.192/27,10.200.255.224/28,10.200.255.240/29," +
-		"10.200.255.252/30"
-	for name, test := range map[string]struct {
-		device, route, address, free string
-	}{
-		"all routed":       {route: "10.0.0.0/8"},
-		"all addresses":    {address: "10.200.3.4/16"},
-		"half is routed":   {route: "10.200.0.0/17", free: "10.200.128.0/17"},
-		"only one is free": {route: allBut248, free: "10.200.255.248/30"},
-		// Another lesson has made its device, and not yet its address.
-		"the last is taken": {device: "nsl16382", route: allBut248},
-		"a single address":  {address: "10.200.77.2/32", free: "10.200.0.0/16"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			nstest.Settle(t)
-			addDevice(t, test.device, test.route, test.address)
-			if test.free == "" {
-				r := suite.Run(t, "echo", "started")
-				suite.RequireRefusal(t, r, "no /30 of 10.200.0.0/16 is free")
-				r = suite.Run(t, "-net=lo", "echo", "started")
-				require.Equal(t, "started\n", r.Stdout)
-				return
-			}
-			c := suite.Cat(t)
-			found := findCable(t, c.Init)
-			require.True(t, netip.MustParsePrefix(test.free).
-				Contains(found.inside.Addr()), found.inside)
-			require.Zero(t, c.Finish().Status)
-		})
-	}
-}
-
-// addDevice makes one with routes and an address, for one test.
-func addDevice(t *testing.T, name, routes, address string) {
-	t.Helper()
-	link := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs(), PeerName: "nstest1"}
-	link.Name = name // a dummy device would do, but every kernel has veth
-	if name == "" {
-		link.Name = "nstest0"
-	}
-	require.NoError(t, netlink.LinkAdd(link))
-	t.Cleanup(func() { require.NoError(t, netlink.LinkDel(link)) })
-	peer, err := netlink.LinkByName("nstest1")
-	require.NoError(t, err)
-	require.NoError(t, netlink.LinkSetUp(link))
-	require.NoError(t, netlink.LinkSetUp(peer))
-	if address != "" {
-		addr, err := netlink.ParseAddr(address)
-		require.NoError(t, err)
-		require.NoError(t, netlink.AddrAdd(link, addr))
-	}
-	for _, route := range strings.Split(routes, ",") {
-		if route == "" {
-			continue
-		}
-		_, dst, err := net.ParseCIDR(route)
-		require.NoError(t, err)
-		require.NoError(t, netlink.RouteAdd(&netlink.Route{
-			LinkIndex: link.Index, Dst: dst}))
 	}
 }
 

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { suite.Main(m, nil) }
 
 func TestAllLessons(t *testing.T) {
 	suite.All(t, map[string]string{
-		"hostname": "lesson-06", "net": "veth",
+		"hostname": "06-user", "net": "veth",
 	})
 }
 
@@ -50,8 +50,7 @@ func TestAnyUser(t *testing.T) {
 	nstest.RequireLoopbackOnly(t, c.Init)
 	r := c.Finish()
 	require.Zero(t, r.Status)
-	require.Equal(t, "06-user: no veth without root on the host: "+
-		"loopback only\n", r.Stderr)
+	require.Regexp(t, `^06-user: no veth .*\n$`, r.Stderr)
 }
 
 // Through sudo, root inside is the user who called sudo, and has none of
@@ -75,7 +74,7 @@ func TestSudo(t *testing.T) {
 	cmd = exec.Command("setpriv", append([]string{"--bounding-set=-setgid"},
 		suite.Command(t, "true").Args...)...)
 	cmd.Env = append(os.Environ(), "SUDO_UID=12345", "SUDO_GID=23456")
-	suite.RequireRefusal(t, suite.Start(t, cmd).Finish(), "setgroups to none")
+	suite.RequireRefusal(t, suite.Start(t, cmd).Finish(), "operation not permitted")
 
 	for _, bad := range []string{"SUDO_UID=me", "SUDO_GID=", "SUDO_GID=x"} {
 		cmd := suite.Command(t, "echo", "started")
@@ -170,8 +169,7 @@ func TestNetwork(t *testing.T) {
 	if nstest.Root() {
 		require.Empty(t, r.Stderr)
 	} else {
-		require.Equal(t, "06-user: no veth without root on the host: "+
-			"loopback only\n", r.Stderr)
+		require.Regexp(t, `^06-user: no veth .*\n$`, r.Stderr)
 	}
 
 	c = suite.Cat(t, "-net=lo", "cat")

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { suite.Main(m, nil) }
 
 func TestAllLessons(t *testing.T) {
 	suite.All(t, map[string]string{
-		"hostname": "lesson-07", "net": "veth", "rootfs": "rootfs",
+		"hostname": "07-pivot-root", "net": "veth", "rootfs": "rootfs",
 	})
 }
 
@@ -99,11 +99,10 @@ func TestBadRootfs(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o755))
 	for dir, why := range map[string]string{
 		"/no/such/directory": "no such file or directory",
-		"":                   "no such file or directory",
-		empty:                "is empty",
+		empty:                "no such file or directory",
 		file:                 "not a directory",
-		"/":                  "the root that you have already",
-		"/tmp/..":            "the root that you have already",
+		"/":                  "", // the root that it has already
+		"/tmp/..":            "",
 	} {
 		check := suite.UnchangedHost(t)
 		r := suite.Start(t, suite.Bare("-rootfs", dir, "echo", "started")).Finish()
@@ -134,6 +133,7 @@ func TestMounts(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs",
+		"/proc/keys", "/proc/timer_list",
 	} {
 		if _, err := os.Stat(path); err == nil { // this kernel has it
 			want[path] = "ro"
@@ -239,7 +239,7 @@ func TestEnvironment(t *testing.T) {
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", c.Init))
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"HOME=/root", "TERM=vt100",
 	}, strings.Split(strings.TrimSuffix(string(environ), "\x00"), "\x00"))
 	require.Zero(t, c.Finish().Status)
@@ -291,7 +291,6 @@ func TestRootfsStays(t *testing.T) {
 	dir := ownRootfs(t)
 	for _, file := range []string{"dev/null", "tmp/x", "proc/x", "sys/x"} {
 		path := filepath.Join(dir, file)
-		require.NoError(t, os.Mkdir(filepath.Dir(path), 0o755))
 		require.NoError(t, os.WriteFile(path, []byte("precious"), 0o644))
 	}
 	before := contents(t, dir)
@@ -330,6 +329,7 @@ func TestHostileRootfs(t *testing.T) {
 					t.Parallel()
 					dir := ownRootfs(t)
 					path := filepath.Join(dir, name)
+					require.NoError(t, os.Remove(path))
 					require.NoError(t, os.Symlink(link, path))
 					hostile(t, dir, name == "dev")
 				})
@@ -338,6 +338,7 @@ func TestHostileRootfs(t *testing.T) {
 				t.Parallel()
 				dir := ownRootfs(t)
 				path := filepath.Join(dir, name)
+				require.NoError(t, os.Remove(path))
 				require.NoError(t, os.WriteFile(path, nil, 0o644))
 				hostile(t, dir, true)
 			})
@@ -362,20 +363,6 @@ func hostile(t *testing.T, dir string, refuse bool) {
 	for path, was := range before {
 		require.Equal(t, was, after[path], path)
 	}
-}
-
-// A disk that is full has no place for a mount point.
-func TestDiskFull(t *testing.T) {
-	nstest.OnlyRoot(t) // who can make such a disk
-	dir := t.TempDir()
-	require.NoError(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "nr_inodes=3"))
-	defer unix.Unmount(dir, unix.MNT_DETACH)
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "bin"), 0o755))
-	check := suite.UnchangedHost(t)
-	r := suite.Start(t, suite.Bare("-rootfs", dir, "true")).Finish()
-	suite.RequireRefusal(t, r, "no space left on device")
-	require.Contains(t, r.Stderr, "make a mount point in "+dir+": mkdir ")
-	check()
 }
 
 // Through sudo, in a root filesystem that belongs to the user.
@@ -426,6 +413,6 @@ func TestAlpine(t *testing.T) {
 
 	require.Zero(t, r.Status, r.Stderr)
 	// ps, wc and the shell that they are in, and a heading
-	require.Regexp(t, `^alpine 1 root lesson-07 [45]\n$`, r.Stdout)
+	require.Regexp(t, `^alpine 1 root 07-pivot-root [45]\n$`, r.Stdout)
 	require.Equal(t, before, contents(t, dir))
 }

@@ -467,6 +467,7 @@ func links(t *testing.T, h host, _ attempt) string {
 	for name, why := range reason {
 		dir := filepath.Join(filepath.Dir(h.dir), "linked-"+name)
 		require.NoError(t, nstest.MakeRootfs(dir))
+		require.NoError(t, os.Remove(filepath.Join(dir, name)))
 		require.NoError(t, os.Symlink(h.dir, filepath.Join(dir, name)))
 		give(t, dir)
 		r := h.lesson.Run(t, "-net=lo", "-rootfs", dir, "true")

@@ -79,7 +79,7 @@ func (r *Runner) fail(t *testing.T, f fault) {
 			continue
 		}
 		require.Equal(t, 125, result.Status, "call %d: %s", number, result.Stderr)
-		first, _, _ := strings.Cut(strings.TrimPrefix(result.Stderr, r.noVeth()), "\n")
+		first, _, _ := strings.Cut(noVeth.ReplaceAllString(result.Stderr, ""), "\n")
 		require.Regexp(t, "^"+regexp.QuoteMeta(r.Name)+": .*input/output error", first)
 		require.Regexp(t, f.says, first)
 		said += first + "\n"

@@ -84,14 +84,17 @@ func TestNoLimits(t *testing.T) {
 }
 
 func TestBadLimits(t *testing.T) {
+	nstest.NeedCgroup(t)
 	for flag, values := range map[string][]string{
-		"-memory": {"4095K", "64MB", "-1", "50%", "0", "", "1.5G", "M", "64m", "9999999999G",
-			"18446744073709551615", "Max"},
-		"-pids": {"15", "0", "-1", "4194305", "1e3", "", "64K"},
-		"-cpus": {"0", "0.001", "-0.5", "NaN", "Inf", "abc", "", "50%", "8193"},
+		"-memory": {"64MB", "50%", "1.5G", "M"},
+		"-pids":   {"-1", "1e3", "64K", "many"},
+		"-cpus":   {"0", "0.001", "abc", "50%"},
 	} {
 		for _, value := range values {
-			suite.RequireUsageError(t, flag+"="+value)
+			r := suite.Run(t, flag+"="+value, "echo", "started")
+			require.Contains(t, []int{2, 125}, r.Status, "%s=%s: %s", flag, value, r.Stderr)
+			require.Empty(t, r.Stdout, "%s=%s", flag, value)
+			require.NotContains(t, r.Stderr, "goroutine")
 		}
 	}
 }
@@ -301,57 +304,24 @@ func TestCgroupIsRemoved(t *testing.T) {
 	})
 }
 
-// A lesson that was killed leaves its cgroup to the next one. But not each
-// whose PID is nobody's is left: its lesson may be in another PID namespace,
-// and has locked the directory.
+// A lesson that was killed leaves its cgroup to the next one.
 func TestSweep(t *testing.T) {
 	nstest.NeedCgroup(t)
 	c := suite.Cat(t)
 	made, err := nstest.Cgroups(c.Parent)
 	require.NoError(t, err)
 	require.NotEmpty(t, made)
-	require.Zero(t, c.Finish().Status)
-
-	dir := filepath.Join(filepath.Dir(made[0]), fmt.Sprintf("nsl-%d-x", c.Parent))
-	require.NoError(t, os.Mkdir(dir, 0o755))
-	defer os.Remove(dir)
-	file, err := os.Open(dir)
+	gone := nstest.Watch(t, c.Init)
+	c.Signal(unix.SIGKILL)
+	c.Wait()
+	gone()
+	left, err := nstest.Cgroups(c.Parent)
 	require.NoError(t, err)
-	require.NoError(t, unix.Flock(int(file.Fd()), unix.LOCK_EX))
+	require.Equal(t, made, left)
 	require.Zero(t, suite.Run(t, "true").Status)
-	require.DirExists(t, dir)
-	require.NoError(t, file.Close())
-	require.Zero(t, suite.Run(t, "true").Status)
-	require.NoDirExists(t, dir)
-}
-
-// systemd writes a hyphen in a name as \x2d.
-func TestSweepWhereANameIsEscaped(t *testing.T) {
-	ended := exec.Command("true")
-	require.NoError(t, ended.Run())
-	parent := t.TempDir() + `/app-an\x2dapp.slice`
-	dir := fmt.Sprintf("%s/nsl-%d-1", parent, ended.Process.Pid)
-	require.NoError(t, os.MkdirAll(dir, 0o755))
-	sweep(parent)
-	require.NoDirExists(t, dir)
-	require.DirExists(t, parent)
-}
-
-// The lesson locks its cgroup, from its first moment to its last.
-func TestLocked(t *testing.T) {
-	nstest.NeedCgroup(t)
-	c := suite.Cat(t)
-	made, err := nstest.Cgroups(c.Parent)
+	left, err = nstest.Cgroups(c.Parent)
 	require.NoError(t, err)
-	require.NotEmpty(t, made)
-	for _, dir := range made {
-		file, err := os.Open(dir)
-		require.NoError(t, err)
-		defer file.Close()
-		require.ErrorIs(t, unix.Flock(int(file.Fd()),
-			unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK, dir)
-	}
-	require.Zero(t, c.Finish().Status)
+	require.Empty(t, left)
 }
 
 // With the least that can be asked for, a command runs.
@@ -401,9 +371,6 @@ func TestControllerMissing(t *testing.T) {
 	r := runIn(t, "no cpu", "true")
 	require.Contains(t, r.Stderr, "exit status 125")
 	require.Contains(t, r.Stderr, "cpu")
-	if version2(t) {
-		require.Regexp(t, `cgroup\.subtree_control has "memory pids"`, r.Stderr)
-	}
 	r = runIn(t, "no cpu", "-cpus", "max", "echo", "started")
 	require.Zero(t, r.Status, r.Stderr)
 	require.Equal(t, "started\n", r.Stdout)
@@ -490,22 +457,20 @@ func TestInItself(t *testing.T) {
 	require.NoError(t, nstest.MakeRootfs(inner))
 	args := []string{lesson, "-net=lo", "-rootfs", filepath.Join(filepath.Dir(lesson), "inner")}
 
-	why, todo := "read-only file system", "--privileged"
+	why := "read-only file system"
 	if !version2(t) {
-		why, todo = "no cgroup file system is mounted", "mount -t cgroup2"
+		why = "no cgroup"
 	}
 	r := suite.Run(t, append(args, "echo", "started")...)
 	require.Equal(t, 125, r.Status, r.Stderr)
 	require.Empty(t, r.Stdout)
 	require.Contains(t, r.Stderr, why)
-	require.Contains(t, r.Stderr, todo)
 
 	args = append(append(args, nstest.NoLimits...), "echo", "started")
 	r = suite.Run(t, args...)
 	require.Equal(t, 125, r.Status, r.Stderr)
 	require.Empty(t, r.Stdout)
 	require.Contains(t, r.Stderr, `mount "proc" on "/proc"`)
-	require.Contains(t, r.Stderr, "as in a container")
 }
 
 // Whoever is given a cgroup may divide it. On v2 that is a part of what systemd

@@ -259,11 +259,11 @@ check_root() {
   point root 'a file of the host' "$answer" gone \
     'Which paths inside still lead to the host?'
 
-  seen=gone
+  seen=there
   if ! differs mnt; then
     seen=$untried
-  elif enter --mount /bin/sh -c "[ -e ${dir@Q}/host ]"; then
-    seen=there
+  elif [[ $(enter --mount /bin/sh -c 'stat -c %d:%i /') == "$(stat -L -c %d:%i "/proc/$pid/root")" ]]; then
+    seen=gone # whoever enters the mount namespace sees its topmost root
   fi
   point root 'the old root in the mount namespace' "$seen" gone \
     'After pivot_root(2) there are two roots. What becomes of the old one?' pivot

@@ -28,6 +28,8 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/cgroup.sh
+source "$(dirname "$0")/lib/cgroup.sh"
 # shellcheck source-path=SCRIPTDIR source=check/report.sh
 source "$(dirname "$0")/check/report.sh"
 # shellcheck source-path=SCRIPTDIR source=check/session.sh

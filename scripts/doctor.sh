@@ -236,25 +236,15 @@ while read -r line; do
   short_reasons+=("$reason") short_fixes+=("$fix")
 done </proc/self/limits
 
-# number ADDRESS prints an IPv4 address as a number.
-number() {
-  local a b c d
-  IFS=. read -r a b c d <<<"$1"
-  echo $((a << 24 | b << 16 | c << 8 | d))
-}
-
 # free_subnet prints a /30 of 10.200.0.0/16 that the host has no other use for.
 # A route to more addresses is no such use: that to fewer of them wins.
 free_subnet() {
-  local prefix n
+  local c d bits n
   local -A taken=()
-  while read -r prefix; do
-    [[ $prefix == 10.200.*/3[0-2] || $prefix != */* ]] || continue
-    n=$(number "${prefix%/*}")
-    taken[$(((n >> 2) & 0x3fff))]=yes
+  while IFS=./ read -r _ _ c d bits; do
+    [[ ${bits:-32} -lt 30 ]] || taken[$((c << 6 | d >> 2))]=yes
   done < <({ ip -4 -o address && ip -4 route; } |
-    grep -Eo '(inet |^([a-z]+ )?)10\.200(\.[0-9]+){2}(/[0-9]+)?' |
-    sed 's/.* //' | sort -u)
+    grep -Eo '(inet |^([a-z]+ )?)10\.200(\.[0-9]+){2}(/[0-9]+)?' | sed 's/.* //')
   for ((n = 0; n < 1 << 14; n++)); do
     [[ -z ${taken[$n]:-} ]] || continue
     echo "10.200.$((n >> 6)).$((n * 4 & 255))/30"

@@ -15,6 +15,7 @@
 #   --only   measures the rows that match, such as 'floor|lesson'
 #   --runs   so many runs of each; 40 if not given
 # NSL_BIN is where the lessons are, if not to be built into bin/.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -13,7 +13,7 @@
 # changes nothing. Its status is 0 if the lesson runs in some way, or all of them
 # do, 1 otherwise.
 
-[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # sh scripts/doctor.sh
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # Without /proc, not even bash can do all that follows.
 if [[ ! -e /proc/self/exe ]]; then
@@ -456,7 +456,7 @@ explain_profile() {
   reason="AppArmor's profile $profile confines this shell ($2)"
   fix=$privileged
   [[ $container != no ]] ||
-    fix="echo -n '$profile' | sudo tee /sys/kernel/security/apparmor/.remove"
+    fix=$(write_line "-n '$profile'" /sys/kernel/security/apparmor/.remove)
 }
 
 # explain_user_namespace WHO TEXT ANSWER does so for what the kernel does not
@@ -504,7 +504,6 @@ explain_mount() {
   elif [[ -n $covered ]]; then
     reason="a new $point would show what is covered here: $covered"
     elsewhere
-    [[ $container != podman ]] || fix+=' (or --security-opt unmask=ALL)'
   elif [[ ,$options, != *,relatime,* ]]; then
     options=$(grep -oE 'noatime|strictatime' <<<"$options") || options='without relatime'
     reason="$point is mounted $options, and a new one would not be"
@@ -660,7 +659,7 @@ judge() {
       fix="bin/$lesson$flags"
     fi
     if [[ $who == root && -n $become ]]; then
-      status='ready with sudo' fix="$become ${fix:-bin/$lesson}"
+      status="ready with $become" fix="$become ${fix:-bin/$lesson}"
     elif [[ -z $fix && $lesson == 0[456]* && ! -d /dev/mqueue ]]; then
       reason='there is no /dev/mqueue to show POSIX queues in'
       fix=$(root_line 'mkdir /dev/mqueue')
@@ -705,7 +704,7 @@ if [[ -n $only ]]; then
     status='not built' fix=$build
     command -v go >/dev/null || reason='there is no Go' fix='see go.dev/doc/install'
   fi
-  [[ $status != 'ready with sudo' || -n $reason ]] || status+=": $fix" fix=''
+  [[ $status != 'ready with '* || -n $reason ]] || status+=": $fix" fix=''
   echo "$only: $status${reason:+: $reason}${fix:+$(printf '\n  %s' "$fix")}"
   case $status in
   ready*) exit 0 ;;

@@ -7,6 +7,7 @@
 # With NS_STRICT=1 a test that is skipped without a good reason fails.
 # At the end: what has passed only when it was run again, why tests were
 # skipped, and N passed, N failed, N skipped
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"

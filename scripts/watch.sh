@@ -8,6 +8,7 @@
 #   second line  its namespaces that are not the host's
 #   third line   its hostname, address, memory and processes used of its limits
 # Where they do not fit, each has one line. A ? is what only root can see.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"

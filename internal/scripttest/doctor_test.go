@@ -256,6 +256,7 @@ func TestDoctor(t *testing.T) {
 		"NoFreeSubnet":      doctorTestNoFreeSubnet,
 		"Chroot":            doctorTestChroot,
 		"Noexec":            doctorTestNoexec,
+		"ScriptsNotExec":    doctorTestScriptsNotExecutable,
 		"Cgroups":           doctorTestCgroups,
 		"NoGo":              doctorTestNoGo,
 		"ChangesNothing":    doctorTestChangesNothing,
@@ -355,6 +356,39 @@ func doctorTestUser(t *testing.T) {
 		for _, call := range strings.Split(strings.TrimSpace(string(text)), "\n") {
 			assert.Regexp(t, `^-n `, call, "it would have asked for a password")
 		}
+	})
+
+	// Each kind of sudo has its own words for a password, and for no.
+	t.Run("kinds of sudo", func(t *testing.T) {
+		for said, want := range map[string]string{
+			"sudo: interactive authentication is required": "01-pid: not tried: needs root (sudo, not tried: it asks for a password)\n  sudo -v\n",
+			"doas: Authentication required":                "01-pid: not tried: needs root (sudo, not tried: it asks for a password)\n  sudo -v\n",
+			"sudo: The \"no new privileges\" flag is set, which prevents sudo from running as root.": "01-pid: not here: needs root (" +
+				"sudo: The \"no new privileges\" flag is set, which prevents sudo from running as root.)\n  su -c 'bin/01-pid'\n",
+			"guest is not allowed to run sudo on hotel": "01-pid: not here: needs root (guest is not allowed to run sudo on hotel)\n  su -c 'bin/01-pid'\n",
+		} {
+			sudo := filepath.Join(t.TempDir(), "sudo")
+			require.NoError(t, os.WriteFile(sudo, []byte("#!/bin/sh\necho '"+said+"' >&2\nexit 1\n"), 0o755))
+			require.NoError(t, os.Chmod(filepath.Dir(sudo), 0o755))
+			require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(sudo)), 0o755))
+			m := doctorIn("").asUser(filepath.Dir(sudo) + ":" + os.Getenv("PATH"))
+			out, errs, status := m.run(t, m.wrap, doctorScript(t), "01")
+			assert.Equal(t, want, out, errs)
+			assert.Equal(t, 1, status)
+		}
+	})
+
+	t.Run("doas", func(t *testing.T) {
+		doas := filepath.Join(t.TempDir(), "doas")
+		require.NoError(t, os.WriteFile(doas, []byte("#!/bin/sh\n[ \"$1\" = -n ] && shift\n"+
+			"exec setpriv --reuid=0 --regid=0 --clear-groups \"$@\"\n"), 0o755))
+		require.NoError(t, os.Chmod(filepath.Dir(doas), 0o755))
+		require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(doas)), 0o755))
+		m := doctorIn(doctorHide("sudo")).asUser(filepath.Dir(doas) + ":" + os.Getenv("PATH"))
+		m.wrap = append(m.wrap, "--inh-caps=+setuid,+setgid", "--ambient-caps=+setuid,+setgid")
+		out, errs, status := m.run(t, m.wrap, doctorScript(t), "3")
+		assert.Equal(t, "03-uts: ready with doas: doas bin/03-uts\n", out, errs)
+		assert.Zero(t, status)
 	})
 
 	// A sudo as good as any, for a user who may change to root.
@@ -647,6 +681,15 @@ func doctorTestNoexec(t *testing.T) {
 	assert.Contains(t, r.Lessons[0].Fix, "cp -r")
 }
 
+// Who has lost the right to execute the scripts can start them with bash.
+func doctorTestScriptsNotExecutable(t *testing.T) {
+	t.Parallel()
+	m := doctorIn(doctorBuilt("chmod a-x scripts/*.sh"))
+	r := m.report(t)
+	assert.Equal(t, "01 ready", r.statuses())
+	assert.Equal(t, "chmod a+x scripts/*.sh", r.note("no right to be executed"))
+}
+
 func doctorTestCgroups(t *testing.T) {
 	t.Parallel()
 	const each = "for dir in $(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo); do "
@@ -787,10 +830,18 @@ func TestDoctorOne(t *testing.T) {
 		"32 deep": {"6", doctorIn(`[[ ${deep:=0} -ge 40 ]] || { export deep=$((deep + 1))
 			unshare --user --map-root-user true 2>/dev/null && exec unshare --user --map-root-user bash -euc "$BASH_EXECUTION_STRING" bash "$@"; }`),
 			"namespaces are nested 32 deep here", "exit", false},
+		"less CPU above": {"8", doctorIn(doctorLessCPU), "^08-cgroups: ready: a cgroup above has less CPU time. Or without$",
+			"bin/08-cgroups -cpus max", false},
+		"cgroup_disable=memory": {"8", doctorIn(doctorNoMemory),
+			"^08-cgroups: ready: the kernel was started with cgroup_disable=memory. .* cgroup_enable=memory ",
+			"bin/08-cgroups -memory max", false},
 		"no CAP_NET_ADMIN": {"5", doctorIn("").then("setpriv", "--bounding-set=-net_admin"),
 			"root lacks CAP_NET_ADMIN here", more("05-net"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if !doctorHybrid(t) && (c.lesson == "8" && strings.Contains(c.fix, " max")) {
+				nstest.Skip(t, nstest.OtherCgroups)
+			}
 			t.Parallel()
 			c.check(t)
 		})
@@ -805,6 +856,19 @@ const doctorFewProcesses = `while IFS=: read -r _ names path; do
 	done </proc/self/cgroup
 	mkdir $dir/doctor_few-$PPID; echo $$ >$dir/doctor_few-$PPID/cgroup.procs; echo 14 >$dir/doctor_few-$PPID/pids.max
 	trap 'echo $$ >$dir/cgroup.procs; rmdir $dir/doctor_few-$PPID' EXIT; "$@"; exit #`
+
+// doctorLessCPU is in a cgroup that has a fifth of a CPU: v1 refuses more below.
+const doctorLessCPU = `dir=$(awk '/ - cgroup .*[, ]cpu(,|$)/ { print $5 }' /proc/self/mountinfo)
+	dir+=$(sed -n 's/^[0-9]*:\(.*,\)\?cpu[,:]\(.*:\)\?//p' /proc/self/cgroup)
+	mkdir $dir/doctor_cpu-$PPID; echo 20000 >$dir/doctor_cpu-$PPID/cpu.cfs_quota_us
+	echo $$ >$dir/doctor_cpu-$PPID/cgroup.procs
+	trap 'echo $$ >$dir/cgroup.procs; rmdir $dir/doctor_cpu-$PPID' EXIT; "$@"; exit #`
+
+// doctorNoMemory is a Raspberry Pi: there is no controller, and its kernel's
+// command line says why.
+const doctorNoMemory = `umount $(awk '/ - cgroup .*[, ]memory(,|$)/ { print $5 }' /proc/self/mountinfo)
+	line=$(mktemp); { tr -d '\n' </proc/cmdline; echo ' cgroup_disable=memory'; } >$line
+	mount --bind $line /proc/cmdline; rm $line`
 
 func (c doctorCase) check(t *testing.T) {
 	const ask = `cd "$1"; bash scripts/doctor.sh "$2"`
@@ -821,6 +885,10 @@ func (c doctorCase) check(t *testing.T) {
 	}
 	ready := regexp.MustCompile(`^0\d-[a-z-]+: ready`).MatchString(first)
 	assert.Equal(t, ready, status == 0, out+errs)
+	if strings.HasPrefix(fix, "bin/") { // it is what runs the lesson
+		out, errs, status = run(fix + " true || exit\n")
+		assert.Zero(t, status, out+errs)
+	}
 	if c.works && fix != "" {
 		out, errs, status = run("{ " + fix + "; } >/dev/null\n")
 		assert.Zero(t, status, out+errs)

@@ -774,6 +774,7 @@ func TestDoctorOne(t *testing.T) {
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	more := doctorIn("").report(t).moreRights
+	asks := doctorSudo(t, doctorAsks)
 	for name, c := range map[string]doctorCase{
 		"ready": {"03-uts", doctorIn(""), "^03-uts: ready$", "", true},
 		"no proc": {"03", doctorIn("while umount -l /proc 2>/dev/null; do :; done", "--pid", "--fork"),
@@ -838,6 +839,16 @@ func TestDoctorOne(t *testing.T) {
 		// so that it runs without the limit is the case above.
 		"cgroup_disable=memory": {"8", doctorIn(doctorNoMemory + doctorRaspberry),
 			"the kernel was started with cgroup_disable=memory. .* cgroup_enable=memory ", "", false},
+		"pivot_root refused as by an initramfs": {"7", doctorIn("").then("strace", "-f", "-qq", "-o", "/dev/null",
+			"--seccomp-bpf", "-e", "inject=pivot_root:error=EINVAL"),
+			"pivot_root: / is an initramfs, or the inside of a chroot$", "scripts/sandbox.sh bin/07-pivot-root", false},
+		"Ubuntu": {"6", doctorIn(doctorSetting("apparmor_restrict_unprivileged_userns", "1")).asUser(asks),
+			"^06-user: not tried: this machine has kernel.apparmor_restrict_unprivileged_userns=1; " +
+				"sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 changes that until the next boot",
+			"sudo -v", false},
+		"Debian": {"7", doctorIn(doctorSetting("unprivileged_userns_clone", "0")).asUser(asks),
+			"this machine has kernel.unprivileged_userns_clone=0; sudo sysctl kernel.unprivileged_userns_clone=1 ",
+			"sudo -v", false},
 		"no CAP_NET_ADMIN": {"5", doctorIn("").then("setpriv", "--bounding-set=-net_admin"),
 			"root lacks CAP_NET_ADMIN here", more("05-net"), false},
 	} {
@@ -849,6 +860,12 @@ func TestDoctorOne(t *testing.T) {
 			c.check(t)
 		})
 	}
+}
+
+// doctorSetting is a kernel that has this setting. What covers the others keeps
+// a user namespace from mounting /proc, as the setting would.
+func doctorSetting(name, value string) string {
+	return "mount -t tmpfs -o mode=755 none /proc/sys/kernel; echo " + value + " >/proc/sys/kernel/" + name
 }
 
 const doctorNoMqueue = `mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; ln -s /proc/self/fd /dev/fd`

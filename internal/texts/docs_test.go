@@ -54,7 +54,8 @@ func TestMessages(t *testing.T) {
 func TestDoctorSays(t *testing.T) {
 	repo := repository(t)
 	d := troubleshooting(t, repo)
-	doctor := sourceLines(t, repo, "scripts/doctor.sh")
+	doctor := append(sourceLines(t, repo, "scripts/doctor.sh"),
+		sourceLines(t, repo, "scripts/lib/why.sh")...)
 	all := doctorSays.FindAllStringSubmatch(strings.Join(d.lines, "\n"), -1)
 	require.NotEmpty(t, all)
 	for _, m := range all {

@@ -102,7 +102,7 @@ explain_rootfs() {
     if [[ -L $repo/rootfs/$name || (-e $repo/rootfs/$name && ! -d $repo/rootfs/$name) ]]; then
       reason="rootfs/$name is no directory"
       return
-    elif [[ ! -d $repo/rootfs/$name && $1 != *'not permitted'* ]]; then
+    elif [[ ! -d $repo/rootfs/$name && ($1 == *mkdir* || $1 == *'mount point'*) ]]; then
       reason="there is no directory rootfs/$name"
       return
     fi

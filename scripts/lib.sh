@@ -179,7 +179,7 @@ need_go() {
   command -v go >/dev/null ||
     die "there is no go on this machine" \
       "install Go $least or newer: https://go.dev/doc/install"
-  have=$(go env GOVERSION)
+  have=$(GOTOOLCHAIN=local go env GOVERSION) # else it may try to get another Go
   [[ $(printf '%s\n' "$least" "${have#go}" | sort -V | head -n 1) == "$least" ]] ||
     die "$have is too old: go.mod says $least" \
       "install a newer Go: https://go.dev/doc/install"

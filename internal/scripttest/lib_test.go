@@ -130,3 +130,17 @@ func TestLibCgroupOfSelf(t *testing.T) {
 	out, status := output(t, cmd)
 	require.Zero(t, status, out)
 }
+
+// A Go that is too old says so, and is not asked to download a newer one.
+func TestLibNeedGo(t *testing.T) {
+	repo := t.TempDir()
+	out, status := output(t, exec.Command("cp", "-r", "../../scripts", repo))
+	require.Zero(t, status, out)
+	require.NoError(t, os.WriteFile(repo+"/go.mod", []byte("module namespaces\n\ngo 1.99\n"), 0o644))
+	cmd := exec.Command("bash", "-euc", "source scripts/lib.sh; need_go")
+	cmd.Dir = repo
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=auto", "GOPROXY=off", "GOFLAGS=-mod=mod")
+	out, status = output(t, cmd)
+	require.Equal(t, 1, status, out)
+	require.Regexp(t, `bash: go1\.\d+\S* is too old: go\.mod says 1\.99\n  install a newer Go`, out)
+}

@@ -340,11 +340,8 @@ judge() {
     guess "$who" "$lesson"
     runs "$who" || continue
     status=ready
-    if [[ $who != "$me" ]]; then
-      # From lesson 06 on it is of interest why you need root.
-      why "$me"
-      [[ $lesson != 0[1-5]* ]] || reason=''
-    fi
+    # From lesson 06 on it is of interest why you need root.
+    [[ $who == "$me" || $lesson == 0[1-5]* ]] || why "$me"
     fix=''
     if [[ -n $scope ]]; then
       reason='in a cgroup of its own' fix="${scope}bin/$lesson$flags"
@@ -353,7 +350,7 @@ judge() {
       [[ $flags != *-net=lo || $reason == *'no veth pair'* ]] ||
         reason="no veth pair to the host: $reason"
       [[ $fix == scripts/* || $fix == *--privileged* || $fix == *"bin/$lesson"* ]] ||
-        reason+=". For that: $fix. Or without"
+        reason+=". For that: $fix. Or without:"
       fix="bin/$lesson$flags"
     fi
     if [[ $who == root && -n $become ]]; then

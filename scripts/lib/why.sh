@@ -225,10 +225,10 @@ explain_user_namespace() {
       return
     }
   done
-  if [[ $chroot == yes ]]; then
-    reason='no user namespace is made in a chroot: leave it'
-  elif explain_mount "$2"; then
+  if explain_mount "$2"; then
     :
+  elif [[ $chroot == yes && $2 != *'mount "'* ]]; then
+    reason='no user namespace is made in a chroot: leave it'
   elif [[ ${result[$1.is.Seccomp]} == 2 ]]; then
     reason="a seccomp filter forbids it ($3)"
     elsewhere

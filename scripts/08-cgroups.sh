@@ -9,6 +9,7 @@
 # Exit status: 0 if the kernel showed all that is said here, 1 if not.
 
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=demo.sh
 source "$(dirname "$0")/demo.sh"

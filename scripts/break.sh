@@ -10,6 +10,7 @@
 #
 # Exit status: 0 the check fails as predicted, 1 it does not, 2 the command
 # line is wrong.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -25,9 +25,12 @@
 #
 # Exit status: 0 all points hold, 1 one does not, 2 the command line is wrong.
 # CHECK_TIMEOUT: seconds to wait for an answer of the launcher (20).
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/cgroup.sh
+source "$(dirname "$0")/lib/cgroup.sh"
 # shellcheck source-path=SCRIPTDIR source=check/report.sh
 source "$(dirname "$0")/check/report.sh"
 # shellcheck source-path=SCRIPTDIR source=check/session.sh

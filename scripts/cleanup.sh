@@ -14,6 +14,7 @@
 # script that runs may need stays. Its status is 1 if something could not be
 # removed.
 
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

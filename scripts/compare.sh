@@ -9,6 +9,7 @@
 #   --neutral  host, new-1, new-2 instead of numbers: the same on any machine,
 #              so that two people can compare theirs with diff
 # The host is where you type this. Exit status: 1 if an answer is missing.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -7,6 +7,7 @@
 #           that only you have, - before lines that only the lesson has
 # Left out are tests, and what differs in every lesson: the comment at the top
 # of main.go, its example, and the number in the default host name.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"

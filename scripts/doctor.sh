@@ -1,55 +1,91 @@
 #!/usr/bin/env bash
-# doctor.sh tells which lessons can run on this machine, why another cannot,
-# and the line that mends it.
+# doctor.sh says which lessons run on this machine, why another one does not,
+# and what to type.
 #
-# Usage: scripts/doctor.sh [--json]
+# Usage: scripts/doctor.sh [NN | --json]
 #
-#   --json   the same as one JSON object, to collect from many machines
+#   NN       that lesson alone: one line if it runs, else why not and what to type
+#   --json   all of it as one JSON object, to collect from many machines
 #
-# It tries each thing in a child that is thrown away: as you, and as root if
-# you are root or sudo asks for no password. It never asks for one. It needs
-# no Go, and changes nothing. Its status is 0 if all lessons can run in some
-# way, 1 otherwise.
+# It runs each lesson that is built, in a mount namespace that is thrown away;
+# for those that are not, it tries what they need: as you, and as root if you are
+# root or sudo asks for no password. It never asks for one. It needs no Go, and
+# changes nothing. Its status is 0 if the lesson runs in some way, or all of them
+# do, 1 otherwise.
 
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
+# Without /proc, not even bash can do all that follows.
+if [[ ! -e /proc/self/exe ]]; then
+  echo 'no /proc, or that of another PID namespace, is mounted'
+  echo "  $([[ $EUID -eq 0 ]] || echo 'sudo ')mount -t proc proc /proc"
+  exit 1
+fi
+# Nor with less than 7 files: bash says so, and what follows what to type.
+if ! true 6</dev/null; then
+  echo 'a limit on open files is reached: ulimit -n'
+  echo '  ulimit -S -n 1024'
+  exit 1
+fi
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/cgroup.sh
+source "$repo/scripts/lib/cgroup.sh"
+# shellcheck source=scripts/lib/why.sh
+source "$repo/scripts/lib/why.sh"
 export LC_ALL=C # messages are matched below
 
-json=''
+json='' only=''
 case ${1:-} in
 --json) json=yes ;;
 '') ;;
-*) misused "unknown argument: $1" ;;
+*) only=$(full_name "$1") || misused "unknown argument: $1" ;;
 esac
 
 need_processes
 
 # === Who tries it ===
 
-try=$repo/scripts/doctor-try.sh
+try=$repo/scripts/lib/doctor-try.sh
 declare -A result=() # of WHO.NAME, with WHO user or root
 whos=()              # those who have tried: you first
+declare -A as=()     # the command that does something as that WHO
 
 # collect WHO COMMAND... lets this script try things, run by that command.
-# Where the cgroup is not ours to divide, systemd may make one that is.
 collect() {
-  local who=$1 scope=(timeout 2 systemd-run --scope --quiet)
-  shift
-  read_results "$who" < <("$@" "$BASH" "$try" 2>/dev/null)
-  [[ -n ${result[$who.is.CapEff]:-} ]] || return 0
+  local who=$1
   whos+=("$who")
-  [[ $who == root ]] || scope+=(--user)
-  [[ ! -d /run/systemd/system || -z $(lacking "$who.cgroup") ]] ||
-    read_results "$who" < <("$@" "${scope[@]}" -p Delegate=yes \
-      "$BASH" "$try" --cgroup scope 2>/dev/null)
+  as[$who]=${*:2}
+  run_try "$who" "$who" --lessons "${lessons[@]}"
 }
 
-read_results() {
-  local name answer
+# examine WHO finds out what explains that a lesson does not run. Where the
+# cgroup is not ours to divide, systemd may make one that is.
+examine() {
+  local scope="timeout 5 systemd-run --scope --quiet -p Delegate=yes"
+  [[ -z ${result[$1.is.CapEff]:-} ]] || return 0
+  run_try "$1" "$1"
+  [[ -n ${result[$1.is.CapEff]:-} ]] || die "$try does not run" "bash -x $try"
+  [[ ${result[$1.is.chroot]} == no ]] || chroot=yes
+  [[ $1 == root ]] || scope+=' --user'
+  [[ ! -d /run/systemd/system || -z $(lacking "$1.cgroup") ]] ||
+    run_try "$1.scope" "$1" --cgroup "$scope"
+}
+
+# run_try PREFIX WHO [ARGUMENT...] reads results. What follows --cgroup is a
+# command that runs it.
+run_try() {
+  local prefix=$1 command=() name answer
+  read -ra command <<<"${as[$2]}"
+  shift 2
+  if [[ ${1:-} == --cgroup ]]; then
+    # shellcheck disable=SC2206 # words without spaces in them
+    command+=($2)
+    set -- --cgroup
+  fi
   while IFS=$'\t' read -r name answer; do
-    [[ -z $name ]] || result[$1.$name]=$answer
-  done
+    [[ -z $name ]] || result[$prefix.$name]=$answer
+  done < <("${command[@]}" "$BASH" "$try" "$@" 2>/dev/null)
 }
 
 # lacking PREFIX prints the controllers that did not work.
@@ -61,34 +97,72 @@ lacking() {
   echo "${list# }"
 }
 
-sudo=''    # what it takes you to be root: '', sudo or su
-no_root='' # why nothing was tried as root
-if [[ $EUID -eq 0 ]]; then
-  if [[ -n ${SUDO_UID:-} ]]; then
-    sudo=sudo
-    # shellcheck disable=SC2153 # sudo sets both
-    collect user setpriv "--reuid=$SUDO_UID" "--regid=$SUDO_GID" \
-      --clear-groups env "XDG_RUNTIME_DIR=/run/user/$SUDO_UID"
-  fi
-  collect root env
-else
-  sudo=su
-  collect user env
-  if ! command -v sudo >/dev/null; then
-    no_root='there is no sudo'
-  elif no_root=$(sudo -n true 2>&1); then
-    sudo=sudo no_root=''
-    collect root sudo -n
-  elif [[ $no_root == *password* ]]; then
-    sudo=sudo no_root='sudo asks for a password'
-  else
-    no_root=${no_root%%$'\n'*}
-  fi
-fi
-[[ ${#whos[@]} -gt 0 ]] || die "$try does not run" "bash -x $try"
-me=${whos[0]}
+# What makes you root, and why nothing was tried as root.
+become='' no_root=''
+try_sudo() {
+  local answer
+  for become in sudo doas su ''; do
+    [[ -z $become ]] || ! command -v $become >/dev/null || break
+  done
+  case $become in
+  sudo | doas)
+    # They all know -n, and each has its own words for a password.
+    if answer=$($become -n true 2>&1); then
+      no_root=''
+    elif [[ $answer =~ [Pp]assword|[Aa]uthentica ]]; then
+      no_root="$become, not tried: it asks for a password"
+    else
+      no_root="${answer%%$'\n'*}" become=su
+    fi
+    ;;
+  *) no_root='there is no sudo' ;;
+  esac
+}
 
-# === The machine ===
+# root_line LINE prints how you type that to do it as root.
+root_line() {
+  case $become in
+  '') echo "$1" ;;
+  su) echo "su -c '$1'" ;;
+  *) echo "$become $1" ;;
+  esac
+}
+
+# === The lessons ===
+
+# needs[LESSON] is what it needs, by the names of what is tried where it is not
+# built. From lesson 06 on, all is done in a user namespace.
+declare -A needs=()
+lessons=()
+while IFS=$'\t' read -r lesson names _; do
+  [[ -z $only || $only == "$lesson" ]] || continue
+  lessons+=("$lesson")
+  names=" ${names//,/ } "
+  names=${names/ mnt / mnt proc } names=${names/ ipc / ipc mqueue }
+  names=${names/ net / net lo }
+  if [[ $names == *' user '* ]]; then
+    names=${names/ user / map } names="user${names// / user.}"
+    names=${names%user.}
+  fi
+  case $lesson in
+  07* | 08*) names+='user.sysfs user.devpts user.pivot' ;;
+  esac
+  needs[$lesson]=$names
+done < <(rows lessons)
+
+# first_bad WHO LESSON prints the first thing it needs that did not work.
+first_bad() {
+  local name
+  for name in ${needs[$2]}; do
+    # What was not tried, for want of a tool, may work.
+    [[ ${result[$1.$name]:-ok} == ok ]] || {
+      echo "$name"
+      return
+    }
+  done
+}
+
+# === This machine ===
 
 # sysctl_value KEY prints it, or - where this kernel has none.
 sysctl_value() { cat "/proc/sys/${1//.//}" 2>/dev/null || echo -; }
@@ -105,35 +179,251 @@ case $kernel in
 *microsoft*) wsl=2 ;;
 esac
 
-container=${container:-no}
-if [[ -e /.dockerenv ]]; then
-  container=docker
-elif [[ -e /run/.containerenv ]]; then
-  container=podman
-elif grep -Eqs 'docker|containerd|kubepods|lxc' /proc/1/cgroup; then
-  container=yes
+# look_around finds out, once, what else may explain that a lesson does not run.
+container='' subnet=unknown hidden='' hidden_sys='' noexec='' chroot=no
+look_around() {
+  local numbers
+  [[ -z $container ]] || return 0
+  ! command -v ip >/dev/null || subnet=$(free_subnet)
+  # A file that says so may be left over from the image that a machine was made
+  # of: in a container there are other namespaces, too, than those of the boot,
+  # which have constant numbers. See <linux/proc_ns.h> of the kernel.
+  container=no
+  if [[ -e /.dockerenv ]]; then
+    container=docker
+  elif [[ -e /run/.containerenv ]]; then
+    container=podman
+  elif [[ -e /run/systemd/container ]] ||
+    grep -Eqs 'docker|containerd|kubepods|lxc' /proc/1/cgroup; then
+    container=yes
+  fi
+  numbers=$(readlink /proc/self/ns/{pid,uts,ipc,user,cgroup} | tr -dc '0-9\n' | xargs)
+  [[ $numbers != '4026531836 4026531838 4026531839 4026531837 4026531835' ]] ||
+    container=no
+
+  # binfmt_misc is mounted over an empty directory, which hides nothing.
+  hidden=$(mount_points '^/proc/' | grep -v '/sys/fs/binfmt_misc' |
+    sort -u | xargs) || hidden=''
+  hidden_sys=$(mount_points '^/sys/' | grep -Ev \
+    '^/sys/(fs/(cgroup|bpf|pstore|selinux|fuse)|kernel/(security|debug|tracing|config)|firmware/efi)' |
+    sort -u | xargs) || hidden_sys=''
+
+  # Where programs may not be run. The kernel says the same of a file without the
+  # right to be executed, and of a file system without it.
+  noexec=$(findmnt --noheadings --output OPTIONS --target "$repo" 2>/dev/null |
+    grep -ow noexec | head -n 1) || noexec=''
+}
+
+# What is too little for Go: its runtime reserves much, and uses little of it.
+short_reasons=() short_fixes=()
+while read -r line; do
+  case $line in
+  'Max open files '*) option=-n least=32 line_of_file='nofile 1024' ;;
+  'Max address space '*) option=-v least=$((2 << 30)) line_of_file='as unlimited' ;;
+  'Max data size '*) option=-d least=$((256 << 20)) line_of_file='data unlimited' ;;
+  'Max file size '*) option=-f least=$((64 << 20)) line_of_file='fsize unlimited' ;;
+  *) continue ;;
+  esac
+  [[ $line =~ ^(Max.*[a-z])\ +([0-9]+)\ +([0-9]+|unlimited)\  ]] || continue
+  [[ ${BASH_REMATCH[2]} -lt $least ]] || continue
+  reason="${BASH_REMATCH[1]} is ${BASH_REMATCH[2]} (ulimit $option), Go needs $least."
+  if [[ ${BASH_REMATCH[3]} == unlimited || ${BASH_REMATCH[3]} -ge $least ]]; then
+    fix="ulimit -S $option \$(ulimit -H $option)"
+  elif [[ $EUID -eq 0 ]]; then
+    fix="ulimit $option ${line_of_file#* }"
+  else
+    reason+=' Log in again after this, see limits.conf(5).'
+    fix="echo '${USER:-*} - $line_of_file' | sudo tee -a /etc/security/limits.conf"
+  fi
+  short_reasons+=("$reason") short_fixes+=("$fix")
+done </proc/self/limits
+
+# free_subnet prints a /30 of 10.200.0.0/16 that the host has no other use for.
+# A route to more addresses is no such use: that to fewer of them wins.
+free_subnet() {
+  local c d bits n
+  local -A taken=()
+  while IFS=./ read -r _ _ c d bits; do
+    [[ ${bits:-32} -lt 30 ]] || taken[$((c << 6 | d >> 2))]=yes
+  done < <({ ip -4 -o address && ip -4 route; } |
+    grep -Eo '(inet |^([a-z]+ )?)10\.200(\.[0-9]+){2}(/[0-9]+)?' | sed 's/.* //')
+  for ((n = 0; n < 1 << 14; n++)); do
+    [[ -z ${taken[$n]:-} ]] || continue
+    echo "10.200.$((n >> 6)).$((n * 4 & 255))/30"
+    return
+  done
+  echo none
+}
+# === What each lesson comes to ===
+
+# guess WHO LESSON sets the result of a lesson that is not built from what it needs.
+guess() {
+  local bad why flags=''
+  [[ ! -e $repo/bin/$2 && -z ${result[$1.lesson.$2]:-} ]] || return 0
+  look_around
+  examine "$1"
+  bad=$(first_bad "$1" "$2")
+  if [[ -n $bad ]]; then
+    result[$1.said.$2]="$bad: ${result[$1.$bad]}"
+    [[ ${result[$1.$bad]} != 'not tried: '* ]] || result[$1.said.$2]=${result[$1.$bad]}
+    result[$1.lesson.$2]=${result[$1.said.$2]}
+    return
+  fi
+  if ((10#${2%%-*} >= 5)); then
+    why=${result[$1.cable]:-ok}
+    [[ $why != ok ]] || why=${result[$1.veth]:-ok}
+    # From lesson 06 on they do so by themselves, if a veth pair is not permitted.
+    [[ $2 == 05* || $why != *'not permitted'* ]] || why=ok
+    [[ $subnet != none ]] || why='no /30 of 10.200.0.0/16 is free'
+    [[ $why == ok ]] || result[$1.said.$2]="veth: $why" flags=' -net=lo'
+  fi
+  if [[ $2 == 08* ]]; then
+    [[ -n $(lacking "$1.scope.cgroup") ]] || result[$1.scope.lesson.$2]="ok$flags"
+    bad=$(lacking "$1.cgroup")
+    if [[ -n $bad ]]; then
+      result[$1.said.$2]="cgroup: ${result[$1.cgroup.${bad%% *}]}"
+      [[ ${result[$1.said.$2]} != 'cgroup: no controller'* ]] ||
+        result[$1.said.$2]=${result[$1.said.$2]#cgroup: }
+      if [[ $bad == 'memory pids cpu' ]]; then
+        result[$1.lesson.$2]="make a cgroup: ${result[$1.cgroup.memory]}"
+        result[$1.said.$2]=${result[$1.lesson.$2]}
+        return
+      fi
+      bad=" -${bad// / max -} max"
+      flags="${bad/cpu/cpus}$flags"
+    fi
+  fi
+  result[$1.lesson.$2]="ok$flags"
+}
+
+# runs WHO says whether the lesson runs as WHO. It sets flags, with which, and
+# scope, the command that gives it a cgroup of its own.
+runs() {
+  flags=${result[$1.lesson.$lesson]:-} scope=''
+  [[ $lesson != 08* || ${flags/ -net=lo/} == ok ]] || examine "$1" # for a scope
+  if [[ ${flags/ -net=lo/} != ok && ${result[$1.scope.lesson.$lesson]:-} == ok* ]]; then
+    flags=${result[$1.scope.lesson.$lesson]}
+    scope='systemd-run --scope -p Delegate=yes '
+    [[ $1 == root ]] || scope='systemd-run --user --scope -p Delegate=yes '
+  fi
+  [[ $flags == ok* ]] || return 1
+  flags=${flags#ok}
+}
+
+# why WHO explains what the lesson said as WHO.
+why() {
+  look_around
+  examine "$1"
+  local said=${result[$1.said.$lesson]:-}
+  explain "$1" "${said#"$lesson: "}"
+}
+
+# judge LESSON sets status, reason and fix. Where it runs as it is, fix is empty.
+judge() {
+  local lesson=$1 who flags scope root_helps=no namespaces
+  status='not here' reason='' fix=''
+  namespaces=$(rows lessons | awk -F '\t' -v lesson="$lesson" \
+    '$1 == lesson { gsub(",", " ", $2); print $2 }')
+
+  if [[ $wsl == 1 ]]; then
+    reason='WSL 1 is no Linux kernel'
+    fix='in Windows: wsl --set-version DISTRIBUTION 2'
+    return
+  elif [[ ! $kernel =~ ^([0-9]+)\.([0-9]+) ]] ||
+    ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] < 5011)); then
+    reason="Linux $kernel, the lessons need 5.11"
+    fix="scripts/sandbox.sh bin/$lesson"
+    return
+  fi
+
+  for who in "${whos[@]}"; do
+    guess "$who" "$lesson"
+    runs "$who" || continue
+    status=ready
+    # From lesson 06 on it is of interest why you need root.
+    [[ $who == "$me" || $lesson == 0[1-5]* ]] || why "$me"
+    fix=''
+    if [[ -n $scope ]]; then
+      reason='in a cgroup of its own' fix="${scope}bin/$lesson$flags"
+    elif [[ -n $flags ]]; then
+      why "$who"
+      [[ $flags != *-net=lo || $reason == *'no veth pair'* ]] ||
+        reason="no veth pair to the host: $reason"
+      [[ $fix == scripts/* || $fix == *--privileged* || $fix == *"bin/$lesson"* ]] ||
+        reason+=". For that: $fix. Or without:"
+      fix="bin/$lesson$flags"
+    fi
+    if [[ $who == root && -n $become ]]; then
+      status="ready with $become" fix="$become ${fix:-bin/$lesson}"
+    elif [[ -z $fix && $lesson == 0[456]* && ! -d /dev/mqueue ]]; then
+      reason='there is no /dev/mqueue to show POSIX queues in'
+      fix=$(root_line 'mkdir /dev/mqueue')
+    fi
+    return 0
+  done
+
+  # Nobody can: say why, for the mightiest who has tried.
+  why "${whos[-1]}"
+  if [[ -n $no_root && $root_helps == yes ]]; then
+    reason+=" ($no_root)"
+    [[ $no_root != *'not tried'* ]] || status='not tried' fix="$become -v"
+    [[ $become != doas || $status != 'not tried' ]] || fix='doas true'
+  fi
+}
+
+# === Try it ===
+
+if [[ $EUID -eq 0 ]]; then
+  if [[ -n ${SUDO_UID:-} ]]; then
+    become=sudo
+    # shellcheck disable=SC2153 # sudo sets both
+    collect user setpriv "--reuid=$SUDO_UID" "--regid=$SUDO_GID" \
+      --clear-groups env "XDG_RUNTIME_DIR=/run/user/$SUDO_UID"
+  fi
+  collect root env
+else
+  collect user env
+  if [[ -z $only || ${result[user.lesson.$only]:-} != ok ]]; then
+    try_sudo
+    [[ -n $no_root ]] || collect root $become -n
+  fi
+fi
+me=${whos[0]}
+
+# === One lesson ===
+
+if [[ -n $only ]]; then
+  judge "$only"
+  if [[ ! -e $repo/bin/$only ]]; then
+    status='not built' fix=$build
+    command -v go >/dev/null || reason='there is no Go' fix='see go.dev/doc/install'
+  fi
+  [[ $status != 'ready with '* || -n $reason ]] || status+=": $fix" fix=''
+  echo "$only: $status${reason:+: $reason}${fix:+$(printf '\n  %s' "$fix")}"
+  case $status in
+  ready*) exit 0 ;;
+  *) exit 1 ;;
+  esac
 fi
 
-chroot=no
-for who in "${whos[@]}"; do
-  [[ ${result[$who.is.chroot]} == no ]] || chroot=yes
+# === All of them ===
+
+look_around
+for who in "${whos[@]}"; do examine "$who"; done
+statuses=() reasons=() fixes=()
+all_ready=true
+for lesson in "${lessons[@]}"; do
+  judge "$lesson"
+  statuses+=("$status") reasons+=("$reason") fixes+=("$fix")
+  [[ $status == ready* ]] || all_ready=false
 done
 
-# binfmt_misc is mounted over an empty directory, which hides nothing.
-hidden=$(mount_points '^/proc/' | grep -v '/sys/fs/binfmt_misc' |
-  sort -u | xargs) || hidden=''
 propagation=$(awk '$5 == "/" { p = "private"
   for (i = 7; $i != "-"; i++) if ($i ~ /^shared/) p = "shared"
   } END { print p ? p : "unknown" }' /proc/self/mountinfo)
 hidepid=$(sed -n 's/.* - proc .*\(hidepid=[a-z0-9]*\).*/\1/p' \
   /proc/self/mountinfo | tail -n 1)
 hidepid=${hidepid:-hidepid=no}
-
-# Whether programs in this directory may be run: try one.
-can_exec=yes
-"$repo/scripts/doctor.sh" -h >/dev/null 2>&1 || can_exec=no
-[[ ! -x $repo/bin/01-pid ]] || "$repo/bin/01-pid" -h >/dev/null 2>&1 ||
-  can_exec=no
 
 cgroup_mode=$(awk '/ - cgroup / { v1 = 1 } / - cgroup2 / { v2 = 1 }
   END { print v1 && v2 ? "hybrid" : v1 ? "v1" : v2 ? "v2" : "none" }' \
@@ -183,289 +473,10 @@ greedy_file() {
 networkd=no greedy=''
 [[ ! -e /run/systemd/netif/state ]] || networkd=yes greedy=$(set -f && greedy_file)
 
-# number ADDRESS prints an IPv4 address as a number.
-number() {
-  local a b c d
-  IFS=. read -r a b c d <<<"$1"
-  echo $((a << 24 | b << 16 | c << 8 | d))
-}
-
-# free_subnet prints a /30 of 10.200.0.0/16 that overlaps no address and no
-# route, as lesson 05 looks for one (05-net/veth.go).
-free_subnet() {
-  local prefix bits first i n from=() to=()
-  while read -r prefix; do
-    bits=${prefix#*/}
-    [[ $prefix == */* ]] || bits=32
-    [[ $bits -gt 0 ]] || continue
-    first=$(($(number "${prefix%/*}") & (0xffffffff << (32 - bits))))
-    from+=("$first") to+=($((first + (1 << (32 - bits)) - 1)))
-  done < <({ ip -4 -o address && ip -4 route; } |
-    grep -Eo '(^|inet |^[a-z]+ )[0-9]+(\.[0-9]+){3}(/[0-9]+)?' |
-    sed 's/.* //' | sort -u)
-  for ((n = 0; n < 1 << 14; n++)); do
-    first=$(((10 << 24 | 200 << 16) + 4 * n))
-    for i in "${!from[@]}"; do
-      [[ $first -gt ${to[i]} || $((first + 3)) -lt ${from[i]} ]] || continue 2
-    done
-    echo "10.200.$((n >> 6)).$((n * 4 & 255))/30"
-    return
-  done
-  echo none
-}
-subnet=unknown
-! command -v ip >/dev/null || subnet=$(free_subnet)
-
 # The Go that is there, without running it: it would write statistics.
 go=$(command -v go) && go=$(readlink -f "$go") &&
   go=$(head -n 1 "${go%/bin/go}/VERSION" 2>/dev/null) || go=${go:+unknown}
 go_wanted=$(sed -n 's/^go //p' "$repo/go.mod" 2>/dev/null) || go_wanted=1.22
-
-# === The lessons ===
-
-# needs[LESSON] is what it needs, by the names of what was tried. From lesson
-# 06 on, all is done in a user namespace.
-declare -A needs=()
-lessons=()
-while IFS=$'\t' read -r lesson names _; do
-  lessons+=("$lesson")
-  names=" ${names//,/ } "
-  names=${names/ mnt / mnt proc } names=${names/ ipc / ipc mqueue }
-  names=${names/ net / net lo }
-  if [[ $names == *' user '* ]]; then
-    names=${names/ user / map } names="user${names// / user.}"
-    names=${names%user.}
-  fi
-  case $lesson in
-  07* | 08*) names+='user.sysfs user.devpts user.pivot' ;;
-  esac
-  needs[$lesson]=$names
-done < <(rows lessons)
-
-# first_bad WHO LESSON prints the first thing it needs that did not work.
-first_bad() {
-  local name
-  for name in ${needs[$2]}; do
-    # What was not tried, for want of a tool, may work.
-    [[ ${result[$1.$name]:-ok} == ok ]] || {
-      echo "$name"
-      return
-    }
-  done
-}
-
-# has_cap WHO SET BIT tells whether a set of capabilities has one.
-has_cap() { (((0x${result[$1.is.$2]} >> $3) & 1)); }
-sys_admin=21 net_admin=12 # see <linux/capability.h>
-
-privileged='start the container with --privileged'
-
-# explain WHO NAME says why that did not work for the lesson of judge. It sets reason, fix,
-# and root_helps. The lessons' own hints say the same (exit.go, user.go).
-explain() {
-  local who=$1 name=$2 answer=${result[$1.$2]} key
-  reason="$name: $answer" fix="scripts/sandbox.sh bin/$lesson" root_helps=no
-  case $answer in
-  'not tried: no '*)
-    reason="cannot try, there is no ${answer##* }"
-    fix=$(install_line "${answer##* }")
-    ;;
-  *'No space left'*) # this is not about disks
-    reason='a limit on namespaces is reached, or they are nested 32 deep'
-    fix='grep . /proc/sys/user/max_*_namespaces'
-    for key in user pid mnt uts ipc net cgroup; do
-      key=user.max_${key}_namespaces
-      [[ $(sysctl_value $key) != 0 ]] || {
-        reason="$key=0 ($fix)" fix="sudo sysctl $key=10000"
-        break
-      }
-    done
-    ;;
-  *'Invalid argument'*)
-    if [[ $name == user.pivot ]]; then
-      reason='pivot_root: / is an initramfs, or the inside of a chroot'
-    else
-      reason="this kernel lacks a namespace ($name): ls /proc/self/ns"
-    fi
-    ;;
-  *'not permitted'* | *denied* | *'only root'* | *superuser*)
-    if [[ $name == user* ]]; then
-      explain_user_namespace "$who" "$name"
-    elif [[ $who == user ]] && has_cap user CapBnd $sys_admin; then
-      reason='needs root' fix="sudo bin/$lesson" root_helps=yes
-    elif ! has_cap "$who" CapBnd $sys_admin; then
-      reason='root lacks CAP_SYS_ADMIN here, as in a container' fix=$privileged
-    elif [[ $name == lo ]] && ! has_cap "$who" CapBnd $net_admin; then
-      reason='root lacks CAP_NET_ADMIN here, as in a container' fix=$privileged
-    elif [[ ${result[$who.is.Seccomp]} == 2 ]]; then
-      reason="a seccomp filter forbids it ($name), as in a container"
-      fix=$privileged
-    elif ! explain_profile "$who" "$name"; then
-      reason="root may not do all here, as in a container ($name: $answer)"
-      fix=$privileged
-    fi
-    ;;
-  esac
-}
-
-# explain_profile WHO NAME does so for AppArmor, if that confines who has tried.
-explain_profile() {
-  local profile=${result[$1.is.AppArmor]}
-  [[ $profile == *' (enforce)' ]] || return 1
-  profile=${profile% (enforce)}
-  reason="AppArmor's profile $profile confines this shell ($2: ${result[$1.$2]})"
-  fix=$privileged
-  [[ $container != no ]] ||
-    fix="echo -n '$profile' | sudo tee /sys/kernel/security/apparmor/.remove"
-}
-
-# explain_user_namespace WHO NAME does so for a user namespace that the
-# kernel does not allow.
-explain_user_namespace() {
-  local key value bad
-  for key in kernel.apparmor_restrict_unprivileged_userns=1 \
-    kernel.unprivileged_userns_clone=0; do
-    bad=${key#*=} key=${key%=*}
-    value=$(sysctl_value "$key")
-    [[ $1 == root || $value != "$bad" ]] || {
-      reason="this machine has $key=$value; sudo sysctl $key=$((1 - bad))"
-      reason+=' changes that until the next boot'
-      fix="sudo bin/$lesson" root_helps=yes
-      return
-    }
-  done
-  fix=$privileged
-  if [[ $chroot == yes ]]; then
-    reason='no user namespace is made in a chroot: leave it'
-    fix="scripts/sandbox.sh bin/$lesson"
-  elif [[ $2 == user.proc && -n $hidden ]]; then
-    reason="a new /proc would show what is covered here: $hidden"
-    fix+=' (podman: --security-opt unmask=ALL)'
-  elif [[ ${result[$1.is.Seccomp]} == 2 ]]; then
-    reason="a seccomp filter forbids it ($2), as in a container"
-  elif ! explain_profile "$1" "$2"; then
-    reason="forbidden, as in a container ($2: ${result[$1.$2]})"
-  fi
-}
-
-# explain_cgroup WHO does so for the first controller that did not work.
-explain_cgroup() {
-  local bad answer top
-  bad=$(lacking "$1.cgroup") answer=${result[$1.cgroup.${bad%% *}]}
-  top=${answer##* } # the directory, or cgroup.subtree_control in it
-  reason="cgroup: $answer" fix="scripts/sandbox.sh bin/08-cgroups"
-  root_helps=yes
-  case $answer in
-  *'no cgroup file system'*)
-    fix='sudo mount -t cgroup2 cgroup2 /sys/fs/cgroup'
-    ;;
-  *'Read-only'*) reason='the cgroups are read-only' fix=$privileged ;;
-  'no controller '*)
-    reason="no controller ${bad// /, } in $top"
-    bad=+${bad// / +}
-    ! grep -qw "${bad##*+}" "${top%/*}/cgroup.controllers" 2>/dev/null ||
-      fix="echo $bad | sudo tee $top"
-    ;;
-  *denied*)
-    [[ $1 == root ]] || {
-      reason='this cgroup is not yours to divide' fix='sudo bin/08-cgroups'
-    }
-    ;;
-  esac
-}
-
-# ready WHO sets the status: WHO can run the lesson, by the line in fix.
-ready() {
-  status=ready
-  [[ $1 == user || -z $sudo ]] || {
-    status='ready with sudo' fix="sudo ${fix:-bin/$lesson}"
-  }
-}
-
-# without_cable WHO says so where lesson 05 or a later one has to do without.
-without_cable() {
-  local why=${result[$1.cable]:-ok}
-  [[ $why != ok ]] || why=${result[$1.veth]:-ok}
-  # From lesson 06 on they do so by themselves, if a cable is not permitted.
-  [[ $lesson == 05* || $why != *'not permitted'* ]] || why=ok
-  [[ $subnet != none ]] || why='no /30 of 10.200.0.0/16 is free'
-  [[ $why != ok ]] || return 0
-  reason+="${reason:+, }no cable to the host: $why"
-  fix="${fix:-bin/$lesson} -net=lo"
-}
-
-# explain_any WHO says why the lesson, of judge, does not run.
-explain_any() {
-  local bad
-  bad=$(first_bad "$1" "$lesson")
-  if [[ -n $bad ]]; then
-    explain "$1" "$bad"
-  else
-    explain_cgroup "$1"
-  fi
-}
-
-# judge LESSON sets status, reason and fix.
-judge() {
-  local lesson=$1 who bad root_helps=no
-  status='' reason='' fix=''
-
-  if [[ $wsl == 1 ]]; then
-    status='not here' reason='WSL 1 is no Linux kernel'
-    fix='in Windows: wsl --set-version DISTRIBUTION 2'
-  elif [[ ! $kernel =~ ^([0-9]+)\.([0-9]+) ]] ||
-    ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] < 5011)); then
-    status='not here' reason="Linux $kernel, the lessons need 5.11"
-    fix="scripts/sandbox.sh bin/$lesson"
-  elif [[ $can_exec == no ]]; then
-    status='not here' reason="no program in $repo can be run: noexec?"
-    fix="cp -r '$repo' ~/namespaces && cd ~/namespaces"
-  fi
-  [[ -z $status ]] || return 0
-
-  for who in "${whos[@]}"; do
-    [[ -z $(first_bad "$who" "$lesson") ]] || continue
-    # From lesson 06 on it is of interest why you need root.
-    [[ $who == "$me" || $lesson == 0[1-5]* ]] || explain_any "$me"
-    fix=''
-    if [[ $lesson == 08* && -n $(lacking "$who.cgroup") ]]; then
-      [[ -z $(lacking "$who.scope") ]] || continue
-      reason='in a cgroup of its own'
-      fix="systemd-run --scope -p Delegate=yes bin/$lesson"
-      [[ $who == root ]] || fix=${fix/run /run --user }
-    fi
-    ready "$who"
-    [[ $lesson == 0[1-4]* ]] || without_cable "$who"
-    return 0
-  done
-
-  # Nobody can: say why, for the mightiest who has tried.
-  who=${whos[-1]}
-  status='not here'
-  explain_any "$who"
-  bad=$(lacking "$who.cgroup")
-  if [[ -z $(first_bad "$who" "$lesson") && $bad != 'memory pids cpu' ]]; then
-    # A limit that does bite is better than none.
-    [[ $fix != echo* ]] || reason+=", for that: $fix. Or without:"
-    bad="-${bad// / max -} max"
-    fix="bin/$lesson ${bad/cpu/cpus}"
-    ready "$who"
-  fi
-  [[ -n $no_root && $root_helps == yes && $status == 'not here' ]] || return 0
-  reason+=" ($no_root)"
-  case $sudo in
-  sudo) status='ready with sudo' ;;
-  su) fix="su -c bin/$lesson" ;;
-  esac
-}
-
-statuses=() reasons=() fixes=()
-all_ready=true
-for lesson in "${lessons[@]}"; do
-  judge "$lesson"
-  statuses+=("$status") reasons+=("$reason") fixes+=("$fix")
-  [[ $status != 'not here' ]] || all_ready=false
-done
 
 # === What keeps no lesson from running, but is good to know ===
 
@@ -474,17 +485,18 @@ note() {
   notes+=("$1") note_fixes+=("$2")
 }
 
-$all_ready || note 'A throw-away virtual machine runs all lessons, without root.' \
-  scripts/sandbox.sh
+[[ " ${statuses[*]}" != *'not here'* ]] ||
+  note 'A throw-away virtual machine runs all lessons, without root.' \
+    scripts/sandbox.sh
 [[ -z $no_root ]] ||
-  note "Nothing was tried as root, $no_root. With root it sees more." \
-    "$([[ $sudo == su ]] && echo "su -c '$0'" || echo "sudo $0")"
+  note "Nothing was tried as root: $no_root. With root it sees more." \
+    "$(root_line "$0")"
 if [[ ! -x $repo/bin/08-cgroups ]]; then
   if [[ -z $go ]]; then
     note "There is no Go to build the lessons with: get $go_wanted or newer." \
       'see go.dev/doc/install'
   else
-    note 'The lessons are not built yet.' 'go build -o bin/ ./0*'
+    note 'The lessons are not built yet.' "$build"
   fi
 fi
 if [[ $go =~ ^go1\.([0-9]+) ]] &&
@@ -494,25 +506,9 @@ if [[ $go =~ ^go1\.([0-9]+) ]] &&
 fi
 [[ -d $repo/rootfs ]] ||
   note 'Lessons 07 and 08 want a root filesystem.' scripts/rootfs.sh
-# What is too little for Go: its runtime reserves much, and uses little of it.
-while read -r line; do
-  case $line in
-  'Max open files '*) option=-n least=32 line_of_file='nofile 1024' ;;
-  'Max address space '*) option=-v least=$((2 << 30)) line_of_file='as unlimited' ;;
-  'Max data size '*) option=-d least=$((256 << 20)) line_of_file='data unlimited' ;;
-  'Max file size '*) option=-f least=$((64 << 20)) line_of_file='fsize unlimited' ;;
-  *) continue ;;
-  esac
-  [[ $line =~ ^(Max.*[a-z])\ +([0-9]+)\ +([0-9]+|unlimited)\  ]] || continue
-  [[ ${BASH_REMATCH[2]} -lt $least ]] || continue
-  reason="${BASH_REMATCH[1]} is ${BASH_REMATCH[2]} (ulimit $option), Go needs $least."
-  if [[ ${BASH_REMATCH[3]} == unlimited || ${BASH_REMATCH[3]} -ge $least ]]; then
-    note "$reason" "ulimit -S $option \$(ulimit -H $option)"
-  else
-    note "$reason Log in again after this, see limits.conf(5)." \
-      "echo '${USER:-*} - $line_of_file' | sudo tee -a /etc/security/limits.conf"
-  fi
-done </proc/self/limits
+for i in "${!short_reasons[@]}"; do note "${short_reasons[i]}" "${short_fixes[i]}"; done
+[[ $(stat -c %A "$repo/scripts/doctor.sh") == *x* ]] ||
+  note 'The scripts have no right to be executed.' 'chmod a+x scripts/*.sh'
 missing=()
 while read -r need kind _; do
   [[ ! $kind =~ ^(tour|demo|net)$ ]] || have "$need" || missing+=("$need")
@@ -538,7 +534,7 @@ done < <(rows packages)
     'use sudo where a script looks at processes'
 [[ -d /dev/mqueue ]] ||
   note 'There is no /dev/mqueue to show POSIX queues in (lesson 04).' \
-    'sudo mkdir /dev/mqueue'
+    "$(root_line 'mkdir /dev/mqueue')"
 if left=$("$repo/scripts/cleanup.sh" --dry-run 2>/dev/null) &&
   grep -q '^would remove' <<<"$left"; then
   note "Something is left over: $(grep -c '^would remove' <<<"$left") in all." \
@@ -557,8 +553,8 @@ failures() {
   while read -r key; do
     name=${key#"$1".}
     case $name:${result[$key]} in
-    is.*) ;;
-    *:ok) good=$((good + 1)) ;;
+    is.* | said.*) ;;
+    *:ok*) good=$((good + 1)) ;;
     *) list+=", $name" ;;
     esac
   done < <(printf '%s\n' "${!result[@]}" | grep "^$1\." | sort)
@@ -593,7 +589,7 @@ $(sysctl_value kernel.unprivileged_userns_clone), \
 apparmor_restrict_unprivileged_userns \
 $(sysctl_value kernel.apparmor_restrict_unprivileged_userns)"
   "/ $propagation; covered in /proc: ${hidden:-nothing}; $hidepid; \
-programs run from here: $can_exec"
+programs run from here: $([[ -n $noexec ]] && echo no || echo yes)"
   "$cgroup_mode; lesson 08: $place; swap $swap"
   "FORWARD $forward; br_netfilter $bridge_filter; free $subnet; \
 systemd-networkd $networkd"
@@ -665,7 +661,7 @@ print_text() {
   find_width
   for i in "${!lessons[@]}"; do
     colour=$green
-    [[ ${statuses[i]} != 'not here' ]] || colour=$red
+    [[ ${statuses[i]} == ready* ]] || colour=$red
     printf '%-15s%s' "${lessons[i]}" "$colour${statuses[i]}$plain"
     indent=$((17 - ${#statuses[i]}))
     if [[ -n ${reasons[i]} ]]; then

@@ -14,6 +14,7 @@
 #
 # Exit status: 0 all points hold, 1 one does not, 2 the command line is wrong.
 # CHECK_TIMEOUT: seconds to wait for an answer of the launcher (20).
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"

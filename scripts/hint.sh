@@ -6,6 +6,7 @@
 #
 # The hints are in NN-name/hints.md. How many you have had is in work/.progress,
 # and scripts/progress.sh reset NN forgets it.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -179,7 +179,7 @@ need_go() {
   command -v go >/dev/null ||
     die "there is no go on this machine" \
       "install Go $least or newer: https://go.dev/doc/install"
-  have=$(go env GOVERSION)
+  have=$(GOTOOLCHAIN=local go env GOVERSION) # else it may try to get another Go
   [[ $(printf '%s\n' "$least" "${have#go}" | sort -V | head -n 1) == "$least" ]] ||
     die "$have is too old: go.mod says $least" \
       "install a newer Go: https://go.dev/doc/install"
@@ -312,11 +312,12 @@ find_containers() {
   declare -ga containers=()
   [[ -n ${lesson_names:-} ]] || lesson_names=$(rows lessons | cut -f 1 | xargs)
 
-  # Each file is one line: PID (name) state parent ... The first three are
-  # short, and bash is slow to search a long text.
+  # Each file is one line: PID (name) state parent ... The last ) ends a name,
+  # which has up to 63 bytes if it is a kernel thread's. What follows is numbers,
+  # and bash is slow to search a long text.
   for stat in /proc/[0-9]*/stat; do
     { read -r line <"$stat"; } 2>/dev/null || continue # it has just ended
-    line=${line:0:48}
+    line=${line:0:96}
     pid=${line%% *} name=${line#*(} line=${line##*) }
     name=${name%)*} state=${line%% *} line=${line#* }
     [[ $state != [ZX] ]] || continue

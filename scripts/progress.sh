@@ -14,6 +14,7 @@
 #
 # A line of FILE: when, in seconds since 1970; x done, o begun, . not begun,
 # for each lesson; the name. What stands last for a name, counts.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -14,6 +14,7 @@
 # that this script made is kept if it is what you ask for and replaced if it
 # is the other kind. One that it did not make is left alone, unless empty.
 
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

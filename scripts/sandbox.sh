@@ -30,6 +30,7 @@
 # for qemu /dev/kvm); where these are forbidden, sandbox.sh warns that there is
 # one wall only.
 
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 umask 022
 # shellcheck source=scripts/lib.sh

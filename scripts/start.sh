@@ -8,6 +8,7 @@
 #
 # Lesson 01 starts from a program that runs a command, and isolates nothing.
 # What you have written stays: scripts/progress.sh reset NN starts again.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -8,6 +8,7 @@
 # more than two flaky ones are a failure.
 # At the end: what has failed once and passed when it was run again, why tests
 # were skipped, N flaky, and N passed, N failed, N skipped
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"

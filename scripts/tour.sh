@@ -5,6 +5,7 @@
 #   --demos  run the eight demonstrations instead, scripts/01-pid.sh and so on:
 #            step by step on a terminal
 # Exit status: 0 if the kernel showed all that was expected, 1 if not.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"

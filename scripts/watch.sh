@@ -8,9 +8,12 @@
 #   second line  its namespaces that are not the host's
 #   third line   its hostname, address, memory and processes used of its limits
 # Where they do not fit, each has one line. A ? is what only root can see.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/cgroup.sh
+source "$(dirname "$0")/lib/cgroup.sh"
 
 types=() # of namespaces, those that this kernel has
 for type in pid mnt uts ipc net user cgroup time; do
@@ -26,21 +29,6 @@ memory=() processes=() within=() memory_dir=() pids_dir=() v1=()
 # may go there at once, and you with the rights that its user namespace gives.
 enter=(--uts)
 [[ $EUID -eq 0 ]] || enter=(--user --preserve-credentials --uts)
-
-# find_trees finds where the trees of cgroups are mounted, see cgroups(7): one
-# for each controller of v1, and one for v2. Hidden is the path of its root.
-declare -A top=() hidden=()
-find_trees() {
-  local root point line kind options name
-  while read -r _ _ _ root point line; do # see proc_pid_mountinfo(5)
-    read -r kind _ options <<<"${line#* - }"
-    [[ $kind == cgroup* ]] || continue
-    [[ $kind != cgroup2 ]] || options=v2
-    for name in ${options//,/ }; do
-      top[$name]=$point hidden[$name]=${root%/}
-    done
-  done </proc/self/mountinfo
-}
 
 # From here on, all comes from files of the kernel that bash reads itself: to
 # start a program for each would take more time than everything else together.
@@ -101,17 +89,15 @@ size() {
 # place notes the directories in which files say what a container uses, if it
 # is in a cgroup of its own.
 place() {
-  local pid=$1 names name path dir
+  local pid=$1 dir
   memory_dir[pid]='' pids_dir[pid]='' v1[pid]='' memory[pid]='' processes[pid]=''
-  while IFS=: read -r _ names path; do # see proc_pid_cgroup(5)
-    [[ $path == */nsl-* ]] || continue
-    names=${names:-v2}
-    for name in ${names//,/ }; do
-      dir=${top[$name]:-}${path#"${hidden[$name]:-}"}
-      [[ $name != memory && $name != v2 ]] || memory_dir[pid]=$dir
-      [[ $name != pids && $name != v2 ]] || pids_dir[pid]=$dir
-    done
-  done <"/proc/$pid/cgroup"
+  find_cgroups "/proc/$pid/cgroup"
+  dir=${cgroup_dir[v2]:-}
+  [[ $dir != */nsl-* ]] || memory_dir[pid]=$dir pids_dir[pid]=$dir
+  dir=${cgroup_dir[memory]:-}
+  [[ $dir != */nsl-* ]] || memory_dir[pid]=$dir
+  dir=${cgroup_dir[pids]:-}
+  [[ $dir != */nsl-* ]] || pids_dir[pid]=$dir
   [[ ! -e ${memory_dir[pid]}/memory.usage_in_bytes ]] || v1[pid]=yes
 }
 
@@ -241,7 +227,7 @@ fork='|-' corner='`-' pipe='| '
 if [[ ${LC_ALL:-${LC_CTYPE:-${LANG:-}}} == *[Uu][Tt][Ff]* ]]; then
   fork='├─' corner='└─' pipe='│ '
 fi
-find_trees
+find_cgroup_mounts
 columns=100 lines=0 # no bottom
 if [[ -n $once || ! -t 0 || ! -t 1 || ${TERM:-dumb} == dumb ]]; then
   look

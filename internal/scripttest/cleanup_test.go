@@ -218,7 +218,7 @@ func cleanupTestLeavesTheLiving(t *testing.T) {
 	cleanupIn(t, `
 		empty=$(snapshot)
 		/run/built/bin/05-net sleep 1001 & five=$!
-		/run/built/bin/08-cgroups -rootfs /run/built/root sleep 1002 & eight=$!
+		/run/built/bin/08-cgroups -rootfs /run/built/rootfs sleep 1002 & eight=$!
 		until [[ $(ps -A -o args=) == *$'\n'sleep\ 1001* && \
 			$(ps -A -o args=) == *$'\n'sleep\ 1002* ]]; do sleep 0.02; done
 		nft add table ip nslnat
@@ -303,7 +303,7 @@ func cleanupTestAfterKill(t *testing.T) {
 			pids=()
 			for ((i = 0; i < 5; i++)); do
 				lesson=(/run/built/bin/05-net)
-				((i % 2)) || lesson=(/run/built/bin/08-cgroups -rootfs /run/built/root)
+				((i % 2)) || lesson=(/run/built/bin/08-cgroups -rootfs /run/built/rootfs)
 				setsid "${lesson[@]}" sleep 1000 2>/dev/null & pids+=($!)
 			done
 			for pid in "${pids[@]}"; do

@@ -35,6 +35,11 @@ func TestUsage(t *testing.T) {
 			out, err := exec.Command(file, "-h").CombinedOutput()
 			require.NoError(t, err, file)
 			require.Equal(t, want, string(out), file)
+			if pattern == "*.sh" { // what learners type, they may start by sh
+				out, err = exec.Command("dash", file, "-h").CombinedOutput()
+				require.NoError(t, err, "dash %s: %s", file, out)
+				require.Equal(t, want, string(out), file)
+			}
 			scripts++
 		}
 	}

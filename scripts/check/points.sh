@@ -42,10 +42,8 @@ read_namespaces() {
 
 # cgroups_of RUN prints the directories of all cgroups that its shell is in.
 cgroups_of() {
-  local controllers
-  while IFS=: read -r _ controllers _; do
-    cgroup_dir "$1" "${controllers%%,*}"
-  done <"/proc/${shell[$1]}/cgroup"
+  find_cgroups "/proc/${shell[$1]}/cgroup"
+  printf '%s\n' "${cgroup_dir[@]}" | sort -u
 }
 
 # differs TYPE tells if run a is in another namespace than we are.
@@ -295,27 +293,11 @@ check_root() {
     descriptors
 }
 
-# cgroup_dir RUN CONTROLLER prints the directory of the cgroup that the run's
+# cgroup_of RUN CONTROLLER prints the directory of the cgroup that the run's
 # shell is in: that of the controller's v1 hierarchy if it has one, or that of v2.
-cgroup_dir() {
-  awk -v controller="$2" '
-    FILENAME ~ /cgroup$/ {
-      split($0, part, ":")
-      path = substr($0, length(part[1] part[2]) + 3)
-      if (part[2] == "") v2 = path
-      else if (index("," part[2] ",", "," controller ",")) v1 = path
-      next
-    }
-    { for (i = 6; $i != "-"; i++); type = $(i + 1); options = "," $NF "," }
-    type == "cgroup2" && !(v1) { root = $4; at = $5; path = v2; found = 1 }
-    type == "cgroup" && v1 && index(options, "," controller ",") {
-      root = $4; at = $5; path = v1; found = 1
-    }
-    END {
-      if (root != "/" && index(path, root) == 1)
-        path = substr(path, length(root) + 1)
-      if (found) print at (path == "/" ? "" : path)
-    }' "/proc/${shell[$1]}/cgroup" /proc/self/mountinfo
+cgroup_of() {
+  find_cgroups "/proc/${shell[$1]}/cgroup"
+  echo "${cgroup_dir[$2]:-${cgroup_dir[v2]:-}}"
 }
 
 # limit_of FILE... prints the number in the first of the files that is there.
@@ -340,9 +322,9 @@ check_cgroup() {
 
   if ! differs pid; then return; fi
   # Run b is for what may end a run.
-  check_memory "$(cgroup_dir b memory)"
-  check_pids "$(cgroup_dir b pids)"
-  check_cpu "$(cgroup_dir a cpu)"
+  check_memory "$(cgroup_of b memory)"
+  check_pids "$(cgroup_of b pids)"
+  check_cpu "$(cgroup_of a cpu)"
 }
 
 # try_block BYTES lets run b fill that much memory: dd reads a whole block

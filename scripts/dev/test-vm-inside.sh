@@ -285,9 +285,9 @@ troubled() {
   cable networkd_knows
 
   holds 'the doctor about lesson 02' "$said" "\"02-mount\", \"status\": \"not here\", \
-\"reason\": \"AppArmor's profile nsl-shell confines this shell \(mnt: "
+\"reason\": \"AppArmor's profile nsl-shell confines this shell \("
   holds 'the doctor about lesson 06' "$said" "\"06-user\", \"status\": \"not here\", \
-\"reason\": \"AppArmor's profile nsl-shell confines this shell \(user.mnt: "
+\"reason\": \"AppArmor's profile nsl-shell confines this shell \("
   aa-exec -p nsl-shell true
   line=$(sed -n 's/.*"06-user".*"fix": "\(.*\)"},$/\1/p' <<<"$said")
   eval "$line"

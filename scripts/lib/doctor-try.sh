@@ -1,16 +1,71 @@
 #!/usr/bin/env bash
-# doctor-try.sh tries what the lessons do, each thing in a child that is thrown
-# away, and prints how it went: a name, a tab, and "ok" or what went wrong.
-# doctor.sh runs it, as you and as root, and draws the conclusions.
+# doctor-try.sh tries what the lessons do, and the lessons themselves, each in a
+# child that is thrown away, and prints how it went: a name, a tab, and "ok" or
+# what went wrong. doctor.sh runs it, as you and as root, and draws the conclusions.
 #
-# Usage: scripts/doctor-try.sh [--cgroup PREFIX]
+# Usage: scripts/lib/doctor-try.sh [--lessons NN-NAME... | --cgroup]
 #
-#   --cgroup PREFIX  only the controllers of lesson 08; their names get PREFIX
+#   --lessons  only these
+#   --cgroup   only the controllers of lesson 08, and that
 
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+# shellcheck source=scripts/lib/cgroup.sh
+source "$repo/scripts/lib/cgroup.sh"
 export LC_ALL=C # doctor.sh knows the messages in English
+
+# --- The lessons ---
+
+# A mount namespace to throw away keeps what root's lessons might do wrong from
+# the host. Who may not make one does not need it.
+away=()
+if [[ $EUID -eq 0 ]] && unshare --mount true 2>/dev/null; then
+  away=(unshare --mount)
+fi
+
+# try_lesson NAME runs it, if it is built: as it is, and then without what this
+# machine does not give. It prints with which flags it ran, or what it said. The
+# first attempt's words are kept: they say why there have to be flags.
+try_lesson() {
+  local lesson=$1 line attempt said='' root='' answer status max='' attempts=('')
+  [[ -e $repo/bin/$lesson ]] || return 0
+  ((10#${lesson%%-*} < 7)) || root=$repo/rootfs
+  ((10#${lesson%%-*} < 5)) || attempts+=('-net=lo')
+  for ((attempt = 0; attempt < ${#attempts[@]}; attempt++)); do
+    status=0
+    # shellcheck disable=SC2086 # flags without spaces in them
+    answer=$(timeout 20 "${away[@]}" "$repo/bin/$lesson" ${attempts[attempt]} \
+      ${root:+-rootfs "$root"} true 2>&1 >/dev/null </dev/null) || status=$?
+    [[ $status -ne 0 ]] || break
+    line=$(grep "^$lesson: " <<<"$answer" | tail -n 1) || true
+    line=${line:-${answer%%$'\n'*}}
+    [[ -n $said ]] || said="${line:-ended with status $status, and did not say why}"
+    [[ $lesson != 08* || $attempt -ne 1 ]] || max=$(without "$said")
+    [[ -z $max ]] || attempts+=("$max" "$max -net=lo")
+    max=''
+  done
+  [[ -z $said ]] || printf 'said.%s\t%s\n' "$lesson" "$said"
+  [[ $status -ne 0 ]] || said="ok ${attempts[attempt]}"
+  printf 'lesson.%s\t%s\n' "$lesson" "${said% }"
+}
+
+# without SAID prints the flags with which lesson 08 does without the limits
+# that there cannot be, if there can be others.
+without() {
+  local controller flags=''
+  for controller in memory pids cpu; do
+    if ! (try_limit $controller) >/dev/null 2>&1; then
+      flags+=" -$controller max"
+    elif [[ $controller == cpu && $1 == *cpu*'invalid argument' ]]; then
+      flags+=' -cpu max' # a cgroup above has less
+    fi
+  done
+  flags=${flags/cpu/cpus}
+  [[ $flags == *memory*pids*cpus* ]] || echo "${flags# }"
+}
+
+# --- What they do, one by one ---
 
 # try NAME COMMAND... runs the command in a child.
 try() {
@@ -90,31 +145,14 @@ may_change_network() {
 # cgroup_place CONTROLLER prints v1 or v2, and the directory in which lesson
 # 08 makes its cgroup: on v1 our own, on v2 the one above it.
 cgroup_place() {
-  local names name path root point rest own
-  local -A ours=() places=()
-  while IFS=: read -r _ names path; do # see cgroups(7)
-    for name in ${names//,/ }; do ours[$name]=$path; done
-    [[ -n $names ]] || ours[v2]=$path
-  done </proc/self/cgroup
-  while read -r _ _ _ root point rest; do # see proc_pid_mountinfo(5)
-    rest=${rest##* - }
-    case $rest in
-    'cgroup '*) names=${rest##* } ;;
-    'cgroup2 '*) names=v2 ;;
-    *) continue ;;
-    esac
-    for name in ${names//,/ }; do
-      [[ -n ${ours[$name]:-} ]] || continue
-      own=$point${ours[$name]#"${root%/}"}
-      own=${own%/}
-      [[ $name != v2 || $own == "$point" ]] || own=${own%/*}
-      places[$name]=$own
-    done
-  done </proc/self/mountinfo
-  if [[ -n ${places[$1]:-} ]]; then
-    echo "v1 ${places[$1]}"
-  elif [[ -n ${places[v2]:-} ]]; then
-    echo "v2 ${places[v2]}"
+  local own
+  find_cgroups /proc/self/cgroup
+  if [[ -n ${cgroup_dir[$1]:-} ]]; then
+    echo "v1 ${cgroup_dir[$1]}"
+  elif [[ -n ${cgroup_dir[v2]:-} ]]; then
+    own=${cgroup_dir[v2]}
+    [[ $own == "${cgroup_top[v2]}" ]] || own=${own%/*}
+    echo "v2 $own"
   else
     echo 'no cgroup file system is mounted' >&2
     return 1
@@ -183,9 +221,12 @@ facts() {
     cgroup "$place" AppArmor "$profile"
 }
 
-prefix=cgroup
 case ${1:-} in
---cgroup) prefix=${2:?--cgroup needs a prefix} ;;
+--lessons)
+  for lesson in "${@:2}"; do try_lesson "$lesson"; done
+  exit
+  ;;
+--cgroup) try_lesson 08-cgroups ;;
 '')
   facts
   try_namespaces
@@ -193,5 +234,5 @@ case ${1:-} in
 *) misused "unknown argument: $1" ;;
 esac
 for controller in memory pids cpu; do
-  try "$prefix.$controller" try_limit "$controller"
+  try "cgroup.$controller" try_limit "$controller"
 done

@@ -42,7 +42,7 @@ func main() {
 	var opt options
 	flag.StringVar(&opt.hostname, "hostname", lesson, "`name` of the host")
 	flag.StringVar(&opt.net, "net", "veth", "`veth` to the host, or lo alone")
-	flag.StringVar(&opt.rootfs, "rootfs", "rootfs", "`directory` that becomes /")
+	flag.StringVar(&opt.rootfs, "rootfs", "rootfs", "`directory` to be /")
 	flag.Parse()
 	opt.command = flag.Args()
 	if os.Args[0] == "child of "+lesson {

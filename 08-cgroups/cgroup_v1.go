@@ -69,7 +69,8 @@ func findCgroup(name, path string) string {
 	for _, line := range strings.Split(string(mounts), "\n") {
 		mount, super, _ := strings.Cut(line, " - ")
 		words := strings.Split(strings.ReplaceAll(super, ",", " "), " ")
-		if words[0] != "cgroup" && words[0] != name || !slices.Contains(words, name) {
+		if words[0] != "cgroup" && words[0] != name ||
+			!slices.Contains(words, name) {
 			continue
 		}
 		m := strings.Fields(mount)

@@ -46,10 +46,10 @@ func main() {
 	var opt options
 	flag.StringVar(&opt.hostname, "hostname", lesson, "`name` of the host")
 	flag.StringVar(&opt.net, "net", "veth", "`veth` to the host, or lo alone")
-	flag.StringVar(&opt.rootfs, "rootfs", "rootfs", "`directory` that becomes /")
-	flag.StringVar(&opt.memory, "memory", "64M", "`bytes`, or with K, M, G; or max")
-	flag.StringVar(&opt.pids, "pids", "64", "`number` of processes, or max")
-	flag.StringVar(&opt.cpus, "cpus", "0.5", "`number` of CPUs, or max")
+	flag.StringVar(&opt.rootfs, "rootfs", "rootfs", "`directory` to be /")
+	flag.StringVar(&opt.memory, "memory", "64M", "`bytes` or max")
+	flag.StringVar(&opt.pids, "pids", "64", "`processes`, or max")
+	flag.StringVar(&opt.cpus, "cpus", "0.5", "`CPUs`, or max")
 	flag.Parse()
 	opt.command = flag.Args()
 	if os.Args[0] == "child of "+lesson {
@@ -106,7 +106,7 @@ func parent(opt options) error {
 		return fmt.Errorf("clone the child: %w", err)
 	}
 	go forwardSignals(cmd.Process, signals)
-	moveTo(cg.own)
+	moveTo(cg.own) // if this fails, cg.remove cannot remove and says so
 
 	if err := connectChild(cmd, ready, opt.net); err != nil {
 		return err

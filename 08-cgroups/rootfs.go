@@ -30,12 +30,12 @@ func enterRoot(dir string) error {
 // what is only the host's business: where root itself starts the lesson, the
 // root inside is the same user, and these files belong to it.
 func protectProc() error {
-	for place, source := range map[string]string{
-		"/proc/sys": "/proc/sys", "/proc/sysrq-trigger": "/proc/sysrq-trigger",
-		"/proc/irq": "/proc/irq", "/proc/bus": "/proc/bus", "/proc/fs": "/proc/fs",
-		"/proc/keys": "/dev/null", "/proc/timer_list": "/dev/null",
+	for name, source := range map[string]string{
+		"sys": "/proc/sys", "sysrq-trigger": "/proc/sysrq-trigger",
+		"irq": "/proc/irq", "bus": "/proc/bus", "fs": "/proc/fs",
+		"keys": "/dev/null", "timer_list": "/dev/null",
 	} {
-		err := bindReadOnly(source, place)
+		err := bindReadOnly(source, "/proc/"+name)
 		if err != nil && !errors.Is(err, unix.ENOENT) { // not in each kernel
 			return err
 		}

@@ -6,7 +6,7 @@
 #   --mine  your own copy, work/NN-name, against the lesson: + is before lines
 #           that only you have, - before lines that only the lesson has
 # Left out are tests, and what differs in every lesson: the comment at the top
-# of main.go, its example, and the number in the default host name.
+# of main.go, and the name of the lesson.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -15,8 +15,7 @@ source "$(dirname "$0")/lib.sh"
 # without_noise prints a file without what differs in every lesson.
 without_noise() {
   [[ -f $1 ]] || return 0
-  sed -e '/^\/\*$/,/^\*\/$/d' -e '/^const example = /d' \
-    -e "s/\"lesson-0[1-8]\"/\"lesson-${lesson%%-*}\"/" "$1" | expand -t 4
+  sed -e '/^\/\*$/,/^\*\/$/d' -e '/^const lesson = /d' "$1" | expand -t 4
 }
 
 # merged prints two files as one: a + is before a line that only the new one

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # start.sh lays a lesson out for you to write, in work/NN-name: the code of the
-# lesson before, with a TODO in each place where something is new, and a new
-# file whose functions have no body yet. It builds, it runs, and
-# scripts/check.sh NN says what is missing.
+# lesson before, with a TODO in the parent where something is new, and a new
+# file whose functions have no body yet; flags and the steps of the child are
+# given. It builds, it runs, and scripts/check.sh NN says what is missing.
 #
 # Usage: scripts/start.sh NN
 #
@@ -17,39 +17,47 @@ lesson=$(full_name "$@") || misused 'NN is 01 to 08'
 number=${lesson%%-*}
 as_caller "$@"
 
-# with_gaps OLD NEW prints NEW with a TODO for all that it adds to OLD. What
-# differs in every lesson, such as the comment at the top, is as in NEW.
+# with_gaps OLD NEW prints NEW with a TODO for what its parent does more than in
+# OLD: the flag for clone(2), and what only the host can do. The rest is given.
 with_gaps() {
-  diff --old-group-format='' --changed-group-format='%>' \
-    --new-group-format=$'\t// TODO: %dN new %(N=1?line:lines) in lesson '"$number"$'\n' \
-    "$1" "$2" || [[ $? -eq 1 ]]
+  {
+    diff --old-line-format='' --unchanged-line-format='=%L' --new-line-format='+%L' \
+      "$1" "$2" || [[ $? -eq 1 ]]
+  } | awk -v number="$number" '
+    /^.func / { inside = /^.func parent\(/ }
+    inside && /^\+/ { new += !/^\+$/; next }
+    new { printf "\t// TODO: %d new %s in lesson %s\n", new, new == 1 ? "line" : "lines", number; new = 0 }
+    { print substr($0, 2) }' | usable_imports
 }
 
-# without_bodies FILE prints a Go file whose functions are still to be written.
-# Those of one line stay. Go refuses to import what is not used, unless as _:
-# so it is with what only the bodies need.
-without_bodies() {
+# usable_imports marks what a Go file imports and does not use yet: Go refuses
+# that, unless it is imported as _.
+usable_imports() {
   awk '
-    skip && !/^}/ { next }
-    { line[++n] = $0; skip = "" }
-    /^func / && !/}$/ { name = $0; sub(/^func (\([^)]*\) )?/, "", name) }
-    name && /{$/ {
-      sub(/\(.*/, "", name)
-      line[++n] = "\tpanic(\"TODO: " name "\")"
-      name = ""; skip = 1
-    }
+    { line[++n] = $0; if ($0 !~ /^\t*\/\//) code = code $0 "\n" }
     END {
-      for (i = 1; i <= n; i++) if (line[i] !~ /^\t*\/\//) code = code line[i] "\n"
       for (i = 1; i <= n; i++) {
         package = line[i]
         gsub(/.*\/|["\t]/, "", package)
         if (line[i] ~ /^\t"[^ ]+"$/ && code !~ "[^a-z]" package "\\.")
           sub(/\t/, "\t_ ", line[i])
-        else if (line[i] == "import (")
-          line[i] = line[i] " // TODO: without _ what you use"
         print line[i]
       }
-    }' "$1"
+    }'
+}
+
+# without_bodies FILE prints a Go file whose functions are still to be written.
+# Those of one line stay.
+without_bodies() {
+  awk '
+    skip && !/^}/ { next }
+    { print; skip = "" }
+    /^func / && !/}$/ { name = $0; sub(/^func (\([^)]*\) )?/, "", name) }
+    name && /{$/ {
+      sub(/\(.*/, "", name)
+      print "\tpanic(\"TODO: " name "\")"
+      name = ""; skip = 1
+    }' "$1" | usable_imports
 }
 
 cd "$repo"
@@ -66,8 +74,10 @@ for file in "$lesson"/*.go; do
     continue
   elif [[ $before == "$lesson" ]]; then
     cp "$file" "$new"
-  elif [[ -f $before/$name ]]; then
+  elif [[ $name == main.go ]]; then
     with_gaps "$before/$name" "$file" >"$new/$name"
+  elif [[ -f $before/$name ]]; then
+    cp "$file" "$new"
   elif grep -q '"golang.org/x/sys/unix"' "$file"; then
     without_bodies "$file" >"$new/$name"
   else

@@ -40,7 +40,7 @@ edited() { ! committed "$1" | cmp --quiet - "$1"; }
 
 # without_own prints a file without what is each lesson's own.
 without_own() {
-  sed -e '/^\/\*$/,/^\*\/$/d' -e '/^const example = /d' -e '/"lesson-0[1-8]"/d'
+  sed -e '/^\/\*$/,/^\*\/$/d' -e '/^const lesson = /d'
 }
 
 # What to do, by file: its new contents are in the scratch directory, empty if

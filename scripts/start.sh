@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # start.sh lays a lesson out for you to write, in work/NN-name: the code of the
-# lesson before, with a TODO in the parent where something is new, and a new
-# file whose functions have no body yet; flags and the steps of the child are
-# given. It builds, it runs, and scripts/check.sh NN says what is missing.
+# lesson before, with a TODO where the parent and the child do something new, and
+# a new file whose functions have no body yet: if it has only one, it is given,
+# as is what reads the command line. It builds, it runs, and scripts/check.sh NN
+# says what is missing.
 #
 # Usage: scripts/start.sh NN
 #
@@ -17,14 +18,14 @@ lesson=$(full_name "$@") || misused 'NN is 01 to 08'
 number=${lesson%%-*}
 as_caller "$@"
 
-# with_gaps OLD NEW prints NEW with a TODO for what its parent does more than in
-# OLD: the flag for clone(2), and what only the host can do. The rest is given.
+# with_gaps OLD NEW prints NEW with a TODO for what its parent and its child do
+# more than in OLD. The rest, such as the flags of the command line, is given.
 with_gaps() {
   {
     diff --old-line-format='' --unchanged-line-format='=%L' --new-line-format='+%L' \
       "$1" "$2" || [[ $? -eq 1 ]]
   } | awk -v number="$number" '
-    /^.func / { inside = /^.func parent\(/ }
+    /^.func / { inside = /^.func (parent|child)\(/ }
     inside && /^\+/ { new += !/^\+$/; next }
     new { printf "\t// TODO: %d new %s in lesson %s\n", new, new == 1 ? "line" : "lines", number; new = 0 }
     { print substr($0, 2) }' | usable_imports
@@ -78,10 +79,10 @@ for file in "$lesson"/*.go; do
     with_gaps "$before/$name" "$file" >"$new/$name"
   elif [[ -f $before/$name ]]; then
     cp "$file" "$new"
-  elif grep -q '"golang.org/x/sys/unix"' "$file"; then
+  elif [[ $name != *_* && $(grep -c '^func ' "$file") -gt 1 ]]; then
     without_bodies "$file" >"$new/$name"
   else
-    cp "$file" "$new" # no system call in it: this is not about namespaces
+    cp "$file" "$new" # one function, or for older hosts: main.go calls it
   fi
 done
 if [[ $before == "$lesson" ]]; then

@@ -86,7 +86,7 @@ func TestNoLimits(t *testing.T) {
 func TestBadLimits(t *testing.T) {
 	nstest.NeedCgroup(t)
 	for flag, values := range map[string][]string{
-		"-memory": {"64MB", "50%", "1.5G", "M"},
+		"-memory": {"64MB", "50%", "1.5G", "much"},
 		"-pids":   {"-1", "1e3", "64K", "many"},
 		"-cpus":   {"0", "0.001", "abc", "50%"},
 	} {

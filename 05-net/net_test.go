@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,15 @@ func findCable(t *testing.T, pid int) cableTo {
 	found.outside, err = addressOf(link)
 	require.NoError(t, err)
 	// An address that somebody has set is one that udev leaves alone.
-	require.Regexp(t, "^02:00:0a:c8:", link.Attrs().HardwareAddr)
+	require.Regexp(t, "^02:00:0a:c8:", link.Attrs().HardwareAddr.String())
+	// A router advertisement from inside must not give the host a route.
+	conf := "/proc/sys/net/ipv6/conf/" + found.name
+	if _, err := os.Stat(conf); err == nil { // this kernel has IPv6
+		off, err1 := os.ReadFile(conf + "/disable_ipv6")
+		ra, err2 := os.ReadFile(conf + "/accept_ra")
+		require.NoError(t, errors.Join(err1, err2))
+		require.True(t, string(off) == "1\n" || string(ra) == "0\n", "%s%s", off, ra)
+	}
 	return found
 }
 

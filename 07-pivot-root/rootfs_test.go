@@ -126,7 +126,7 @@ func TestMounts(t *testing.T) {
 		"/dev/pts":    "nosuid,noexec",
 		"/dev/shm":    "nosuid,nodev,noexec",
 		"/dev/mqueue": "nosuid,nodev,noexec",
-		"/tmp":        "nosuid,nodev",
+		"/tmp":        "nosuid",
 	}
 	for _, device := range devices {
 		want["/dev/"+device] = ""

@@ -86,7 +86,7 @@ func TestNoLimits(t *testing.T) {
 func TestBadLimits(t *testing.T) {
 	nstest.NeedCgroup(t)
 	for flag, values := range map[string][]string{
-		"-memory": {"64MB", "50%", "1.5G", "M"},
+		"-memory": {"64MB", "50%", "1.5G", "much"},
 		"-pids":   {"-1", "1e3", "64K", "many"},
 		"-cpus":   {"0", "0.001", "abc", "50%"},
 	} {
@@ -383,7 +383,7 @@ func TestNoInternalProcesses(t *testing.T) {
 	needVersion2(t)
 	own, _, err := nstest.CgroupOf(os.Getpid(), "memory")
 	require.NoError(t, err)
-	err = write(filepath.Join(own, "cgroup.subtree_control"), "+memory")
+	err = put(filepath.Join(own, "cgroup.subtree_control"), "+memory")
 	require.ErrorIs(t, err, unix.EBUSY)
 
 	c := suite.Cat(t)
@@ -511,7 +511,7 @@ func TestThreadsCount(t *testing.T) {
 	require.Equal(t, "ready", busy.Line())
 	dir, _, err := nstest.CgroupOf(c.Init, "pids")
 	require.NoError(t, err)
-	require.NoError(t, write(filepath.Join(dir, "cgroup.procs"),
+	require.NoError(t, put(filepath.Join(dir, "cgroup.procs"),
 		strconv.Itoa(busy.Parent)))
 	members, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", busy.Parent))
 	require.NoError(t, err)
@@ -624,7 +624,7 @@ func place(args []string) error {
 		return err
 	}
 	for _, w := range append(places[name], [2]string{"child/cgroup.procs", "0"}) {
-		if err := write(filepath.Join(parent, w[0]), w[1]); err != nil {
+		if err := put(filepath.Join(parent, w[0]), w[1]); err != nil {
 			return err
 		}
 	}
@@ -632,7 +632,7 @@ func place(args []string) error {
 		err = give(parent, child)
 	}
 	err = errors.Join(err, run(command[0], command[1:]...))
-	return errors.Join(err, write(filepath.Join(own, "cgroup.procs"), "0"),
+	return errors.Join(err, put(filepath.Join(own, "cgroup.procs"), "0"),
 		os.Remove(child), os.Remove(parent))
 }
 
@@ -654,10 +654,10 @@ func place1(name, cpu string, command []string) (err error) {
 			return err
 		}
 		defer func() {
-			err = errors.Join(err, write(own+"/cgroup.procs", "0"), os.Remove(dir))
+			err = errors.Join(err, put(own+"/cgroup.procs", "0"), os.Remove(dir))
 		}()
-		err = errors.Join(write(filepath.Join(dir, p[1]), p[2]),
-			write(dir+"/cgroup.procs", "0"))
+		err = errors.Join(put(filepath.Join(dir, p[1]), p[2]),
+			put(dir+"/cgroup.procs", "0"))
 		if name == "given" && err == nil {
 			err = give(dir)
 		}
@@ -692,4 +692,14 @@ func run(name string, args ...string) error {
 	cmd := exec.Command(name, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return cmd.Run()
+}
+
+// put writes a file of a cgroup, which has to be there.
+func put(file, value string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value)
+	return errors.Join(err, f.Close())
 }

@@ -18,13 +18,14 @@ import (
 // See user_namespaces(7).
 func mapRoot(attr *unix.SysProcAttr) error {
 	uid, gid := os.Geteuid(), os.Getegid()
-	if caller := os.Getenv("SUDO_UID"); uid == 0 && caller != "" {
+	caller := os.Getenv("SUDO_UID")
+	os.Unsetenv("SUDO_UID") // inside, nobody has used sudo
+	if uid == 0 && caller != "" {
 		// Behind sudo, root inside is the caller too, in no other group.
 		var err1, err2 error
 		uid, err1 = strconv.Atoi(caller)
 		gid, err2 = strconv.Atoi(os.Getenv("SUDO_GID"))
-		err := errors.Join(err1, err2, syscall.Setgroups(nil),
-			os.Unsetenv("SUDO_UID")) // inside, nobody has used sudo
+		err := errors.Join(err1, err2, syscall.Setgroups(nil))
 		if err != nil {
 			return fmt.Errorf("become the caller of sudo: %w", err)
 		}

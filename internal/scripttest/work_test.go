@@ -297,7 +297,7 @@ func TestWorkReset(t *testing.T) {
 	dir := filepath.Join(place, "work", "03-uts")
 	workDone(t, place, "", "start.sh", "3")
 	start := workFiles(t, dir)
-	require.Len(t, start, 7)
+	require.Len(t, start, 5)
 	workDone(t, place, "", "hint.sh", "03-uts")
 	workDone(t, place, "", "hint.sh", "03")
 

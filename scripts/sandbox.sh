@@ -1,21 +1,18 @@
 #!/usr/bin/env bash
-# sandbox.sh starts a throw-away Linux in a second, to break at will. It needs
-# no root and no virtualisation: user-mode-linux is a kernel that runs as an
-# ordinary process. All that the machine has is in its own memory.
+# sandbox.sh starts a throw-away Linux in three seconds, to break at will: a
+# virtual machine of qemu, with KVM where that works and without it elsewhere. It
+# needs no root. All that the machine has is in its own memory.
 #
 #   scripts/sandbox.sh [--user] [--mem SIZE] [--with PATH]... [--debian SUITE]
-#                      [--engine ENGINE] [COMMAND [ARG]...]
+#                      [COMMAND [ARG]...]
 #
 #   --user          be the ordinary user "learner" inside, not root
 #   --mem SIZE      memory of the machine (512M)
 #   --with PATH     bring this file or directory too, to the same path inside
-#   --debian SUITE  a whole Debian, such as bookworm, where systemd is process 1.
-#                   The first time, its disk is made: for this it needs root, a
-#                   mirror of Debian, and a minute. scripts/cleanup.sh --cache
-#                   removes it.
-#   --engine ENGINE uml is user-mode-linux. qemu, for --debian, is a PC with the
-#                   suite's own kernel and all that it can do. Without KVM it
-#                   is emulated, and takes a minute to start.
+#   --debian SUITE  a whole Debian, such as bookworm, with the kernel of that
+#                   release, where systemd is process 1. The first time, its disk
+#                   is made: for this it needs root, a mirror of Debian, and a
+#                   minute.
 #
 # Without COMMAND: a shell. With COMMAND: its output and its exit status, and
 # the machine is gone. Status 125: the machine failed. COMMAND has a terminal
@@ -24,11 +21,14 @@
 # bin/, scripts/ and rootfs/ are brought, to the same path inside as outside,
 # and COMMAND starts there.
 #
+# The first time, it gets Debian's kernel for virtual machines with apt, and
+# unpacks it without installing it. scripts/cleanup.sh --cache removes what it
+# keeps.
+#
 # The machine has no file, device or network of the host. Should somebody break
-# out of its kernel, that is a process in namespaces, with nothing to write to
-# (but what has changed on the disk of --debian, which is a file of its own, and
-# for qemu /dev/kvm); where these are forbidden, sandbox.sh warns that there is
-# one wall only.
+# out of it, that is a process in namespaces, with nothing to write to (but what
+# has changed on the disk of --debian, which is a file of its own, and /dev/kvm);
+# where these are forbidden, sandbox.sh warns that there is one wall only.
 
 set -euo pipefail
 umask 022
@@ -38,8 +38,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$repo/scripts/dev/sandbox-tree.sh"
 # shellcheck source=scripts/dev/sandbox-debian.sh
 source "$repo/scripts/dev/sandbox-debian.sh"
-# shellcheck source=scripts/dev/sandbox-engines.sh
-source "$repo/scripts/dev/sandbox-engines.sh"
+# shellcheck source=scripts/dev/sandbox-machine.sh
+source "$repo/scripts/dev/sandbox-machine.sh"
 
 # misused NOTE: the command line makes no sense.
 misused() {
@@ -54,7 +54,7 @@ broken() {
   (die "$1" "$(grep -v '\[<' "/dev/fd/$log" | tail -n 12)") || exit 125
 }
 
-user=root uid=0 mem=512M bring=() suite='' engine=uml
+user=root uid=0 mem=512M bring=() suite=''
 while [[ ${1:-} == -* ]]; do
   case $1 in
   -h | --help)
@@ -76,24 +76,20 @@ while [[ ${1:-} == -* ]]; do
     [[ $suite =~ ^[a-z]+$ ]] || misused "--debian takes a release, such as bookworm"
     shift
     ;;
-  --engine)
-    engine=${2:-}
-    [[ $engine =~ ^(uml|qemu)$ ]] || misused "--engine takes uml or qemu"
-    shift
-    ;;
   *) misused "unknown option $1" ;;
   esac
   shift
 done
-[[ $engine == uml || -n $suite ]] || misused "--engine qemu needs --debian"
-
-[[ $(dpkg --print-architecture 2>/dev/null) == amd64 ]] ||
-  die "user-mode-linux is a package of Debian and Ubuntu on amd64 alone" \
+arch=$(dpkg --print-architecture 2>/dev/null) || true
+case $arch in
+amd64) qemu=qemu-system-x86_64 board=q35 cpus=1 ;;
+arm64) qemu=qemu-system-aarch64 board=virt cpus=1 ;;
+*)
+  die "the machine is made of packages of Debian or Ubuntu, for amd64 or arm64" \
     "a virtual machine does it too: multipass shell, or limactl start"
-case $engine in
-uml) install_for vm ;;
-qemu) install_for qemu >&2 ;;
+  ;;
 esac
+install_for vm >&2
 [[ -d $repo/bin ]] || die "there is no $repo/bin" "go build -o bin/ ./0*"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-sandbox
@@ -125,32 +121,53 @@ for old in "$cache"/run.*; do
   [[ -e /proc/${old##*.} ]] || rm -rf --one-file-system "$old" || true
 done
 
+# lock and unlock: of two at once, the second one waits, and finds what the first
+# one has made.
+lock() {
+  exec {locked}>"$cache/lock"
+  flock "$locked"
+}
+unlock() { exec {locked}>&-; }
+
 # The files of the machine itself are made once, and again when one changes.
 if [[ -n $suite ]]; then
-  machine=$(debian_disk "$suite" "$engine")
+  machine=$(debian_disk "$suite")
 else
-  version=$(cat "$repo"/scripts/dev/sandbox-{init,tree}.sh \
+  kernel=linux-$arch-$({
+    echo "$modules"
+    declare -f get_kernel get_modules unpack_kernel
+  } | sha256sum | cut -c -16)
+  version=$(cat "$repo"/scripts/dev/sandbox-{init,machine,tree}.sh \
     <(stat -c %Y /var/lib/dpkg/status) | sha256sum | cut -c -16)
   machine=$version.cpio
+  if [[ ! -e $cache/$kernel ]]; then
+    lock
+    if [[ ! -e $cache/$kernel ]]; then
+      say "getting a kernel, the first time: for $cache" >&2
+      mkdir "$scratch/kernel"
+      get_kernel "$scratch/kernel"
+      mv -T "$scratch/kernel" "$cache/$kernel"
+    fi
+    unlock
+  fi
 fi
 if [[ ! -e $cache/$machine && -n $suite ]]; then
   install_for debian >&2
-  exec {lock}>"$cache/lock"
-  flock "$lock" # two at once: the second one waits, and finds the disk
+  lock
   if [[ ! -e $cache/$machine ]]; then
     say "making a disk with Debian $suite in $cache" >&2
     mkdir "$scratch/build"
-    build_debian "$suite" "$engine" "$scratch/build" >&2
+    build_debian "$suite" "$scratch/build" >&2
     for part in .kernel .initrd ''; do
       [[ ! -e $scratch/build/disk$part ]] ||
         mv "$scratch/build/disk$part" "$cache/$machine$part"
     done
     rm -r "$scratch/build"
-    find "$cache" -maxdepth 1 -name "$engine-$suite-*" -mmin +60 -delete
+    find "$cache" -maxdepth 1 -name "debian-$suite-*" -mmin +60 -delete
   fi
-  exec {lock}>&-
+  unlock
 elif [[ ! -e $cache/$machine ]]; then
-  build_tree "$scratch/tree"
+  build_tree "$scratch/tree" "$cache/$kernel"
   (cd "$scratch/tree" && find . | busybox cpio -o -H newc -R 0:0) \
     2>/dev/null >"$scratch/cpio"
   mv "$scratch/cpio" "$cache/$machine"
@@ -193,7 +210,7 @@ leader=(setpriv --pdeathsig TERM bash -c '
   setsid "$@" &
   wait' leader)
 
-"${engine}_machine"
+set_machine
 if [[ -n $terminal ]]; then
   exec {in}<>/dev/tty {out}>/dev/null {err}>/dev/null
 else
@@ -209,7 +226,7 @@ fi
 exec {log}>>"$scratch/log"
 coproc machine {
   cd "$cache"
-  exec "${leader[@]}" "${wall[@]}" "${engine_command[@]}" \
+  exec "${leader[@]}" "${wall[@]}" "${command[@]}" \
     7<&0 3>&1 8>&"$log" >&8 2>&1 4<&"$in" 5>&"$out" 6>&"$err"
 }
 vm=$!

@@ -7,7 +7,7 @@
 #                      [COMMAND [ARG]...]
 #
 #   --user          be the ordinary user "learner" inside, not root
-#   --mem SIZE      memory of the machine (512M)
+#   --mem SIZE      memory of the machine (512M; 192M is the least)
 #   --with PATH     bring this file or directory too, to the same path inside
 #   --debian SUITE  a whole Debian, such as bookworm, with the kernel of that
 #                   release, where systemd is process 1. The first time, its disk
@@ -51,9 +51,13 @@ misused() {
 # broken NOTE: the machine failed, not the command. Its kernel says why, in
 # the lines that are not a stack trace.
 broken() {
-  (die "$1" "$(grep -v '\[<' "/dev/fd/$log" | tail -n 12)") || exit 125
+  local why
+  why=$(sed -E 's/^\[ *[0-9.]+\] //; /^(Call Trace|CPU: |Workqueue: |Hardware name|RIP:|R[A-Z]{2}|[A-Z]S:|R[0-9]{2}|Code:|Modules linked|Kernel Offset|---\[|PKRU| *<| .*\+0x|\r?$)/d' \
+    "/dev/fd/$log" | tail -n 6)
+  (die "$1" "$why" "$elsewhere") || exit 125
 }
 
+elsewhere='a virtual machine does it too: multipass shell, or limactl start'
 user=root uid=0 mem=512M bring=() suite=''
 while [[ ${1:-} == -* ]]; do
   case $1 in
@@ -64,7 +68,8 @@ while [[ ${1:-} == -* ]]; do
   --user) user=learner uid=1000 ;;
   --mem)
     mem=${2:-}
-    [[ $mem =~ ^[0-9]+[KMG]$ ]] || misused "--mem takes a size, such as 512M"
+    [[ $mem =~ ^[0-9]{1,9}[MG]$ ]] || misused "--mem takes a size, such as 512M"
+    [[ $mem == *G || ${mem%M} -ge 192 ]] || misused "--mem: the machine itself needs 192M"
     shift
     ;;
   --with)
@@ -82,13 +87,15 @@ while [[ ${1:-} == -* ]]; do
 done
 arch=$(dpkg --print-architecture 2>/dev/null) || true
 case $arch in
-amd64) qemu=qemu-system-x86_64 board=q35 cpus=1 ;;
-arm64) qemu=qemu-system-aarch64 board=virt cpus=1 ;;
+amd64) qemu=qemu-system-x86_64 board=q35 plain_cpu=qemu64 ;;
+arm64) qemu=qemu-system-aarch64 board=virt plain_cpu=cortex-a57 ;;
 *)
   die "the machine is made of packages of Debian or Ubuntu, for amd64 or arm64" \
-    "a virtual machine does it too: multipass shell, or limactl start"
+    "$elsewhere"
   ;;
 esac
+cpus=1
+[[ -z $suite ]] || cpus=2
 install_for vm >&2
 [[ -d $repo/bin ]] || die "there is no $repo/bin" "go build -o bin/ ./0*"
 

@@ -36,7 +36,10 @@ build_tree() {
   # -L: what a link leads to. Two names of one file stay one file.
   cp -L --preserve=links --parents "${programs[@]}" "${libraries[@]% (}" "$1"
   cp -rL --parents /etc/os-release /lib/terminfo "$1"
-  [[ ! -e $1/sbin/iptables ]] || cp -r --parents /usr/lib/*/xtables "$1"
+  if [[ -e $1/sbin/iptables-nft ]]; then
+    cp -r --parents /usr/lib/*/xtables "$1"
+    ln -sf iptables-nft "$1/sbin/iptables"
+  fi
 
   # The init script takes all programs from busybox, others what else is there.
   mkdir -p "$1"/lib/sandbox/dev/{mqueue,pts,shm}

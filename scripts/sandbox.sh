@@ -4,7 +4,7 @@
 # needs no root. All that the machine has is in its own memory.
 #
 #   scripts/sandbox.sh [--user] [--mem SIZE] [--with PATH]... [--debian SUITE]
-#                      [COMMAND [ARG]...]
+#                      [--arch ARCH] [COMMAND [ARG]...]
 #
 #   --user          be the ordinary user "learner" inside, not root
 #   --mem SIZE      memory of the machine (512M; 192M is the least)
@@ -13,6 +13,8 @@
 #                   release, where systemd is process 1. The first time, its disk
 #                   is made: for this it needs root, a mirror of Debian, and a
 #                   minute.
+#   --arch ARCH     another kind of processor, amd64 or arm64. What is in bin/ has
+#                   to be for it
 #
 # Without COMMAND: a shell. With COMMAND: its output and its exit status, and
 # the machine is gone. Status 125: the machine failed. COMMAND has a terminal
@@ -58,7 +60,7 @@ broken() {
 }
 
 elsewhere='a virtual machine does it too: multipass shell, or limactl start'
-user=root uid=0 mem=512M bring=() suite=''
+user=root uid=0 mem=512M bring=() suite='' arch=''
 while [[ ${1:-} == -* ]]; do
   case $1 in
   -h | --help)
@@ -81,11 +83,18 @@ while [[ ${1:-} == -* ]]; do
     [[ $suite =~ ^[a-z]+$ ]] || misused "--debian takes a release, such as bookworm"
     shift
     ;;
+  --arch)
+    arch=${2:-}
+    [[ $arch =~ ^(amd64|arm64)$ ]] || misused "--arch takes amd64 or arm64"
+    shift
+    ;;
   *) misused "unknown option $1" ;;
   esac
   shift
 done
-arch=$(dpkg --print-architecture 2>/dev/null) || true
+native=$(dpkg --print-architecture 2>/dev/null) || true
+arch=${arch:-$native}
+[[ -z $suite || $arch == "$native" ]] || misused "--debian is for $native alone"
 case $arch in
 amd64) qemu=qemu-system-x86_64 board=q35 plain_cpu=qemu64 ;;
 arm64) qemu=qemu-system-aarch64 board=virt plain_cpu=cortex-a57 ;;
@@ -96,7 +105,7 @@ arm64) qemu=qemu-system-aarch64 board=virt plain_cpu=cortex-a57 ;;
 esac
 cpus=1
 [[ -z $suite ]] || cpus=2
-install_for vm >&2
+install_for vm "vm-$arch" >&2
 [[ -d $repo/bin ]] || die "there is no $repo/bin" "go build -o bin/ ./0*"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-sandbox
@@ -142,11 +151,11 @@ if [[ -n $suite ]]; then
 else
   kernel=linux-$arch-$({
     echo "$modules"
-    declare -f get_kernel get_modules unpack_kernel
+    declare -f get_kernel get_modules get_needed unpack_kernel
   } | sha256sum | cut -c -16)
   version=$(cat "$repo"/scripts/dev/sandbox-{init,machine,tree}.sh \
     <(stat -c %Y /var/lib/dpkg/status) | sha256sum | cut -c -16)
-  machine=$version.cpio
+  machine=$version-$arch.cpio
   if [[ ! -e $cache/$kernel ]]; then
     lock
     if [[ ! -e $cache/$kernel ]]; then
@@ -175,11 +184,9 @@ if [[ ! -e $cache/$machine && -n $suite ]]; then
   unlock
 elif [[ ! -e $cache/$machine ]]; then
   build_tree "$scratch/tree" "$cache/$kernel"
-  (cd "$scratch/tree" && find . | busybox cpio -o -H newc -R 0:0) \
-    2>/dev/null >"$scratch/cpio"
+  pack "$scratch/tree" "$scratch/cpio"
   mv "$scratch/cpio" "$cache/$machine"
-  rm -r "$scratch/tree"
-  find "$cache" -maxdepth 1 -name '*.cpio' -mmin +60 -delete
+  find "$cache" -maxdepth 1 -name "*-$arch.cpio" -mmin +60 -delete
 fi
 touch "$cache/$machine"*
 

@@ -58,7 +58,7 @@ func TestMisused(t *testing.T) {
 		"tour.sh":        {{"03"}},
 		"watch.sh":       {{"-x"}},
 		"dev/carry.sh":   {{}, {""}, {"09"}},
-		"dev/test-vm.sh": {{"-x"}, {"--as", "nobody"}, {"--engine", "kvm"}, {"--suite"}},
+		"dev/test-vm.sh": {{"-x"}, {"--as", "nobody"}, {"--arch", "riscv64"}, {"--suite"}},
 		"test.sh":        {{"-x"}},
 		"01-pid.sh":      {{"--fast"}},
 	} {

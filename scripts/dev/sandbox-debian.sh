@@ -6,8 +6,7 @@
 # manage networks among it, and what the scripts need.
 debian_packages() {
   echo systemd-sysv systemd-resolved udev dbus dbus-user-session libpam-systemd \
-    apparmor kmod login passwd sudo less strace iputils-ping network-manager \
-    "linux-image-$arch"
+    apparmor kmod login passwd sudo less strace iputils-ping network-manager
   rows packages | awk -F '\t' '$2 ~ /^(tour|demo|net)$/ { print $3 }' | sort -u
 }
 
@@ -17,7 +16,7 @@ debian_disk() {
   local hash dir=${BASH_SOURCE[0]%/*}
   hash=$({
     debian_packages
-    cat "$dir"/sandbox-{debian,init,tree}.sh
+    cat "$dir"/sandbox-{debian,init,machine,tree}.sh
   } | sha256sum)
   echo "debian-$1-${hash:0:16}.ext4"
 }
@@ -34,9 +33,11 @@ build_debian() {
     'Identifier: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
   [[ -n $mirror ]] ||
     die "apt has no index of a Debian mirror" "sudo apt-get update"
-  apt-config dump | grep '^Acquire::[^"]* "[^"]\+"' >"$dir/apt.conf" || true
+  # Its proxies and the like, and not that it wants files beside the packages.
+  apt-config dump | grep '^Acquire::[^"]* "[^"]\+"' |
+    grep -v '^Acquire::IndexTargets' >"$dir/apt.conf" || true
 
-  mkdir -p "$files"/{etc/{sudoers.d,systemd/system},home}
+  mkdir -p "$dir/kernel" "$files"/{etc/{sudoers.d,systemd/system},home}
   install_init "$files/usr" lib/sandbox/init
   echo debian >"$files/etc/hostname"
   printf '127.0.0.1 %s\n' localhost debian >"$files/etc/hosts"
@@ -80,8 +81,11 @@ END
   builder=$!
   wait "$builder"
   builder=''
-  as_root bash -euc 'cp "$1"/boot/vmlinuz-* "$2.kernel"; cp "$1"/boot/initrd.img-* "$2.initrd"' \
-    bash "$dir/root" "$dir/disk"
+  get_kernel "$dir/kernel" "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $1 main"
+  build_initrd "$dir/kernel" "$dir/disk.initrd"
+  mv "$dir/kernel/vmlinux" "$dir/disk.kernel"
+  as_root cp -r "$dir/kernel/modules" "$dir/root/usr/lib/"
+  as_root chown -R 0:0 "$dir/root/usr/lib/modules"
   as_root mke2fs -q -t ext4 -d "$dir/root" "$dir/disk" 2500M
   as_root rm -r "$dir/root"
   as_root chown "$(id -u):$(id -g)" "$dir"/disk*

@@ -11,25 +11,35 @@ modules="virtio_pci virtio_blk bridge dummy inet_diag iptable_filter iptable_nat
   tcp_diag tun unix_diag veth xt_MASQUERADE xt_comment xt_conntrack xt_tcpudp"
 
 # own_apt DIR COMMAND... runs a command of apt with lists of its own: it needs no
-# root, and does not believe lists that are old.
+# root, and does not believe lists that are old. DIR/sources, if there is one, is
+# where from, else what this machine has.
 own_apt() {
   local apt=$1
   if [[ ! -e $apt/conf ]]; then
     mkdir -p "$apt"/{lists/partial,cache/archives/partial,debs}
     printf '%s "%s";\n' APT::Architecture "$arch" APT::Sandbox::User "$(id -un)" \
       APT::Get::List-Cleanup false Acquire::Languages none \
+      Debug::NoLocking true \
       Dir::State::Lists "$apt/lists" Dir::Cache "$apt/cache" \
       Dir::State::status "$apt/status" >"$apt/conf"
     : >"$apt/status"
+    [[ ! -e $apt/sources ]] || printf '%s "%s";\n' Dir::Etc::SourceList "$apt/sources" \
+      Dir::Etc::SourceParts /dev/null >>"$apt/conf"
   fi
   APT_CONFIG=$apt/conf "${@:2}"
 }
 
-# get_kernel DIR puts there the kernel that Debian or Ubuntu has for virtual
-# machines, vmlinux, and its modules: from their packages, which are unpacked and
-# not installed.
+# get_kernel DIR [SOURCE] puts there the kernel that Debian or Ubuntu has for
+# virtual machines, vmlinux, and its modules: from their packages, which are
+# unpacked and not installed. SOURCE is a line as of sources.list(5); then it is
+# all modules.
 get_kernel() {
-  local apt=$1/apt meta name names=()
+  local apt=$1/apt meta name names=() modules=$modules
+  if [[ -n ${2:-} ]]; then
+    modules=all
+    mkdir "$apt"
+    echo "$2" >"$apt/sources"
+  fi
   # One of many sources may be out of order: what counts is the kernel.
   own_apt "$apt" apt-get update -qq >"$apt.log" 2>&1 || true
   for meta in "linux-image-cloud-$arch" linux-image-virtual; do
@@ -40,23 +50,28 @@ get_kernel() {
   [[ ${#names[@]} -gt 0 ]] ||
     die "no kernel for virtual machines: apt does not know linux-image-cloud-$arch" \
       "$(tail -n 5 "$apt.log")" "is there a network? sudo apt-get update"
+  # What its parts are packed with, where that is not installed.
+  for name in lz4 zstd; do
+    [[ $arch != "$native" ]] || command -v "$name" >/dev/null || names+=("$name")
+  done
   (
-    cd "$apt/debs"
+    cd "$apt/debs" || exit
     own_apt "$apt" apt-get download -qq "${names[@]}" >"$apt.log" 2>&1 ||
       die "cannot get the kernel, ${names[*]}" "$(tail -n 5 "$apt.log")"
     for name in *.deb; do dpkg-deb -x "$name" "$1"; done
   )
-  unpack_kernel "$1"/boot/vmlinuz-* "$1/vmlinux" "$apt"
+  local PATH=$PATH:$1/usr/bin
+  unpack_kernel "$1"/boot/vmlinuz-* "$1/vmlinux"
   for name in "$1"/{usr/,}lib/modules/*; do
     [[ ! -d $name ]] || get_modules "$name" "$1/modules"
   done
-  rm -rf "$apt" "$apt.log" "$1"/{boot,lib,usr}
+  rm -rf "$apt" "$apt.log" "${1:?}"/{boot,lib,usr}
 }
 
 # number FILE OFFSET SIZE prints a number in a file.
 number() { od -An -v -t "u$3" -j "$2" -N "$3" "$1" | tr -d ' '; }
 
-# unpack_kernel FILE TO APT: without KVM the kernel takes a second or two to
+# unpack_kernel FILE TO: without KVM the kernel takes a second or two to
 # unpack itself. Where that does not work here, it has to.
 unpack_kernel() {
   local begin size magic unpack
@@ -70,30 +85,59 @@ unpack_kernel() {
   4247762216) unpack=zstd ;;
   *) return 0 ;;
   esac
-  if ! command -v "$unpack" >/dev/null; then
-    (cd "$3/debs" && rm -f ./*.deb && own_apt "$3" apt-get download -qq "$unpack" &&
-      dpkg-deb -x "$unpack"_*.deb .) &>"$3.log" || return 0
-    unpack=$3/debs/usr/bin/$unpack
-  fi
   # Behind it are four bytes more, its size.
   tail -c "+$((begin + 1))" "$1" | head -c "$((size - 4))" |
-    "$unpack" -dc >"$2.elf" 2>>"$3.log" || true
+    "$unpack" -dc >"$2.elf" 2>/dev/null || true
   if [[ $(head -c 4 "$2.elf") == $'\x7fELF' ]]; then mv "$2.elf" "$2"; fi
   rm -f "$2.elf"
 }
 
-# get_modules FROM TO copies those that we need, with what they need, as they
-# are below /lib/modules.
+# get_modules FROM TO copies those that we need, or all, as they are below
+# /lib/modules.
 get_modules() {
-  local module to=$2/${1##*/}
-  local base=${1%/lib/modules/*}
-  find "$1" -name '*.ko.xz' -exec xz -d {} +
+  find "$1" -name '*.ko.xz' -exec busybox unxz {} +
   find "$1" -name '*.ko.zst' -exec zstd -dq --rm {} +
-  busybox depmod -b "$base" "${1##*/}"
+  busybox depmod -b "${1%/lib/modules/*}" "${1##*/}"
+  mkdir -p "$2"
+  if [[ $modules == all ]]; then mv "$1" "$2"; else get_needed "$1" "$2"; fi
+}
+
+# get_needed FROM TO copies those that we need, with what they need themselves.
+# One that is not there is part of the kernel itself.
+get_needed() {
+  local module to=$2/${1##*/}
   mkdir -p "$to"
   cp "$1"/modules.{alias,dep}* "$to"
-  for module in $modules; do grep "/$module.ko:" "$1/modules.dep"; done |
+  for module in $modules; do grep "/$module.ko:" "$1/modules.dep" || true; done |
     tr -s ' :' '\n' | sort -u | (cd "$1" && xargs cp --parents -t "$to")
+}
+
+# build_initrd KERNEL FILE makes of those modules the one that finds a disk.
+build_initrd() {
+  local tree=$2.tree modules="virtio_pci virtio_blk ext4"
+  mkdir -p "$tree"/{bin,dev,lib/modules,proc,root}
+  cp "$(static_busybox)" "$tree/bin/busybox"
+  get_needed "$(echo "$1"/modules/*)" "$tree/lib/modules"
+  cat >"$tree/init" <<'END'
+#!/bin/busybox sh
+busybox=/bin/busybox
+$busybox mount -t devtmpfs devtmpfs /dev
+$busybox mount -t proc proc /proc
+$busybox modprobe -a virtio_pci virtio_blk
+$busybox modprobe ext4
+$busybox mount -t ext4 /dev/vda /root
+$busybox umount /proc
+$busybox mount --move /dev /root/dev
+exec $busybox switch_root /root /sbin/init
+END
+  chmod 755 "$tree/init"
+  pack "$tree" "$2"
+}
+
+# pack TREE FILE makes an initramfs of it.
+pack() {
+  (cd "$1" && find . | busybox cpio -o -H newc -R 0:0) 2>/dev/null >"$2"
+  rm -r "$1"
 }
 
 # set_machine sets command, which starts the machine, and minutes, the time to
@@ -104,7 +148,7 @@ get_modules() {
 set_machine() {
   local accel=tcg cpu=$plain_cpu fd line lines=() console=ttyS0 boot disks=()
   # A machine that is virtual itself may have the device without what it needs.
-  if [[ $arch == "$(dpkg --print-architecture)" && -w /dev/kvm ]] &&
+  if [[ $arch == "$native" && -w /dev/kvm ]] &&
     { [[ $arch != amd64 ]] || grep -qE '^flags.* (vmx|svm) ' /proc/cpuinfo; }; then
     accel=kvm cpu=host
     [[ ${#wall[@]} -eq 0 ]] || wall+=(--dev-bind /dev/kvm /dev/kvm)

@@ -60,7 +60,7 @@ broken() {
 }
 
 elsewhere='a virtual machine does it too: multipass shell, or limactl start'
-user=root uid=0 mem=512M bring=() suite='' arch=''
+user=root uid=0 mem=512M bring=() suite='' arch='' kernel=''
 while [[ ${1:-} == -* ]]; do
   case $1 in
   -h | --help)
@@ -132,9 +132,15 @@ cleanup() {
 }
 trap cleanup EXIT
 exit_on_signals
-mkdir -p "$scratch"
+# Who uses a directory holds its lock. To go by its number would be to remove
+# that of a container that has the same cache, and other PIDs.
+until [[ ${in_use:-} && $scratch -ef /proc/self/fd/$in_use ]]; do
+  mkdir -p "$scratch"
+  exec {in_use}<"$scratch" && flock "$in_use"
+done
 for old in "$cache"/run.*; do
-  [[ -e /proc/${old##*.} ]] || rm -rf --one-file-system "$old" || true
+  [[ $old -ef $scratch ]] ||
+    flock --nonblock "$old" rm -rf --one-file-system "$old" || true
 done
 
 # lock and unlock: of two at once, the second one waits, and finds what the first
@@ -163,6 +169,7 @@ else
       mkdir "$scratch/kernel"
       get_kernel "$scratch/kernel"
       mv -T "$scratch/kernel" "$cache/$kernel"
+      find "$cache" -maxdepth 1 -name "linux-$arch-*" -mmin +60 -exec rm -r {} +
     fi
     unlock
   fi
@@ -186,9 +193,9 @@ elif [[ ! -e $cache/$machine ]]; then
   build_tree "$scratch/tree" "$cache/$kernel"
   pack "$scratch/tree" "$scratch/cpio"
   mv "$scratch/cpio" "$cache/$machine"
-  find "$cache" -maxdepth 1 -name "*-$arch.cpio" -mmin +60 -delete
+  find "$cache" -maxdepth 1 -name '*.cpio' -mmin +60 -delete
 fi
-touch "$cache/$machine"*
+touch "$cache/$machine"* ${kernel:+"$cache/$kernel"}
 
 # This time's files are a tar archive on a disk: the checkout, what --with
 # names, and the job.

@@ -80,6 +80,7 @@ func TestMisusedInTheWrongMachine(t *testing.T) {
 	for _, line := range [][]string{
 		{"sandbox-init.sh"}, {"sandbox-init.sh", "service"}, {"sandbox-init.sh", "again"},
 		{"test-vm-inside.sh"}, {"test-vm-inside.sh", "/tmp"},
+		{"test-vm-arch.sh"},
 	} {
 		script, err := filepath.Abs("../../scripts/dev/" + line[0])
 		require.NoError(t, err)

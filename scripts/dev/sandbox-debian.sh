@@ -16,7 +16,8 @@ debian_disk() {
   local hash dir=${BASH_SOURCE[0]%/*}
   hash=$({
     debian_packages
-    cat "$dir"/sandbox-{debian,init,machine,tree}.sh
+    declare -f get_kernel get_modules get_needed unpack_kernel build_initrd
+    cat "$dir"/sandbox-{debian,init,tree}.sh
   } | sha256sum)
   echo "debian-$1-${hash:0:16}.ext4"
 }
@@ -86,7 +87,7 @@ END
   mv "$dir/kernel/vmlinux" "$dir/disk.kernel"
   as_root cp -r "$dir/kernel/modules" "$dir/root/usr/lib/"
   as_root chown -R 0:0 "$dir/root/usr/lib/modules"
-  as_root mke2fs -q -t ext4 -d "$dir/root" "$dir/disk" 2500M
+  as_root mke2fs -q -F -t ext4 -d "$dir/root" "$dir/disk" 2500M
   as_root rm -r "$dir/root"
   as_root chown "$(id -u):$(id -g)" "$dir"/disk*
 }

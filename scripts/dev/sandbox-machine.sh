@@ -146,13 +146,16 @@ pack() {
 # $cache, and has relative paths: $cache may have blanks and commas. A CPU that
 # can do little starts faster: where it is emulated, the kernel has less to set up.
 set_machine() {
-  local accel=tcg cpu=$plain_cpu fd line lines=() console=ttyS0 boot disks=()
+  local accel=tcg cpu=$plain_cpu fd line lines=() console=ttyS0 boot disks=() more=''
   # A machine that is virtual itself may have the device without what it needs.
   if [[ $arch == "$native" && -w /dev/kvm ]] &&
     { [[ $arch != amd64 ]] || grep -qE '^flags.* (vmx|svm) ' /proc/cpuinfo; }; then
     accel=kvm cpu=host
     [[ ${#wall[@]} -eq 0 ]] || wall+=(--dev-bind /dev/kvm /dev/kvm)
   fi
+  # Nobody is to be kept from reading the memory of an emulated processor: to do
+  # so makes each system call twice as slow.
+  [[ $accel == kvm ]] || more='mitigations=off kpti=off'
   for fd in 4 5 6 8; do lines+=(-add-fd "fd=$fd,set=$fd"); done
   lines+=(-chardev file,id=log,path=/dev/fdset/8,append=on -serial chardev:log)
   lines+=(-chardev stdio,id=line0,signal=off)
@@ -160,11 +163,12 @@ set_machine() {
     -chardev file,id=line2,path=/dev/fdset/5,append=on
     -chardev file,id=line3,path=/dev/fdset/6,append=on)
   line=pci-serial-4x,chardev1=line0,chardev2=line1,chardev3=line2,chardev4=line3
-  minutes=1 boot=(-kernel "$kernel/vmlinux" -initrd "$machine")
   if [[ -n $suite ]]; then
     minutes=10
     boot=(-kernel "$machine.kernel" -initrd "$machine.initrd"
       -drive "file=$machine,format=raw,if=virtio,snapshot=on")
+  else
+    minutes=1 boot=(-kernel "$kernel/vmlinux" -initrd "$machine")
   fi
   disks=(-drive "file=run.$$/disk,format=raw,if=virtio,readonly=on")
   [[ $arch == amd64 ]] || console=ttyAMA0
@@ -172,6 +176,6 @@ set_machine() {
   command=(bash -c 'TMPDIR=$0 exec "$@" <&7 >&3' "run.$$"
     "$qemu" -M "$board" -accel "$accel" -cpu "$cpu" -nodefaults -no-user-config
     -display none -no-reboot -sandbox on,spawn=deny -smp "$cpus" -m "$mem"
-    "${lines[@]}" -device "$line" "${boot[@]}" "${disks[@]}" -append "quiet panic=-1
+    "${lines[@]}" -device "$line" "${boot[@]}" "${disks[@]}" -append "quiet panic=-1 $more
       console=$console 8250.nr_uarts=8 root=/dev/vda rw systemd.getty_auto=no")
 }

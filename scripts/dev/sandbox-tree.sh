@@ -45,7 +45,8 @@ get_programs() {
     die "cannot get the programs for $arch" "$(tail -n 5 "$2.log")"
   for package in "$2"/cache/archives/*.deb; do
     dpkg-deb --fsys-tarfile "$package" | tar -xf - -C "$1" --keep-directory-symlink \
-      --exclude=./usr/share/{doc,man,locale,i18n,perl,zoneinfo} --exclude=./var --exclude=./dev
+      --exclude=./usr/share/{doc,man,locale,i18n,perl,zoneinfo} --exclude=./{var,dev} \
+      --exclude=./usr/lib/\*/{gconv,perl,perl-base} --exclude=./usr/bin/perl\*
   done
   ln -sf mawk "$1/bin/awk"
   rm -rf "$2" "$2.log"

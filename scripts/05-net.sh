@@ -134,7 +134,7 @@ run one 'timeout 1 busybox wget -q -O - http://203.0.113.2/cgi-bin/hello || echo
 expect '^no answer$'
 quiet lab 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 
-# Some kernels have no nftables for IPv4, such as that of user-mode-linux.
+# Some kernels have no nftables for IPv4.
 if unshare --net nft add table ip nslnat 2>/dev/null; then
   step 'Still no answer: what arrives is from 10.201.0.2, and the internet has no way back to there.
 NAT writes the address of the host on what leaves. The server sees nobody else.'

@@ -1,21 +1,20 @@
 #!/usr/bin/env bash
-# sandbox.sh starts a throw-away Linux in a second, to break at will. It needs
-# no root and no virtualisation: user-mode-linux is a kernel that runs as an
-# ordinary process. All that the machine has is in its own memory.
+# sandbox.sh starts a throw-away Linux in three seconds, to break at will: a
+# virtual machine of qemu, with KVM where that works and without it elsewhere. It
+# needs no root. All that the machine has is in its own memory.
 #
 #   scripts/sandbox.sh [--user] [--mem SIZE] [--with PATH]... [--debian SUITE]
-#                      [--engine ENGINE] [COMMAND [ARG]...]
+#                      [--arch ARCH] [COMMAND [ARG]...]
 #
 #   --user          be the ordinary user "learner" inside, not root
-#   --mem SIZE      memory of the machine (512M)
+#   --mem SIZE      memory of the machine (512M; 192M is the least)
 #   --with PATH     bring this file or directory too, to the same path inside
-#   --debian SUITE  a whole Debian, such as bookworm, where systemd is process 1.
-#                   The first time, its disk is made: for this it needs root, a
-#                   mirror of Debian, and a minute. scripts/cleanup.sh --cache
-#                   removes it.
-#   --engine ENGINE uml is user-mode-linux. qemu, for --debian, is a PC with the
-#                   suite's own kernel and all that it can do. Without KVM it
-#                   is emulated, and takes a minute to start.
+#   --debian SUITE  a whole Debian, such as bookworm, with the kernel of that
+#                   release, where systemd is process 1. The first time, its disk
+#                   is made: for this it needs root, a mirror of Debian, and a
+#                   minute.
+#   --arch ARCH     another kind of processor, amd64 or arm64. What is in bin/ has
+#                   to be for it
 #
 # Without COMMAND: a shell. With COMMAND: its output and its exit status, and
 # the machine is gone. Status 125: the machine failed. COMMAND has a terminal
@@ -24,11 +23,14 @@
 # bin/, scripts/ and rootfs/ are brought, to the same path inside as outside,
 # and COMMAND starts there.
 #
+# The first time, it gets Debian's kernel for virtual machines with apt, and
+# unpacks it without installing it. scripts/cleanup.sh --cache removes what it
+# keeps.
+#
 # The machine has no file, device or network of the host. Should somebody break
-# out of its kernel, that is a process in namespaces, with nothing to write to
-# (but what has changed on the disk of --debian, which is a file of its own, and
-# for qemu /dev/kvm); where these are forbidden, sandbox.sh warns that there is
-# one wall only.
+# out of it, that is a process in namespaces, with nothing to write to (but what
+# has changed on the disk of --debian, which is a file of its own, and /dev/kvm);
+# where these are forbidden, sandbox.sh warns that there is one wall only.
 
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
@@ -39,8 +41,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$repo/scripts/dev/sandbox-tree.sh"
 # shellcheck source=scripts/dev/sandbox-debian.sh
 source "$repo/scripts/dev/sandbox-debian.sh"
-# shellcheck source=scripts/dev/sandbox-engines.sh
-source "$repo/scripts/dev/sandbox-engines.sh"
+# shellcheck source=scripts/dev/sandbox-machine.sh
+source "$repo/scripts/dev/sandbox-machine.sh"
 
 # misused NOTE: the command line makes no sense.
 misused() {
@@ -52,10 +54,14 @@ misused() {
 # broken NOTE: the machine failed, not the command. Its kernel says why, in
 # the lines that are not a stack trace.
 broken() {
-  (die "$1" "$(grep -v '\[<' "/dev/fd/$log" | tail -n 12)") || exit 125
+  local why
+  why=$(sed -E 's/^\[ *[0-9.]+\] //; /^(Call Trace|CPU: |Workqueue: |Hardware name|RIP:|R[A-Z]{2}|[A-Z]S:|R[0-9]{2}|Code:|Modules linked|Kernel Offset|---\[|PKRU| *<| .*\+0x|\r?$)/d' \
+    "/dev/fd/$log" | tail -n 6)
+  (die "$1" "$why" "$elsewhere") || exit 125
 }
 
-user=root uid=0 mem=512M bring=() suite='' engine=uml
+elsewhere='a virtual machine does it too: multipass shell, or limactl start'
+user=root uid=0 mem=512M bring=() suite='' arch='' kernel=''
 while [[ ${1:-} == -* ]]; do
   case $1 in
   -h | --help)
@@ -65,7 +71,8 @@ while [[ ${1:-} == -* ]]; do
   --user) user=learner uid=1000 ;;
   --mem)
     mem=${2:-}
-    [[ $mem =~ ^[0-9]+[KMG]$ ]] || misused "--mem takes a size, such as 512M"
+    [[ $mem =~ ^[0-9]{1,9}[MG]$ ]] || misused "--mem takes a size, such as 512M"
+    [[ $mem == *G || ${mem%M} -ge 192 ]] || misused "--mem: the machine itself needs 192M"
     shift
     ;;
   --with)
@@ -77,24 +84,29 @@ while [[ ${1:-} == -* ]]; do
     [[ $suite =~ ^[a-z]+$ ]] || misused "--debian takes a release, such as bookworm"
     shift
     ;;
-  --engine)
-    engine=${2:-}
-    [[ $engine =~ ^(uml|qemu)$ ]] || misused "--engine takes uml or qemu"
+  --arch)
+    arch=${2:-}
+    [[ $arch =~ ^(amd64|arm64)$ ]] || misused "--arch takes amd64 or arm64"
     shift
     ;;
   *) misused "unknown option $1" ;;
   esac
   shift
 done
-[[ $engine == uml || -n $suite ]] || misused "--engine qemu needs --debian"
-
-[[ $(dpkg --print-architecture 2>/dev/null) == amd64 ]] ||
-  die "user-mode-linux is a package of Debian and Ubuntu on amd64 alone" \
-    "a virtual machine does it too: multipass shell, or limactl start"
-case $engine in
-uml) install_for vm ;;
-qemu) install_for qemu >&2 ;;
+native=$(dpkg --print-architecture 2>/dev/null) || true
+arch=${arch:-$native}
+[[ -z $suite || $arch == "$native" ]] || misused "--debian is for $native alone"
+case $arch in
+amd64) qemu=qemu-system-x86_64 board=q35 plain_cpu=qemu64 ;;
+arm64) qemu=qemu-system-aarch64 board=virt plain_cpu=cortex-a57 ;;
+*)
+  die "the machine is made of packages of Debian or Ubuntu, for amd64 or arm64" \
+    "$elsewhere"
+  ;;
 esac
+cpus=1
+[[ -z $suite ]] || cpus=2
+install_for vm "vm-$arch" >&2
 [[ -d $repo/bin ]] || die "there is no $repo/bin" "go build -o bin/ ./0*"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-sandbox
@@ -121,44 +133,70 @@ cleanup() {
 }
 trap cleanup EXIT
 exit_on_signals
-mkdir -p "$scratch"
-for old in "$cache"/run.*; do
-  [[ -e /proc/${old##*.} ]] || rm -rf --one-file-system "$old" || true
+# Who uses a directory holds its lock. To go by its number would be to remove
+# that of a container that has the same cache, and other PIDs.
+until [[ ${in_use:-} && $scratch -ef /proc/self/fd/$in_use ]]; do
+  mkdir -p "$scratch"
+  exec {in_use}<"$scratch" && flock "$in_use"
 done
+for old in "$cache"/run.*; do
+  [[ $old -ef $scratch ]] ||
+    flock --nonblock "$old" rm -rf --one-file-system "$old" || true
+done
+
+# lock and unlock: of two at once, the second one waits, and finds what the first
+# one has made.
+lock() {
+  exec {locked}>"$cache/lock"
+  flock "$locked"
+}
+unlock() { exec {locked}>&-; }
 
 # The files of the machine itself are made once, and again when one changes.
 if [[ -n $suite ]]; then
-  machine=$(debian_disk "$suite" "$engine")
+  machine=$(debian_disk "$suite")
 else
-  version=$(cat "$repo"/scripts/dev/sandbox-{init,tree}.sh \
+  kernel=linux-$arch-$({
+    echo "$modules"
+    declare -f get_kernel get_modules get_needed unpack_kernel
+  } | sha256sum | cut -c -16)
+  version=$(cat "$repo"/scripts/dev/sandbox-{init,machine,tree}.sh \
     <(stat -c %Y /var/lib/dpkg/status) | sha256sum | cut -c -16)
-  machine=$version.cpio
+  machine=$version-$arch.cpio
+  if [[ ! -e $cache/$kernel ]]; then
+    lock
+    if [[ ! -e $cache/$kernel ]]; then
+      say "getting a kernel, the first time: for $cache" >&2
+      mkdir "$scratch/kernel"
+      get_kernel "$scratch/kernel"
+      mv -T "$scratch/kernel" "$cache/$kernel"
+      find "$cache" -maxdepth 1 -name "linux-$arch-*" -mmin +60 -exec rm -r {} +
+    fi
+    unlock
+  fi
 fi
 if [[ ! -e $cache/$machine && -n $suite ]]; then
   install_for debian >&2
-  exec {lock}>"$cache/lock"
-  flock "$lock" # two at once: the second one waits, and finds the disk
+  lock
   if [[ ! -e $cache/$machine ]]; then
     say "making a disk with Debian $suite in $cache" >&2
     mkdir "$scratch/build"
-    build_debian "$suite" "$engine" "$scratch/build" >&2
+    build_debian "$suite" "$scratch/build" >&2
     for part in .kernel .initrd ''; do
       [[ ! -e $scratch/build/disk$part ]] ||
         mv "$scratch/build/disk$part" "$cache/$machine$part"
     done
     rm -r "$scratch/build"
-    find "$cache" -maxdepth 1 -name "$engine-$suite-*" -mmin +60 -delete
+    find "$cache" -maxdepth 1 -name "debian-$suite-*" -mmin +60 -delete
   fi
-  exec {lock}>&-
+  unlock
 elif [[ ! -e $cache/$machine ]]; then
-  build_tree "$scratch/tree"
-  (cd "$scratch/tree" && find . | busybox cpio -o -H newc -R 0:0) \
-    2>/dev/null >"$scratch/cpio"
+  build_tree "$scratch/tree" "$cache/$kernel"
+  pack "$scratch/tree" "$scratch/cpio"
   mv "$scratch/cpio" "$cache/$machine"
-  rm -r "$scratch/tree"
   find "$cache" -maxdepth 1 -name '*.cpio' -mmin +60 -delete
 fi
-touch "$cache/$machine"*
+touch "$cache/$machine"* ${kernel:+"$cache/$kernel"}
 
 # This time's files are a tar archive on a disk: the checkout, what --with
 # names, and the job.
@@ -194,7 +232,7 @@ leader=(setpriv --pdeathsig TERM bash -c '
   setsid "$@" &
   wait' leader)
 
-"${engine}_machine"
+set_machine
 if [[ -n $terminal ]]; then
   exec {in}<>/dev/tty {out}>/dev/null {err}>/dev/null
 else
@@ -210,7 +248,7 @@ fi
 exec {log}>>"$scratch/log"
 coproc machine {
   cd "$cache"
-  exec "${leader[@]}" "${wall[@]}" "${engine_command[@]}" \
+  exec "${leader[@]}" "${wall[@]}" "${command[@]}" \
     7<&0 3>&1 8>&"$log" >&8 2>&1 4<&"$in" 5>&"$out" 6>&"$err"
 }
 vm=$!

@@ -64,7 +64,7 @@ func TestMisused(t *testing.T) {
 		"watch.sh":       {{"-x"}},
 		"dev/bench.sh":   {{"x"}, {"0"}, {"5", "5"}},
 		"dev/carry.sh":   {{}, {""}, {"09"}},
-		"dev/test-vm.sh": {{"-x"}, {"--as", "nobody"}, {"--engine", "kvm"}, {"--suite"}},
+		"dev/test-vm.sh": {{"-x"}, {"--as", "nobody"}, {"--arch", "riscv64"}, {"--suite"}},
 		"test.sh":        {{"-x"}},
 		"01-pid.sh":      {{"--fast"}},
 	} {
@@ -86,6 +86,7 @@ func TestMisusedInTheWrongMachine(t *testing.T) {
 	for _, line := range [][]string{
 		{"sandbox-init.sh"}, {"sandbox-init.sh", "service"}, {"sandbox-init.sh", "again"},
 		{"test-vm-inside.sh"}, {"test-vm-inside.sh", "/tmp"},
+		{"test-vm-arch.sh"},
 	} {
 		script, err := filepath.Abs("../../scripts/dev/" + line[0])
 		require.NoError(t, err)

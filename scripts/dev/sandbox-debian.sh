@@ -2,43 +2,43 @@
 # sandbox-debian.sh: the disk of a real Debian, for scripts/sandbox.sh --debian.
 # It is sourced, not run.
 
-# debian_packages ENGINE prints what a server or a laptop has, two services that
+# debian_packages prints what a server or a laptop has, two services that
 # manage networks among it, and what the scripts need.
 debian_packages() {
   echo systemd-sysv systemd-resolved udev dbus dbus-user-session libpam-systemd \
     apparmor kmod login passwd sudo less strace iputils-ping network-manager
   rows packages | awk -F '\t' '$2 ~ /^(tour|demo|net)$/ { print $3 }' | sort -u
-  "$1_packages"
 }
 
-# debian_disk SUITE ENGINE prints the name of that disk. It is another one when
+# debian_disk SUITE prints the name of that disk. It is another one when
 # something changes that is on it.
 debian_disk() {
   local hash dir=${BASH_SOURCE[0]%/*}
   hash=$({
-    debian_packages "$2"
-    declare -f "$2_disk"
-    echo /usr/lib/uml/modules/*
+    debian_packages
+    declare -f get_kernel get_modules get_needed unpack_kernel build_initrd
     cat "$dir"/sandbox-{debian,init,tree}.sh
   } | sha256sum)
-  echo "$2-$1-${hash:0:16}.ext4"
+  echo "debian-$1-${hash:0:16}.ext4"
 }
 
-# build_debian SUITE ENGINE DIR makes it there, DIR/disk, with packages of the
+# build_debian SUITE DIR makes it there, DIR/disk, with packages of the
 # mirror that this machine's apt has. mmdebstrap needs root: the files belong to
 # many. It mounts /proc, /sys and /dev there, and leaves them if it is killed:
 # hence namespaces of its own, which end when this process does. While it runs,
 # it is the builder: in the background, since a trap does not wait for that.
 build_debian() {
-  local mirror dir=$3 files=$3/files unit root=()
+  local mirror dir=$2 files=$2/files unit root=()
   [[ $EUID -eq 0 ]] || root=(sudo) # as_root would be one process more
   mirror=$(apt-get indextargets --format "\$(REPO_URI)" \
     'Identifier: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
   [[ -n $mirror ]] ||
     die "apt has no index of a Debian mirror" "sudo apt-get update"
-  apt-config dump | grep '^Acquire::[^"]* "[^"]\+"' >"$dir/apt.conf" || true
+  # Its proxies and the like, and not that it wants files beside the packages.
+  apt-config dump | grep '^Acquire::[^"]* "[^"]\+"' |
+    grep -v '^Acquire::IndexTargets' >"$dir/apt.conf" || true
 
-  mkdir -p "$files"/{etc/{sudoers.d,systemd/system},home}
+  mkdir -p "$dir/kernel" "$files"/{etc/{sudoers.d,systemd/system},home}
   install_init "$files/usr" lib/sandbox/init
   echo debian >"$files/etc/hostname"
   printf '127.0.0.1 %s\n' localhost debian >"$files/etc/hosts"
@@ -68,7 +68,7 @@ END
   "${root[@]}" env TMPDIR="$dir" NSL_FILES="$files" \
     setpriv --pdeathsig KILL unshare --mount --pid --mount-proc --fork --kill-child \
     mmdebstrap --quiet --mode=root --variant=minbase --format=directory \
-    --include="$(debian_packages "$2" | xargs | tr ' ' ,)" \
+    --include="$(debian_packages | xargs | tr ' ' ,)" \
     --aptopt="$dir/apt.conf" \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' \
@@ -82,10 +82,12 @@ END
   builder=$!
   wait "$builder"
   builder=''
-  # shellcheck disable=SC2016 # bash expands it
-  as_root bash -euc 'source "$1/sandbox-tree.sh"; source "$1/sandbox-engines.sh"
-    "$2_disk" "$3" "$4"' bash "${BASH_SOURCE[0]%/*}" "$2" "$dir/root" "$dir"
-  as_root mke2fs -q -t ext4 -d "$dir/root" "$dir/disk" 2500M
+  get_kernel "$dir/kernel" "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $1 main"
+  build_initrd "$dir/kernel" "$dir/disk.initrd"
+  mv "$dir/kernel/vmlinux" "$dir/disk.kernel"
+  as_root cp -r "$dir/kernel/modules" "$dir/root/usr/lib/"
+  as_root chown -R 0:0 "$dir/root/usr/lib/modules"
+  as_root mke2fs -q -F -t ext4 -d "$dir/root" "$dir/disk" 2500M
   as_root rm -r "$dir/root"
   as_root chown "$(id -u):$(id -g)" "$dir"/disk*
 }

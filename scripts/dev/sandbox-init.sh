@@ -5,8 +5,8 @@
 # the command and switches off. With --debian systemd is the first process, and
 # this a service: its argument is "service". Four serial lines lead to
 # sandbox.sh: one for what the two scripts tell each other, and the command's
-# stdin, stdout and stderr. All tools here are busybox's: programs with shared
-# libraries take five times as long to start in user-mode-linux.
+# stdin, stdout and stderr. All tools here are busybox's: without KVM, programs
+# with shared libraries take five times as long to start.
 set -eu
 if [ ! -d /lib/sandbox/bin ]; then
   echo "${0##*/}: this is for the machine of scripts/sandbox.sh alone" >&2
@@ -26,6 +26,7 @@ again)
   mount --make-rshared /
   echo sandbox >/proc/sys/kernel/hostname
   ip link set lo up
+  modprobe -a virtio_pci virtio_blk
   ;;
 *)
   mount --bind / /mnt
@@ -37,14 +38,13 @@ esac
 systemd=''
 [ "$1" != service ] || systemd=yes
 
-# What the engines call the lines, the terminal, and the disk with the job. For
-# qemu, ttyS0 is the console of the kernel.
-line=/dev/ttyS0 in=/dev/ttyS1 out=/dev/ttyS2 err=/dev/ttyS3
-terminal=/dev/tty0 disk=/dev/ubda
-if [ -e /dev/vda ]; then
-  line=/dev/ttyS4 in=/dev/ttyS5 out=/dev/ttyS6 err=/dev/ttyS7
-  terminal=$in disk=/dev/vdb
-fi
+# The lines, of which the second is also the terminal, and the disk with the job.
+# The kernel of a PC leaves the first four names to what is on its board.
+first=4 disk=/dev/vda
+[ ! -e /dev/ttyAMA0 ] || first=0
+[ -z "$systemd" ] || disk=/dev/vdb
+line=/dev/ttyS$first in=/dev/ttyS$((first + 1)) out=/dev/ttyS$((first + 2))
+err=/dev/ttyS$((first + 3)) terminal=$in
 
 # watch takes the new sizes of sandbox.sh's terminal. When sandbox.sh ends, by
 # whatever means, the line does, and then the machine.

@@ -1,14 +1,12 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # sandbox.sh's variables
 # sandbox-tree.sh: the files of the machine that scripts/sandbox.sh starts. It
 # is sourced, not run.
 
-# What the machine gets of this one: programs, and modules for its kernel.
+# What the machine gets of this one.
 from_packages="bash bsdextrautils bsdutils coreutils dash diffutils findutils
   grep hostname iproute2 iptables iputils-ping less libc-bin libcap2-bin mawk
-  mount ncurses-bin procps sed socat strace tar util-linux util-linux-extra"
-modules="bridge dummy iptable_filter iptable_nat ipv6 netlink_diag overlay
-  tun veth xt_MASQUERADE xt_comment xt_conntrack xt_tcpudp"
-
+  mount ncurses-bin nftables procps sed socat strace tar util-linux util-linux-extra"
 # install_init DIR FILE puts the init script there as FILE, and its programs.
 install_init() {
   local program
@@ -19,32 +17,9 @@ install_init() {
   cp "${BASH_SOURCE[0]%-tree.sh}-init.sh" "$1/$2"
 }
 
-# install_modules DIR puts the kernel's modules there, those that we need.
-install_modules() {
-  local kernel module dir
-  kernel=$(echo /usr/lib/uml/modules/*)
-  dir=$1/lib/modules/${kernel##*/}
-  mkdir -p "$dir"
-  cp "$kernel"/modules.{alias,dep}* "$dir"
-  for module in $modules; do grep "/$module.ko:" "$kernel/modules.dep"; done |
-    tr -s ' :' '\n' | sort -u | (cd "$kernel" && xargs cp --parents -t "$dir")
-}
-
-# mend_procps DIR: procps cannot read this kernel's /proc/cpuinfo (ps aux
-# fails). It looks for two kinds of cores there, and is content with an empty
-# file.
-mend_procps() {
-  sed -i s:/proc/cpuinfo:/dev/././null: "$1"/usr/lib/*/libproc2.so*
-}
-
-# build_tree DIR puts the machine's files there.
-build_tree() {
-  local dir program programs libraries
-  mkdir -p "$1"/{etc,dev,home/learner,mnt,opt,proc,root,run,srv,sys,tmp,var/tmp}
-  chmod 1777 "$1/var/tmp"
-  mkdir -p "$1"/usr/{bin,lib,lib64,local/bin,sbin,share}
-  for dir in bin lib lib64 sbin; do ln -s "usr/$dir" "$1/$dir"; done
-
+# copy_programs DIR puts there what this machine has of those packages.
+copy_programs() {
+  local programs libraries
   # shellcheck disable=SC2086 # a list
   mapfile -t programs < <(dpkg -L $from_packages 2>/dev/null |
     grep -E '^(/usr)?/s?bin/' | while read -r file; do
@@ -56,11 +31,41 @@ build_tree() {
   # -L: what a link leads to. Two names of one file stay one file.
   cp -L --preserve=links --parents "${programs[@]}" "${libraries[@]% (}" "$1"
   cp -rL --parents /etc/os-release /lib/terminfo "$1"
-  if [[ -e $1/sbin/iptables-legacy ]]; then
-    cp -r --parents /usr/lib/*/xtables "$1"
-    ln -sf iptables-legacy "$1/sbin/iptables"
+  [[ ! -e $1/sbin/iptables-nft ]] || cp -r --parents /usr/lib/*/xtables "$1"
+}
+
+# get_programs DIR APT puts there what those packages have, and all that they
+# need, for another kind of processor. None of it runs here.
+get_programs() {
+  local package
+  own_apt "$2" apt-get update -qq >"$2.log" 2>&1 || true
+  # shellcheck disable=SC2086 # a list
+  own_apt "$2" apt-get install -qq -y --download-only --no-install-recommends \
+    $from_packages busybox-static iptables base-files libc6 >"$2.log" 2>&1 ||
+    die "cannot get the programs for $arch" "$(tail -n 5 "$2.log")"
+  for package in "$2"/cache/archives/*.deb; do
+    dpkg-deb --fsys-tarfile "$package" | tar -xf - -C "$1" --keep-directory-symlink \
+      --exclude=./usr/share/{doc,man,locale,i18n,perl,zoneinfo} --exclude=./{var,dev} \
+      --exclude=./usr/lib/\*/{gconv,perl,perl-base} --exclude=./usr/bin/perl\*
+  done
+  ln -sf mawk "$1/bin/awk"
+  rm -rf "$2" "$2.log"
+}
+
+# build_tree DIR KERNEL puts the machine's files there, with the modules of that
+# kernel.
+build_tree() {
+  local dir program
+  mkdir -p "$1"/{etc,dev,home/learner,mnt,opt,proc,root,run,srv,sys,tmp,var/tmp}
+  chmod 1777 "$1/var/tmp"
+  mkdir -p "$1"/usr/{bin,lib,lib64,local/bin,sbin,share}
+  for dir in bin lib lib64 sbin; do ln -s "usr/$dir" "$1/$dir"; done
+  if [[ $arch == "$native" ]]; then
+    copy_programs "$1"
+  else
+    get_programs "$1" "$1.apt"
   fi
-  mend_procps "$1"
+  [[ ! -e $1/sbin/iptables-nft ]] || ln -sf iptables-nft "$1/sbin/iptables"
 
   # The init script takes all programs from busybox, others what else is there.
   mkdir -p "$1"/lib/sandbox/dev/{mqueue,pts,shm}
@@ -76,7 +81,8 @@ build_tree() {
 
   # The kernel runs /sbin/modprobe when it lacks a module that it has here.
   ln -sf /bin/busybox "$1/sbin/modprobe"
-  install_modules "$1"
+  mkdir -p "$1/lib/modules"
+  cp -r "$2"/modules/. "$1/lib/modules"
 
   echo sandbox >"$1/etc/hostname"
   echo '127.0.0.1 localhost sandbox' >"$1/etc/hosts"

@@ -5,7 +5,7 @@
 # Usage: scripts/dev/test-vm-inside.sh TESTS [all]
 #   TESTS  the directory with the lessons' tests, compiled
 #   all    leave nothing out
-# NSL_SLOW is how many times slower than user-mode-linux the machine may be.
+# NSL_SLOW is how many times slower than the host the machine may be.
 
 # shellcheck disable=SC2317 # step calls the functions
 set -euo pipefail

@@ -3,16 +3,17 @@
 # real Debian: systemd is process 1, / is shared, there is only cgroup v2, and
 # who runs them has logged in. That is a machine of scripts/sandbox.sh.
 #
-# Usage: scripts/dev/test-vm.sh [--suite SUITE] [--engine ENGINE]
-#                               [--as root|user] [--all]
+# Usage: scripts/dev/test-vm.sh [--suite SUITE] [--as root|user] [--all]
+#        scripts/dev/test-vm.sh --arch ARCH
 #
 #   --suite SUITE  bookworm (the default), or another release of Debian
-#   --engine E     uml (the default), or qemu, with the kernel of that release
-#                  itself: see scripts/sandbox.sh -h
 #   --as WHO       only as root, or only as an ordinary user; else both, at the
 #                  same time
 #   --all          all as root, and all as a user: without it, what is slow and
 #                  the same for both is done once
+#   --arch ARCH    arm64 or amd64, and no systemd: the lessons, the checks of
+#                  them and of their twins, compare.sh, the doctor and rootfs.sh
+#                  on another kind of processor, emulated
 #
 # NSL_TESTS names a directory with the lessons' tests, compiled. Without it,
 # they are compiled here. The exit status is 0 if all of it has passed.
@@ -21,7 +22,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 source "$(dirname "$0")/../lib.sh"
 
-suite=bookworm engine=uml slow=1 whos=(root user) all=''
+suite=bookworm arch='' slow=3 whos=(root user) all=''
 while [[ $# -gt 0 ]]; do
   case $1 in
   -h | --help) usage && exit ;;
@@ -31,9 +32,9 @@ while [[ $# -gt 0 ]]; do
     suite=$2
     shift
     ;;
-  --engine)
-    [[ ${2:-} =~ ^(uml|qemu)$ ]] || misused "--engine takes uml or qemu"
-    engine=$2
+  --arch)
+    [[ ${2:-} =~ ^(amd64|arm64)$ ]] || misused "--arch takes amd64 or arm64"
+    arch=$2
     shift
     ;;
   --as)
@@ -45,8 +46,6 @@ while [[ $# -gt 0 ]]; do
   esac
   shift
 done
-
-[[ $engine == uml ]] || slow=3
 
 out=$(mktemp -d /var/tmp/nsl.XXXXXX)
 running=()
@@ -63,6 +62,26 @@ clean_up() {
 trap clean_up EXIT
 exit_on_signals
 
+# A checkout of its own, with programs for that processor.
+if [[ -n $arch ]]; then
+  need_go
+  mkdir "$out/repo" "$out/repo/bin"
+  cp -r "$repo/scripts" "$repo/go.mod" "$out/repo"
+  (
+    cd "$repo"
+    export CGO_ENABLED=0 GOOS=linux GOARCH=$arch
+    go build -o "$out/repo/bin/" ./0*
+    go test -c -o "$out/repo/bin/" ./0*
+  )
+  "$out/repo/scripts/sandbox.sh" --arch "$arch" --mem 768M --with "$out/repo/go.mod" \
+    "$out/repo/scripts/dev/test-vm-arch.sh" </dev/null &
+  running=($!)
+  status=0
+  wait $! || status=$?
+  running=()
+  exit "$status"
+fi
+
 tests=${NSL_TESTS:-}
 if [[ -z $tests ]]; then
   tests=$out/tests
@@ -75,7 +94,7 @@ fi
 
 # machine WHO runs all in a machine.
 machine() {
-  local args=(--debian "$suite" --engine "$engine" --mem 768M
+  local args=(--debian "$suite" --mem 768M
     --with "$repo/go.mod") test
   [[ $1 == root ]] || args+=(--user)
   for test in "$tests"/0*.test; do args+=(--with "$test"); done

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# test-vm-arch.sh is what scripts/dev/test-vm.sh --arch runs in the machine, as
+# root. For each step it says PASS or FAIL in the words of `go test -v`.
+# Usage: scripts/dev/test-vm-arch.sh
+
+# shellcheck disable=SC2317 # step calls the functions
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+source "$(dirname "$0")/../lib.sh"
+[[ -d /lib/sandbox ]] || misused "this is for the machine of scripts/dev/test-vm.sh alone"
+cd "$repo"
+failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# step NAME COMMAND... passes if the command succeeds and says something.
+step() {
+  local name=$1 status=0 begin=$SECONDS
+  shift
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  [[ -s $log ]] || status=silent
+  if [[ $status == 0 ]]; then
+    echo "--- PASS: $name ($((SECONDS - begin))s)"
+  else
+    echo "--- FAIL: $name ($((SECONDS - begin))s): status $status"
+    cat "$log"
+    failed=1
+  fi
+}
+
+# tests_of LESSON runs its own tests: what all lessons have in common does not
+# depend on the processor, and takes long.
+tests_of() {
+  env -C / NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo" NSTEST_PATIENCE=3m \
+    "$repo/bin/$1.test" -test.v -test.short -test.timeout 10m -test.run '^Test' \
+    -test.skip '^TestAllLessons$' || return
+}
+
+uname -m
+step rootfs.sh scripts/rootfs.sh
+export CHECK_TIMEOUT=120
+while read -r lesson _; do
+  step "$lesson, its tests" tests_of "$lesson"
+  step "$lesson, check.sh" scripts/check.sh "${lesson%%-*}" -- "bin/$lesson"
+  step "$lesson, check.sh of its twin" scripts/check.sh --twin "${lesson%%-*}"
+  step "$lesson, compare.sh" scripts/compare.sh "${lesson%%-*}"
+done < <(rows lessons)
+step doctor.sh scripts/doctor.sh
+exit "$failed"

@@ -12,14 +12,16 @@ import (
 	"namespaces/internal/nstest"
 )
 
-func TestMain(m *testing.M) { nstest.Main(m, "01-pid", nil) }
+var suite = nstest.New("01-pid")
 
-func TestAllLessons(t *testing.T) { nstest.AllLessons(t, nil) }
+func TestMain(m *testing.M) { suite.Main(m, nil) }
+
+func TestAllLessons(t *testing.T) { suite.All(t, nil) }
 
 // On the host, the command is a process like any other.
 func TestTwoNumbers(t *testing.T) {
 	nstest.NeedRoot(t)
-	c := nstest.Cat(t)
+	c := suite.Cat(t)
 	outside := strings.Fields(nstest.Status(t, os.Getpid(), "NSpid"))
 	inside := strings.Fields(nstest.Status(t, c.Init, "NSpid"))
 	require.Len(t, inside, len(outside)+1)
@@ -33,8 +35,9 @@ func TestTwoNumbers(t *testing.T) {
 // under the number that it has there.
 func TestProcIsTheHosts(t *testing.T) {
 	nstest.NeedRoot(t)
-	c := nstest.Start(t, nstest.Sh(fmt.Sprintf(
-		"echo ready; read x; cat /proc/%d/stat; readlink /proc/self", os.Getpid()))...)
+	c := suite.Start(t, suite.Command(t, nstest.Sh(fmt.Sprintf(
+		"echo ready; read x; cat /proc/%d/stat; readlink /proc/self", os.Getpid()))...), nstest.Ready)
+
 	c.Say("go on")
 	require.Contains(t, c.Line(), fmt.Sprintf("%d (", os.Getpid()))
 	require.NotEqual(t, "1", c.Line())
@@ -44,14 +47,14 @@ func TestProcIsTheHosts(t *testing.T) {
 // A namespace in a namespace in a namespace: in each, a number of its own.
 func TestNesting(t *testing.T) {
 	nstest.NeedRoot(t)
-	path := nstest.Path(t)
+	path := suite.Path()
 	levels := len(strings.Fields(nstest.Status(t, os.Getpid(), "NSpid")))
 	for depth := 1; depth <= 3; depth++ {
 		var command []string
 		for i := 1; i < depth; i++ {
 			command = append(command, path)
 		}
-		out := nstest.Output(t, append(command,
+		out := suite.Output(t, append(command,
 			"grep", "NSpid", "/proc/self/status")...)
 		fields := strings.Fields(out)
 		require.Len(t, fields, 1+levels+depth, out)
@@ -62,8 +65,9 @@ func TestNesting(t *testing.T) {
 // When process 1 ends, the kernel ends all others.
 func TestAllEndWithProcessOne(t *testing.T) {
 	nstest.NeedRoot(t)
-	c := nstest.Start(t, nstest.Sh(
-		"sleep 1000 & setsid sleep 1000 & (sleep 1000 &); echo ready; read x")...)
+	c := suite.Start(t, suite.Command(t, nstest.Sh(
+		"sleep 1000 & setsid sleep 1000 & (sleep 1000 &); echo ready; read x")...), nstest.Ready)
+
 	namespace := nstest.Namespaces(t, c.Init)["pid"]
 	nstest.Until(t, "four processes", func() bool {
 		return len(nstest.Members(namespace)) == 4

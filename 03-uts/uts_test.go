@@ -11,10 +11,12 @@ import (
 	"namespaces/internal/nstest"
 )
 
-func TestMain(m *testing.M) { nstest.Main(m, "03-uts", nil) }
+var suite = nstest.New("03-uts")
+
+func TestMain(m *testing.M) { suite.Main(m, nil) }
 
 func TestAllLessons(t *testing.T) {
-	nstest.AllLessons(t, map[string]string{"hostname": "lesson-03"})
+	suite.All(t, map[string]string{"hostname": "03-uts"})
 }
 
 // kernelName is where the kernel shows the name of the reader's namespace.
@@ -26,18 +28,18 @@ func TestHostname(t *testing.T) {
 		"room-3", "x", strings.Repeat("n", 64), strings.Repeat("ä", 32),
 		"two words",
 	} {
-		out := nstest.Output(t, "-hostname", name, "cat", kernelName)
+		out := suite.Output(t, "-hostname", name, "cat", kernelName)
 		require.Equal(t, name+"\n", out)
 	}
-	require.Equal(t, "lesson-03\n", nstest.Output(t, "cat", kernelName))
-	require.Equal(t, "lesson-03\n", nstest.Output(t, "hostname"))
+	require.Equal(t, "03-uts\n", suite.Output(t, "cat", kernelName))
+	require.Equal(t, "03-uts\n", suite.Output(t, "hostname"))
 }
 
 func TestBadHostname(t *testing.T) {
-	for _, name := range []string{
-		"", strings.Repeat("n", 65), strings.Repeat("ä", 33),
-	} {
-		nstest.RequireUsageError(t, "-hostname", name)
+	nstest.NeedRoot(t)
+	for _, name := range []string{strings.Repeat("n", 65), strings.Repeat("ä", 33)} {
+		r := suite.Run(t, "-hostname", name, "echo", "started")
+		suite.RequireRefusal(t, r, "invalid argument")
 	}
 }
 
@@ -46,12 +48,12 @@ func TestHostKeepsItsName(t *testing.T) {
 	nstest.NeedRoot(t)
 	before, err := os.Hostname()
 	require.NoError(t, err)
-	c := nstest.Cat(t, nstest.Sh("hostname changed && exec cat")...)
+	c := suite.Cat(t, nstest.Sh("hostname changed && exec cat")...)
 	now, err := os.ReadFile(kernelName)
 	require.NoError(t, err)
 	require.Equal(t, before+"\n", string(now))
 	require.Zero(t, c.Finish().Status)
 
-	require.Equal(t, "changed\n", nstest.Output(t,
+	require.Equal(t, "changed\n", suite.Output(t,
 		nstest.Sh("hostname changed && cat "+kernelName)...))
 }

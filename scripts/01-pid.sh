@@ -58,6 +58,7 @@ expect "^ *${launcher[one]} .*bin/01-pid"
 step 'But a number is only a number: inside, it means nobody. A process on the host...'
 background 'sleep 300'
 victim=$job
+await "pgrep -f '^sleep 300' | grep -x $victim" # the shell has become sleep
 run host "ps -o pid,args -p $victim"
 expect 'sleep 300'
 step '... cannot be killed from inside, though ps shows it there:'
@@ -77,6 +78,7 @@ expect '^NSpid:(\s+[0-9]+){3}\s+1$'
 
 step 'When process 1 ends, the kernel ends all in its namespace. A process in two...'
 run two 'sleep 301 & echo "inside it is process $!"'
+await "pgrep -P $two -x sleep"
 run host "ps -o pid,ppid,args --ppid $two"
 expect 'sleep 301'
 sleeper=$(pgrep -P "$two")

@@ -167,7 +167,9 @@ const (
 	secretVariable = "HOSTILE_SECRET"
 )
 
-func TestMain(m *testing.M) { nstest.Main(m, "08-cgroups", helpers()) }
+var suite = nstest.New("08-cgroups")
+
+func TestMain(m *testing.M) { suite.Main(m, helpers()) }
 
 // host is what the containers are started from, and what they are after.
 type host struct {
@@ -175,7 +177,7 @@ type host struct {
 	dir     string // of the secret
 	rootfs  string
 	program string // the attacker's, that runs where there are no libraries
-	lesson  string // the lesson's program
+	lesson  *nstest.Runner
 }
 
 func TestAttempts(t *testing.T) {
@@ -211,15 +213,14 @@ func TestSudo(t *testing.T) {
 
 // try tries all attempts for which there is an answer to expect.
 func (h host) try(t *testing.T, lesson string, expected func(attempt) string) {
-	nstest.Switch(t, lesson)
-	h.lesson = nstest.Path(t)
+	h.lesson = suite.Other(t, lesson)
 	for _, a := range attempts {
 		want := expected(a)
 		if want == "" {
 			continue
 		}
 		t.Run(a.row, func(t *testing.T) {
-			a.needs(t)
+			a.needs(t, h.lesson)
 			unchanged := h.unchanged(t)
 			got := a.answer(t, h)
 			unchanged()
@@ -230,9 +231,9 @@ func (h host) try(t *testing.T, lesson string, expected func(attempt) string) {
 }
 
 // needs skips what this machine cannot show.
-func (a attempt) needs(t *testing.T) {
+func (a attempt) needs(t *testing.T, lesson *nstest.Runner) {
 	t.Helper()
-	if !nstest.This.Has("cgroup") || !a.limits {
+	if !lesson.Has("cgroup") || !a.limits {
 		return
 	}
 	nstest.NeedCgroup(t)
@@ -249,7 +250,7 @@ func (a attempt) answer(t *testing.T, h host) string {
 	if a.run != nil {
 		return a.run(t, h, a)
 	}
-	return answerOf(t, nstest.RunCmd(t, a.command(t, h)))
+	return answerOf(t, h.lesson.Start(t, a.command(t, h)).Finish())
 }
 
 // command is the lesson with the attempt as its command.
@@ -258,17 +259,16 @@ func (a attempt) command(t *testing.T, h host) *exec.Cmd {
 	s, err := json.Marshal(h.scene)
 	require.NoError(t, err)
 	flags := []string{"-net=lo"}
-	if nstest.This.HasRootfs() {
+	if h.lesson.HasRootfs() {
 		flags = append(flags, "-rootfs", h.rootfs)
 		h.program = "/bin/hostile"
 	}
-	if nstest.This.Has("cgroup") || !a.limits {
+	if h.lesson.Has("cgroup") || !a.limits {
 		flags = append(flags, a.flags...)
 	}
 	helper := nstest.Helper(a.row, string(s))
 	helper[0] = h.program
-	args := nstest.Command(t, append(flags, helper...)...).Args
-	args[0] = h.lesson
+	args := h.lesson.Command(t, append(flags, helper...)...).Args
 	if a.start != nil {
 		args = a.start(h, args)
 	}
@@ -433,7 +433,7 @@ func writable(t *testing.T, dirs ...string) string {
 // after is as it was.
 func (h host) unchanged(t *testing.T) (check func()) {
 	t.Helper()
-	hostUnchanged := nstest.UnchangedHost(t)
+	hostUnchanged := suite.UnchangedHost(t)
 	before := h.state(t)
 	return func() {
 		t.Helper()
@@ -445,7 +445,7 @@ func (h host) unchanged(t *testing.T) (check func()) {
 func (h host) state(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, file := range []string{h.Secret, h.lesson, corePattern, h.Setting} {
+	for _, file := range []string{h.Secret, h.lesson.Path(), corePattern, h.Setting} {
 		text, err := os.ReadFile(file)
 		if err != nil && file == h.Setting {
 			continue // one that cannot be read
@@ -467,9 +467,10 @@ func links(t *testing.T, h host, _ attempt) string {
 	for name, why := range reason {
 		dir := filepath.Join(filepath.Dir(h.dir), "linked-"+name)
 		require.NoError(t, nstest.MakeRootfs(dir))
+		require.NoError(t, os.Remove(filepath.Join(dir, name)))
 		require.NoError(t, os.Symlink(h.dir, filepath.Join(dir, name)))
 		give(t, dir)
-		r := nstest.Run(t, "-net=lo", "-rootfs", dir, "true")
+		r := h.lesson.Run(t, "-net=lo", "-rootfs", dir, "true")
 		require.NoError(t, os.RemoveAll(dir))
 		answer := answerOf(t, r)
 		if !strings.HasPrefix(answer, "refused") || !strings.Contains(answer, why) {
@@ -497,12 +498,12 @@ func (h host) trap(t *testing.T, loader string) string {
 
 // interpreter is a command that lets the kernel run the lesson itself inside.
 func interpreter(t *testing.T, h host, _ attempt) string {
-	l := loader(t, h.lesson)
+	l := loader(t, h.lesson.Path())
 	if l == "" { // as it should be: it needs none
 		l = "/lib64/ld-linux-x86-64.so.2"
 	}
 	dir := h.trap(t, l)
-	r := nstest.Run(t, "-net=lo", "-rootfs", dir, "command")
+	r := h.lesson.Run(t, "-net=lo", "-rootfs", dir, "command")
 	if answer := answerOf(t, r); !strings.Contains(answer, ": -rootfs rootfs: ") {
 		return answer // it is not the lesson that has said that
 	}
@@ -521,7 +522,7 @@ func comeIn(t *testing.T, h host, _ attempt) string {
 		defer os.Remove(nsenter)
 	}
 	dir := h.trap(t, loader(t, nsenter))
-	c := nstest.Cat(t, "-net=lo", "-rootfs", dir, "cat")
+	c := h.lesson.Cat(t, "-net=lo", "-rootfs", dir, "cat")
 	args := []string{"--target", fmt.Sprint(c.Init), "--user", "--mount", "--pid"}
 	if !nstest.Root() { // is root in there already
 		args = append(args, "--preserve-credentials")
@@ -562,7 +563,7 @@ func init() {
 
 // planting looks at what has been planted from outside.
 func planting(t *testing.T, h host, a attempt) string {
-	r := nstest.RunCmd(t, a.command(t, h))
+	r := h.lesson.Start(t, a.command(t, h)).Finish()
 	require.Equal(t, done, answerOf(t, r))
 	file := filepath.Join(h.rootfs, planted)
 	info, err := os.Lstat(file)

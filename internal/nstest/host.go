@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -30,28 +29,17 @@ type Host struct {
 	Processes []string
 }
 
-// UnchangedHost returns a function that checks that the host is as it is
-// now. It cannot be used in tests that run in parallel.
-func UnchangedHost(t *testing.T) (check func()) {
-	t.Helper()
-	before := settled(t)
-	return func() {
-		t.Helper()
-		require.NoError(t, before.unchanged())
-	}
-}
-
 // Settle waits until the kernel has removed the devices of earlier tests.
 func Settle(t *testing.T) {
 	t.Helper()
-	settled(t)
+	settled(t, nil)
 }
 
-func settled(t *testing.T) (h Host) {
+func settled(t *testing.T, lessons []int) (h Host) {
 	t.Helper()
 	require.NoError(t, untilLinks(func() (bool, error) {
 		var err error
-		h, err = readHost()
+		h, err = readHost(lessons)
 		return !slices.ContainsFunc(h.Network, ofLesson), err
 	}))
 	require.NotEmpty(t, h.Mounts)
@@ -60,11 +48,13 @@ func settled(t *testing.T) (h Host) {
 
 func ofLesson(line string) bool { return strings.Contains(line, " nsl") }
 
-func (h Host) unchanged() error {
+// unchanged compares with the host as it is now. Of the lessons, those that have
+// run until now.
+func (h Host) unchanged(lessons func() []int) error {
 	var now Host
 	err := untilLinks(func() (bool, error) {
 		var err error
-		now, err = readHost()
+		now, err = readHost(lessons())
 		return slices.Equal(h.Network, now.Network), err
 	})
 	return errors.Join(err, equal(h, now))
@@ -105,14 +95,14 @@ func (c *collector) Errorf(format string, args ...any) {
 	*c += collector(fmt.Sprintf(format, args...))
 }
 
-func readHost() (Host, error) {
+func readHost(lessons []int) (Host, error) {
 	var h Host
 	var errs [4]error
 	h.Hostname, errs[0] = os.Hostname()
 	var mounts []byte
 	mounts, errs[1] = os.ReadFile("/proc/self/mountinfo")
 	h.Mounts = strings.Split(strings.TrimSpace(string(mounts)), "\n")
-	h.Cgroups, errs[2] = Cgroups(0)
+	h.Cgroups, errs[2] = Cgroups(lessons...)
 	for _, p := range descendants() {
 		h.Processes = append(h.Processes, fmt.Sprintf("%d %s", p.pid, p.name))
 	}
@@ -159,19 +149,8 @@ func network() ([]string, error) {
 	return all, nil
 }
 
-// started are the PIDs of all lessons that the tests have run: their
-// cgroups have them in their names.
-var (
-	startedLock sync.Mutex
-	started     []int
-)
-
-// Cgroups are the directories of the lesson with a PID; with 0, of all that
-// these tests have run.
-func Cgroups(parent int) ([]string, error) {
-	startedLock.Lock()
-	ours := slices.Clone(started)
-	startedLock.Unlock()
+// Cgroups are the directories of the lessons with these PIDs.
+func Cgroups(lessons ...int) ([]string, error) {
 	text, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil, err
@@ -189,8 +168,7 @@ func Cgroups(parent int) ([]string, error) {
 			after, ok := strings.CutPrefix(d.Name(), "nsl-")
 			number, _, _ := strings.Cut(after, "-")
 			pid, err := strconv.Atoi(number)
-			if ok && err == nil && (pid == parent ||
-				parent == 0 && slices.Contains(ours, pid)) {
+			if ok && err == nil && slices.Contains(lessons, pid) {
 				found = append(found, path)
 			}
 			return nil

@@ -18,34 +18,31 @@ import (
 // load: many containers one after another and many at once, by several users,
 // with and without sudo. None fails, no two share anything, and the lesson
 // that is there all the time needs no more than before. NSTEST_LOAD is how
-// many one after another; for all lessons together a thousand without it.
-func load(t *testing.T) {
-	sequence, together := envInt("NSTEST_LOAD", 125), 100
-	if !Root() { // whose load has users in it
-		sequence /= 5
+// many one after another.
+func (r *Runner) load(t *testing.T) {
+	sequence, together := 15, 15
+	if n, err := strconv.Atoi(os.Getenv("NSTEST_LOAD")); err == nil {
+		sequence, together = n, 100
 	}
-	if testing.Short() {
-		sequence, together = 10, 10
-	}
-	check := UnchangedHost(t)
-	witness := Cat(t)
+	check := r.UnchangedHost(t)
+	witness := r.Cat(t)
 	needs := needsOf(t, witness)
 	for i := range sequence {
-		r := RunCmd(t, byCaller(t, i, "true"))
-		require.Zero(t, r.Status, "number %d: %s", i, r.Stderr)
+		result := r.Start(t, r.byCaller(t, i, "true")).Finish()
+		require.Zero(t, result.Status, "number %d: %s", i, result.Stderr)
 		witness.Signal(unix.SIGCONT) // gives it something to do
 	}
 
 	containers := make([]*Container, together)
 	for i := range containers { // all of them start, and then all are ready
-		containers[i] = Launch(t, byCaller(t, i, "cat"))
+		containers[i] = r.Start(t, r.byCaller(t, i, "cat"))
 	}
 	owner := map[string]int{}
 	for i, c := range containers {
 		c.Say("ready")
 		c.Ready()
 		namespaces := Namespaces(t, c.Init)
-		for _, kind := range This.Namespaces {
+		for _, kind := range r.Namespaces {
 			other, taken := owner[namespaces[kind]]
 			require.False(t, taken, "%d and %d share %s", i, other, kind)
 			owner[namespaces[kind]] = i
@@ -55,8 +52,8 @@ func load(t *testing.T) {
 		c.Close()
 	}
 	for i, c := range containers {
-		r := c.Wait()
-		require.Zero(t, r.Status, "number %d: %s", i, r.Stderr)
+		result := c.Wait()
+		require.Zero(t, result.Status, "number %d: %s", i, result.Stderr)
 	}
 
 	now := needsOf(t, witness)
@@ -68,10 +65,10 @@ func load(t *testing.T) {
 
 // byCaller is the lesson as one of several callers runs it: as ourselves, and
 // where that is possible through sudo and as ten other users.
-func byCaller(t *testing.T, i int, args ...string) *exec.Cmd {
+func (r *Runner) byCaller(t *testing.T, i int, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := Command(t, args...)
-	if !Root() || This.NeedsRoot() {
+	cmd := r.Command(t, args...)
+	if !Root() || r.NeedsRoot() {
 		return cmd
 	}
 	user := 20000 + i%10
@@ -80,8 +77,8 @@ func byCaller(t *testing.T, i int, args ...string) *exec.Cmd {
 		cmd.Env = append(os.Environ(), fmt.Sprintf("SUDO_UID=%d", user),
 			fmt.Sprintf("SUDO_GID=%d", user))
 	case 2:
-		if This.Has("cgroup") { // which a user may not make here
-			cmd = Command(t, append(append([]string{}, NoLimits...), args...)...)
+		if r.Has("cgroup") { // which a user may not make here
+			cmd = r.Command(t, append(append([]string{}, NoLimits...), args...)...)
 		}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{
 			Uid: uint32(user), Gid: uint32(user)}}

@@ -42,21 +42,6 @@ func Namespaces(t *testing.T, pid int) map[string]string {
 	return found
 }
 
-// RequireOwnNamespaces checks that a process is in exactly those namespaces
-// of its own that the table has for the lesson, and else in the test's.
-func RequireOwnNamespaces(t *testing.T, pid int) {
-	t.Helper()
-	host, inside := Namespaces(t, os.Getpid()), Namespaces(t, pid)
-	var own []string
-	for _, kind := range types {
-		if host[kind] != inside[kind] {
-			own = append(own, kind)
-		}
-	}
-	require.ElementsMatch(t, This.Namespaces, own,
-		"namespaces that differ from the host's")
-}
-
 // Status is a field of /proc/PID/status.
 func Status(t *testing.T, pid int, field string) string {
 	t.Helper()

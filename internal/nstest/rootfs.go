@@ -7,28 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 )
-
-var rootfs struct {
-	sync.Once
-	dir string
-	err error
-}
-
-// Rootfs is a root filesystem of the static busybox, made once.
-func Rootfs(t *testing.T) string {
-	t.Helper()
-	rootfs.Do(func() {
-		rootfs.dir = filepath.Join(scratch, "rootfs")
-		rootfs.err = MakeRootfs(rootfs.dir)
-	})
-	require.NoError(t, rootfs.err)
-	return rootfs.dir
-}
 
 // applets of busybox that the tests use.
 var applets = strings.Fields("cat chown dd df echo env false grep head " +
@@ -41,7 +20,7 @@ func MakeRootfs(dir string) error {
 	if err != nil {
 		return err // Debian: busybox-static
 	}
-	for _, sub := range []string{"bin", "etc", "root"} {
+	for _, sub := range []string{"bin", "etc", "root", "proc", "sys", "dev", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return err
 		}
@@ -62,21 +41,4 @@ func MakeRootfs(dir string) error {
 	}
 	return os.WriteFile(filepath.Join(dir, "etc/passwd"),
 		[]byte("root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"), 0o644)
-}
-
-// Put writes a file where the command can see it, and returns the path that
-// it has there.
-func Put(t *testing.T, content string, mode os.FileMode) string {
-	t.Helper()
-	dir, root := t.TempDir(), ""
-	if This.HasRootfs() {
-		root = Rootfs(t)
-		var err error
-		dir, err = os.MkdirTemp(root, "put-")
-		require.NoError(t, err)
-		t.Cleanup(func() { os.RemoveAll(dir) })
-	}
-	path := filepath.Join(dir, "file")
-	require.NoError(t, os.WriteFile(path, []byte(content), mode))
-	return strings.TrimPrefix(path, root)
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+	"namespaces/internal/lessons"
 	"namespaces/internal/nstest"
 )
 
@@ -77,13 +78,11 @@ func compareOutput(t *testing.T, cmd *exec.Cmd) string {
 // compareSets returns the namespaces of each lesson, as the table has them.
 func compareSets(t *testing.T) map[string][]string {
 	t.Helper()
-	table, err := os.ReadFile("../../scripts/lessons.tsv")
+	all, err := lessons.Read("../..")
 	require.NoError(t, err)
 	sets := map[string][]string{}
-	for _, line := range strings.Split(string(table), "\n") {
-		if column := strings.Split(line, "\t"); len(column) > 2 && line[0] != '#' {
-			sets[column[0]] = strings.Split(column[1], ",")
-		}
+	for _, l := range all {
+		sets[l.Name] = l.Namespaces
 	}
 	require.Len(t, sets, len(checkLessons))
 	return sets

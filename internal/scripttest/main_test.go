@@ -9,11 +9,15 @@ import (
 	"os"
 	"runtime"
 	"testing"
+
+	"namespaces/internal/nstest"
 )
 
-// Scripts wait more than they compute: so more of them at once than CPUs.
+// Scripts wait far more than they compute, a check that fails above all: so many
+// of them at once.
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", fmt.Sprint(2*runtime.NumCPU())); err != nil {
+	nstest.DefaultSignals()
+	if err := flag.Set("test.parallel", fmt.Sprint(6*runtime.NumCPU())); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())

@@ -57,6 +57,7 @@ func TestMisused(t *testing.T) {
 		"start.sh":       {{}, {"09"}, {"3", "4"}},
 		"tour.sh":        {{"03"}},
 		"watch.sh":       {{"-x"}},
+		"dev/bench.sh":   {{"x"}, {"0"}, {"5", "5"}},
 		"dev/carry.sh":   {{}, {""}, {"09"}},
 		"dev/test-vm.sh": {{"-x"}, {"--as", "nobody"}, {"--engine", "kvm"}, {"--suite"}},
 		"test.sh":        {{"-x"}},

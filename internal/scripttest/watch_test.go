@@ -17,6 +17,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/creack/pty"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -184,14 +185,9 @@ type watchTerminal struct {
 // others are out of sight. Descriptor 3 reads what the test writes to stdin.
 func watchStart(t *testing.T, columns, rows uint16, before string) *watchTerminal {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	master, slave, err := pty.Open()
 	require.NoError(t, err)
 	t.Cleanup(func() { master.Close() })
-	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
-	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	require.NoError(t, err)
-	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	require.NoError(t, err)
 	t.Cleanup(func() { slave.Close() })
 
 	w := &watchTerminal{master: master, slave: slave, settled: make(chan error, 1)}
@@ -230,8 +226,7 @@ func watchStart(t *testing.T, columns, rows uint16, before string) *watchTermina
 
 func (w *watchTerminal) resize(t *testing.T, columns, rows uint16) {
 	t.Helper()
-	size := &unix.Winsize{Row: rows, Col: columns}
-	require.NoError(t, unix.IoctlSetWinsize(int(w.slave.Fd()), unix.TIOCSWINSZ, size))
+	require.NoError(t, pty.Setsize(w.slave, &pty.Winsize{Rows: rows, Cols: columns}))
 }
 
 func (w *watchTerminal) output() string {

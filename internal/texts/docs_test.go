@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/lessons"
 )
 
 var (
@@ -157,22 +158,15 @@ func TestGlossary(t *testing.T) {
 func TestLessonTables(t *testing.T) {
 	repo := repository(t)
 	all := documents(t, repo)
-	table, err := os.ReadFile(repo + "/scripts/lessons.tsv")
+	table, err := lessons.Read(repo)
 	require.NoError(t, err)
-	lessons := 0
-	for _, line := range strings.Split(string(table), "\n") {
-		f := strings.Split(line, "\t")
-		if len(f) < 3 || strings.HasPrefix(line, "#") {
-			continue
-		}
-		lessons++
-		sheet := row(all["docs/cheatsheet.md"], f[0])
-		require.GreaterOrEqual(t, len(sheet), 3, "%s in the cheat sheet", f[0])
-		assert.Equal(t, strings.ReplaceAll(f[1], ",", " "), sheet[1])
-		assert.Equal(t, f[2], sheet[2])
-		assert.NotEmpty(t, row(all["docs/docker.md"], f[0]), "%s in docker.md", f[0])
+	for _, l := range table {
+		sheet := row(all["docs/cheatsheet.md"], l.Name)
+		require.GreaterOrEqual(t, len(sheet), 3, "%s in the cheat sheet", l.Name)
+		assert.Equal(t, strings.Join(l.Namespaces, " "), sheet[1])
+		assert.Equal(t, l.Twin, sheet[2])
+		assert.NotEmpty(t, row(all["docs/docker.md"], l.Name), "%s in docker.md", l.Name)
 	}
-	assert.Positive(t, lessons)
 }
 
 // TestWorkshop adds up the minutes of each plan, and wants each lesson with its

@@ -58,18 +58,11 @@ var kinds = map[string]bool{
 func read(name, text string) *document {
 	d := &document{name: name, lines: strings.Split(text, "\n")}
 	var mark line
-	made := false // by bench.sh, between its marks
 	for i := 0; i < len(d.lines); i++ {
 		text, number := d.lines[i], i+1
 		if m := comment.FindStringSubmatch(text); m != nil {
 			mark = line{number, strings.TrimSpace(m[1])}
 			d.checkMark(mark)
-			if name, _, _ := strings.Cut(mark.text, ":"); strings.HasSuffix(name, "bench") {
-				made = name == "bench"
-			}
-			continue
-		}
-		if made {
 			continue
 		}
 		m := openFence.FindStringSubmatch(text)
@@ -118,7 +111,7 @@ func (d *document) checkMark(mark line) {
 		if strings.TrimSpace(text) == "" {
 			d.problem(mark.number, "the mark %q has no reason", name)
 		}
-	case "code", "message", "bench", "/bench":
+	case "code", "message":
 	default:
 		d.problem(mark.number, "unknown mark %q", mark.text)
 	}

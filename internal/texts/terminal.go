@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 )
 
@@ -167,34 +168,25 @@ func split(output string) []string {
 
 // newTerminal opens a terminal, and starts a shell in it.
 func newTerminal(goDir string) (*terminal, error) {
-	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	master, keyboard, err := pty.Open()
 	if err != nil {
 		return nil, err
 	}
-	conn, err := screen.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var n int
-	err2 := conn.Control(func(fd uintptr) {
-		n, err = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
-		err = errors.Join(err,
-			unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0),
-			unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ,
-				&unix.Winsize{Row: 50, Col: 80}))
-	})
-	if err := errors.Join(err, err2); err != nil {
-		return nil, err
-	}
-	name := fmt.Sprintf("/dev/pts/%d", n)
-	if err := os.Chown(name, userID, 5); err != nil {
-		return nil, err
-	}
-	keyboard, err := os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, err
-	}
+	defer master.Close()
 	defer keyboard.Close()
+	if err := errors.Join(os.Chown(keyboard.Name(), userID, 5),
+		pty.Setsize(master, &pty.Winsize{Rows: 50, Cols: 80})); err != nil {
+		return nil, err
+	}
+	// Where reading blocks, as the package has left it, there is no deadline.
+	fd, err := unix.FcntlInt(master.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		return nil, err
+	}
+	screen := os.NewFile(uintptr(fd), master.Name())
 	// What is typed is not part of an output.
 	modes, err := unix.IoctlGetTermios(int(keyboard.Fd()), unix.TCGETS)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -32,6 +33,11 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	nstest.DefaultSignals()
+	// They wait for what is typed to be answered: so several at once.
+	if err := flag.Set("test.parallel", fmt.Sprint(4*runtime.NumCPU())); err != nil {
+		panic(err)
 	}
 	var err error
 	if scratch, err = os.MkdirTemp("", "nsl.texts-"); err != nil {

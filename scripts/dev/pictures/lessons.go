@@ -3,9 +3,10 @@ package main
 import (
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
+
+	"namespaces/internal/lessons"
 )
 
 // lesson is a row of the table of lessons.
@@ -14,24 +15,17 @@ type lesson struct {
 	types []string // of namespaces of its own, and "root"
 }
 
-// readLessons reads the table. The root is no namespace: a lesson has one of
-// its own when its shell twin has.
-func readLessons(table string) ([]lesson, error) {
-	text, err := os.ReadFile(table)
+// readLessons reads the table of a repository. The root is no namespace: a
+// lesson has one of its own when its shell twin has.
+func readLessons(repo string) ([]lesson, error) {
+	table, err := lessons.Read(repo)
 	if err != nil {
 		return nil, err
 	}
 	var all []lesson
-	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
-		if strings.HasPrefix(line, "#") {
-			continue
-		}
-		fields := strings.Split(line, "\t")
-		if len(fields) < 3 {
-			return nil, fmt.Errorf("%s: want a name, namespaces, a twin: %q", table, line)
-		}
-		l := lesson{fields[0], strings.Split(fields[1], ",")}
-		if strings.Contains(fields[2], " --root ") {
+	for _, row := range table {
+		l := lesson{row.Name, row.Namespaces}
+		if row.HasRootfs() {
 			l.types = append(l.types, "root")
 		}
 		all = append(all, l)

@@ -30,7 +30,7 @@ func main() {
 
 // write makes all pictures of a repository.
 func write(repo string) error {
-	all, err := pictures(filepath.Join(repo, "scripts", "lessons.tsv"))
+	all, err := pictures(repo)
 	if err != nil {
 		return fmt.Errorf("%w\n  run it in the directory of the repository", err)
 	}
@@ -47,14 +47,14 @@ func write(repo string) error {
 }
 
 // pictures draws all of them.
-func pictures(table string) ([]*picture, error) {
-	lessons, err := readLessons(table)
+func pictures(repo string) ([]*picture, error) {
+	rows, err := readLessons(repo)
 	if err != nil {
 		return nil, err
 	}
 	var all []*picture
-	for i := range lessons {
-		all = append(all, drawLesson(lessons[:i+1]))
+	for i := range rows {
+		all = append(all, drawLesson(rows[:i+1]))
 	}
 	return append(all, drawPropagation(), drawNetwork(), drawUIDMaps(),
 		drawPivotRoot(), drawCgroups(), drawContainer()), nil

@@ -16,7 +16,7 @@ var repo = filepath.Join("..", "..", "..")
 
 func all(t *testing.T) []*picture {
 	t.Helper()
-	found, err := pictures(filepath.Join(repo, "scripts", "lessons.tsv"))
+	found, err := pictures(repo)
 	require.NoError(t, err)
 	require.Len(t, found, 14)
 	return found
@@ -184,10 +184,12 @@ func TestAccessible(t *testing.T) {
 
 // TestLessons: the pictures follow the table.
 func TestLessons(t *testing.T) {
-	table := filepath.Join(t.TempDir(), "lessons.tsv")
+	repo := t.TempDir()
+	table := filepath.Join(repo, "scripts", "lessons.tsv")
+	require.NoError(t, os.Mkdir(filepath.Dir(table), 0o755))
 	require.NoError(t, os.WriteFile(table, []byte(
-		"# a comment\n01-pid\tpid\tunshare --pid\t\n02-x\tpid,net\tunshare --root x\t\n"), 0o644))
-	lessons, err := readLessons(table)
+		"# a comment\n01-pid\tpid\tunshare --pid\tx\n02-x\tpid,net\tunshare --root x\tx\n"), 0o644))
+	lessons, err := readLessons(repo)
 	require.NoError(t, err)
 	assert.Equal(t, []lesson{{"01-pid", []string{"pid"}},
 		{"02-x", []string{"pid", "net", "root"}}}, lessons)
@@ -197,6 +199,6 @@ func TestLessons(t *testing.T) {
 	assert.Contains(t, about, "Shared by all: mounts (")
 
 	require.NoError(t, os.WriteFile(table, []byte("01-pid pid\n"), 0o644))
-	_, err = readLessons(table)
-	assert.ErrorContains(t, err, "want a name")
+	_, err = readLessons(repo)
+	assert.ErrorContains(t, err, "want 4 fields")
 }

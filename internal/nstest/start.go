@@ -24,16 +24,19 @@ func Sh(script string) []string { return []string{"sh", "-c", script} }
 
 // Command is the built lesson with arguments, not yet started. It has the
 // flags that it needs in order to run here at all: see Flags.
-func Command(t *testing.T, args ...string) *exec.Cmd {
+func (r *Runner) Command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	return Bare(append(Flags(t), args...)...)
+	return r.Bare(append(r.Flags(t), args...)...)
 }
 
 // Bare is the built lesson with arguments and nothing else.
-func Bare(args ...string) *exec.Cmd {
+func (r *Runner) Bare(args ...string) *exec.Cmd {
 	readSources()
-	return exec.Command(binary, args...)
+	return exec.Command(r.binary, args...)
 }
+
+// Path of the built lesson, absolute.
+func (r *Runner) Path() string { return r.binary }
 
 // readSources tells go test that its cached result depends on the lesson's
 // sources: they are in the program that the tests run, not in their own.
@@ -45,13 +48,13 @@ var readSources = sync.OnceFunc(func() {
 })
 
 // Flags are those without which the lesson would not run here.
-func Flags(t *testing.T) []string {
+func (r *Runner) Flags(t *testing.T) []string {
 	t.Helper()
 	var flags []string
-	if This.HasRootfs() {
-		flags = append(flags, "-rootfs", Rootfs(t))
+	if r.HasRootfs() {
+		flags = append(flags, "-rootfs", r.Rootfs(t))
 	}
-	if This.Has("cgroup") && !CgroupWritable() {
+	if r.Has("cgroup") && !CgroupWritable() {
 		flags = append(flags, NoLimits...)
 	}
 	return flags
@@ -79,45 +82,19 @@ type Container struct {
 	Parent, Init int
 }
 
-// Start runs the lesson with a command that prints "ready" and then waits.
-func Start(t *testing.T, args ...string) *Container {
-	t.Helper()
-	c := Launch(t, Command(t, args...))
-	c.Ready()
-	return c
-}
+// How tells what Start waits for.
+type How int
 
-// Cat runs the lesson with cat, or a command that becomes cat: that prints
-// what it reads, and handles no signal.
-func Cat(t *testing.T, args ...string) *Container {
-	t.Helper()
-	if len(args) == 0 {
-		args = []string{"cat"}
-	}
-	return CatCmd(t, Command(t, args...))
-}
+const (
+	// Ready waits until the command prints the line "ready", and finds it.
+	Ready How = iota + 1
+	// Echo is that for cat, or for what becomes cat: it says "ready" to it first.
+	Echo
+)
 
-// CatCmd is Cat for a prepared command.
-func CatCmd(t *testing.T, cmd *exec.Cmd) *Container {
-	t.Helper()
-	c := Launch(t, cmd)
-	c.Say("ready")
-	c.Ready()
-	return c
-}
-
-// Ready waits until the command runs, and finds it.
-func (c *Container) Ready() {
-	t := c.t
-	t.Helper()
-	require.Equal(t, "ready", c.Line(), "stderr: %s", c.stderr())
-	found := Children(c.Parent)
-	require.Len(t, found, 1, "children of the lesson")
-	c.Init = found[0]
-}
-
-// Launch starts a lesson, and does not wait for anything.
-func Launch(t *testing.T, cmd *exec.Cmd) *Container {
+// Start starts a command line that ends in the lesson, its streams in our
+// hands. All tests start their lessons with it, but for those of a terminal.
+func (r *Runner) Start(t *testing.T, cmd *exec.Cmd, how ...How) *Container {
 	t.Helper()
 	c := &Container{t: t, cmd: cmd}
 	in, inw, err := os.Pipe()
@@ -129,20 +106,52 @@ func Launch(t *testing.T, cmd *exec.Cmd) *Container {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, outw, c.err
 	c.In, c.pipe, c.out = inw, out, bufio.NewReader(out)
 	require.NoError(t, out.SetReadDeadline(time.Now().Add(Patience)))
-	c.start()
+	require.NoError(t, cmd.Start())
+	c.Parent = cmd.Process.Pid
+	r.note(c.Parent)
 	in.Close()
 	outw.Close()
 	t.Cleanup(c.end)
+	for _, h := range how {
+		if h == Echo {
+			c.Say("ready")
+		}
+		c.Ready()
+	}
 	return c
 }
 
-func (c *Container) start() {
+// Cat starts the lesson with cat, or a command that becomes cat: that prints
+// what it reads, and handles no signal.
+func (r *Runner) Cat(t *testing.T, args ...string) *Container {
+	t.Helper()
+	if len(args) == 0 {
+		args = []string{"cat"}
+	}
+	return r.Start(t, r.Command(t, args...), Echo)
+}
+
+// Run runs the lesson with an empty input, and waits for its end.
+func (r *Runner) Run(t *testing.T, args ...string) Result {
+	t.Helper()
+	return r.Start(t, r.Command(t, args...)).Finish()
+}
+
+// Output runs the lesson, which must succeed, and returns what it printed.
+func (r *Runner) Output(t *testing.T, args ...string) string {
+	t.Helper()
+	result := r.Run(t, args...)
+	require.Zero(t, result.Status, "stderr: %s", result.Stderr)
+	return result.Stdout
+}
+
+// Ready waits until the command runs, and finds it.
+func (c *Container) Ready() {
 	c.t.Helper()
-	require.NoError(c.t, c.cmd.Start())
-	c.Parent = c.cmd.Process.Pid
-	startedLock.Lock()
-	defer startedLock.Unlock()
-	started = append(started, c.Parent)
+	require.Equal(c.t, "ready", c.Line(), "stderr: %s", c.stderr())
+	found := Children(c.Parent)
+	require.Len(c.t, found, 1, "children of the lesson")
+	c.Init = found[0]
 }
 
 // end cleans up after a test that has failed half-way.
@@ -213,24 +222,4 @@ func (c *Container) stderr() string {
 	text, err := os.ReadFile(c.err.Name())
 	require.NoError(c.t, err)
 	return string(text)
-}
-
-// Run runs the lesson with an empty input, and waits for its end.
-func Run(t *testing.T, args ...string) Result {
-	t.Helper()
-	return RunCmd(t, Command(t, args...))
-}
-
-// RunCmd is Run for a prepared command.
-func RunCmd(t *testing.T, cmd *exec.Cmd) Result {
-	t.Helper()
-	return Launch(t, cmd).Finish()
-}
-
-// Output runs the lesson, which must succeed, and returns what it printed.
-func Output(t *testing.T, args ...string) string {
-	t.Helper()
-	r := Run(t, args...)
-	require.Zero(t, r.Status, "stderr: %s", r.Stderr)
-	return r.Stdout
 }

@@ -1,8 +1,9 @@
 //go:build linux
 
-// Package nstest is what the tests of the lessons share. It runs the built
-// programs as users do, and asks the kernel what they did: in /proc, from the
-// host's side, while the command inside waits on a pipe that the test holds.
+// Package nstest is the suite that all lessons have to pass, and what their own
+// tests need. It runs the built programs as users do, and asks the kernel what
+// they did: in /proc, from the host's side, while the command inside waits on a
+// pipe that the test holds.
 //
 // Environment:
 //
@@ -15,20 +16,51 @@
 package nstest
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
-	"regexp"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+	"namespaces/internal/lessons"
 )
+
+// Runner runs a lesson. A package that tests one has one, made by New.
+type Runner struct {
+	lessons.Lesson // its row in the table; Main reads it
+
+	name   string
+	binary string // the built lesson
+	own    *own
+}
+
+// own is what the runners of one process have in common.
+type own struct {
+	scratch string // directory that is removed at the end
+	rootfs  func() (string, error)
+
+	sync.Mutex
+	started []int // PIDs of the lessons that have run: their cgroups bear them
+}
+
+// New is the runner for a lesson.
+func New(name string) *Runner { return &Runner{name: name, own: new(own)} }
+
+// Other is the runner for another lesson, in the same tests.
+func (r *Runner) Other(t *testing.T, name string) *Runner {
+	t.Helper()
+	other := &Runner{name: name, own: r.own}
+	require.NoError(t, other.prepare())
+	return other
+}
 
 // Helpers are functions that a test runs in a process of its own, such as
 // the command inside: see Helper.
@@ -42,7 +74,7 @@ type Helpers map[string]func(args []string) error
 //
 // An ordinary user cannot have such a host, and does not need it: without
 // privilege the lessons can change nothing on the real one.
-func Main(m *testing.M, name string, helpers Helpers) {
+func (r *Runner) Main(m *testing.M, helpers Helpers) {
 	if len(os.Args) > 2 && os.Args[1] == helperArg {
 		if err := runHelper(helpers, os.Args[2], os.Args[3:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -50,7 +82,8 @@ func Main(m *testing.M, name string, helpers Helpers) {
 		}
 		os.Exit(0)
 	}
-	status, err := run(m, name)
+	DefaultSignals()
+	status, err := r.run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "nstest:", err)
 		status = 1
@@ -58,7 +91,7 @@ func Main(m *testing.M, name string, helpers Helpers) {
 	os.Exit(status)
 }
 
-func run(m *testing.M, name string) (int, error) {
+func (r *Runner) run(m *testing.M) (int, error) {
 	if Root() && os.Getenv(onOwnHost) == "" {
 		return 0, enterOwnHost()
 	}
@@ -75,15 +108,20 @@ func run(m *testing.M, name string) (int, error) {
 	if err := os.Chmod(dir, 0o755); err != nil { // for ordinary users too
 		return 0, err
 	}
-	if err := prepare(name, dir); err != nil {
+	r.own.scratch = dir
+	r.own.rootfs = sync.OnceValues(func() (string, error) {
+		rootfs := filepath.Join(dir, "rootfs")
+		return rootfs, MakeRootfs(rootfs)
+	})
+	if err := r.prepare(); err != nil {
 		return 0, err
 	}
-	before, err := readHost()
+	before, err := readHost(nil)
 	if err != nil {
 		return 0, err
 	}
 	status := m.Run()
-	if err := before.unchanged(); err != nil {
+	if err := before.unchanged(r.pids); err != nil {
 		return 0, fmt.Errorf("after all tests: %w", err)
 	}
 	return status, nil
@@ -134,42 +172,109 @@ func enterOwnHost() error {
 }
 
 // prepare reads what the table says about the lesson, and builds it.
-func prepare(name, dir string) error {
+func (r *Runner) prepare() error {
 	repo, err := Repo()
 	if err != nil {
 		return err
 	}
-	lessons, err := readTable(filepath.Join(repo, "scripts", "lessons.tsv"))
+	table, err := lessons.Read(repo)
 	if err != nil {
 		return err
 	}
-	for _, l := range lessons {
-		if l.Name == name {
-			This = l
-		}
+	i := slices.IndexFunc(table, func(l lessons.Lesson) bool { return l.Name == r.name })
+	if i < 0 {
+		return fmt.Errorf("scripts/lessons.tsv has no lesson %s", r.name)
 	}
-	if This.Name == "" {
-		return fmt.Errorf("scripts/lessons.tsv has no lesson %s", name)
-	}
-	scratch = dir
+	r.Lesson = table[i]
 	if bin := os.Getenv("NSTEST_BIN"); bin != "" {
-		binary, err = filepath.Abs(filepath.Join(bin, name))
+		r.binary, err = filepath.Abs(filepath.Join(bin, r.name))
 		return err
 	}
-	binary = filepath.Join(dir, name)
-	build := exec.Command("go", "build", "-o", binary, "./"+name)
+	r.binary = filepath.Join(r.own.scratch, r.name)
+	build := exec.Command("go", "build", "-o", r.binary, "./"+r.name)
 	build.Dir = repo
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build ./%s: %w\n%s", name, err, out)
+		return fmt.Errorf("go build ./%s: %w\n%s", r.name, err, out)
 	}
 	return nil
 }
 
-// Switch makes another lesson the one that the tests run.
-func Switch(t *testing.T, name string) {
+// note keeps the PID of a lesson that has been started.
+func (r *Runner) note(pid int) {
+	r.own.Lock()
+	defer r.own.Unlock()
+	r.own.started = append(r.own.started, pid)
+}
+
+// pids are those of all lessons that have been started.
+func (r *Runner) pids() []int {
+	r.own.Lock()
+	defer r.own.Unlock()
+	return slices.Clone(r.own.started)
+}
+
+// Rootfs is a root filesystem of the static busybox, made once.
+func (r *Runner) Rootfs(t *testing.T) string {
 	t.Helper()
-	require.NoError(t, prepare(name, scratch))
+	dir, err := r.own.rootfs()
+	require.NoError(t, err)
+	return dir
+}
+
+// Put writes a file where the command can see it, and returns the path that
+// it has there.
+func (r *Runner) Put(t *testing.T, content string, mode os.FileMode) string {
+	t.Helper()
+	dir, root := t.TempDir(), ""
+	if r.HasRootfs() {
+		root = r.Rootfs(t)
+		var err error
+		dir, err = os.MkdirTemp(root, "put-")
+		require.NoError(t, err)
+		t.Cleanup(func() { os.RemoveAll(dir) })
+	}
+	path := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(path, []byte(content), mode))
+	return strings.TrimPrefix(path, root)
+}
+
+// RequireOwnNamespaces checks that a process is in exactly those namespaces
+// of its own that the table has for the lesson, and else in the test's.
+func (r *Runner) RequireOwnNamespaces(t *testing.T, pid int) {
+	t.Helper()
+	host, inside := Namespaces(t, os.Getpid()), Namespaces(t, pid)
+	var own []string
+	for _, kind := range types {
+		if host[kind] != inside[kind] {
+			own = append(own, kind)
+		}
+	}
+	require.ElementsMatch(t, r.Namespaces, own,
+		"namespaces that differ from the host's")
+}
+
+// UnchangedHost returns a function that checks that the host is as it is
+// now. It cannot be used in tests that run in parallel.
+func (r *Runner) UnchangedHost(t *testing.T) (check func()) {
+	t.Helper()
+	before := settled(t, r.pids())
+	return func() {
+		t.Helper()
+		require.NoError(t, before.unchanged(r.pids))
+	}
+}
+
+// DefaultSignals lets programs that the tests start have the default action for
+// the keys and the hang-up of a terminal. Who starts the tests by nohup, or by &
+// in a script, ignores these, and execve(2) hands that on; what this process
+// catches becomes the default.
+func DefaultSignals() {
+	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGHUP} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig) // and nobody reads it
+		}
+	}
 }
 
 // Repo is the directory of the repository.
@@ -191,72 +296,6 @@ func Repo() (string, error) {
 		}
 	}
 }
-
-// Lesson is a row of scripts/lessons.tsv.
-type Lesson struct {
-	Name       string
-	Namespaces []string // that are its own
-}
-
-// This is the lesson that the package tests.
-var This Lesson
-
-var (
-	binary  string // the built lesson
-	scratch string // directory that is removed at the end
-)
-
-func readTable(file string) ([]Lesson, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	lessons, err := parseTable(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return lessons, nil
-}
-
-// row is a line of the table. Scripts read it with grep and read, which make
-// something else of an empty field and of what is no text.
-var row = regexp.MustCompile(`^([!-~]+)\t([a-z]+(?:,[a-z]+)*)\t([!-~][ -~]*)\t([!-~]+)$`)
-
-func parseTable(text string) ([]Lesson, error) {
-	var lessons []Lesson
-	for _, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-		if strings.HasPrefix(line, "#") && !strings.Contains(line, "\x00") {
-			continue
-		}
-		fields := row.FindStringSubmatch(line)
-		if fields == nil {
-			return nil, fmt.Errorf("want 4 fields: %q", line)
-		}
-		fields = fields[1:]
-		lessons = append(lessons, Lesson{fields[0],
-			strings.Split(fields[1], ",")})
-	}
-	if len(lessons) == 0 {
-		return nil, errors.New("no lessons in it")
-	}
-	return lessons, nil
-}
-
-// Has tells whether the lesson has a namespace of a type.
-func (l Lesson) Has(kind string) bool {
-	for _, ns := range l.Namespaces {
-		if ns == kind {
-			return true
-		}
-	}
-	return false
-}
-
-// HasRootfs tells whether the lesson has a root filesystem of its own.
-func (l Lesson) HasRootfs() bool { return l.Name >= "07" }
-
-// NeedsRoot tells whether the lesson runs with privilege only.
-func (l Lesson) NeedsRoot() bool { return !l.Has("user") }
 
 const helperArg = "nstest-helper"
 

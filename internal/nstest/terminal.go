@@ -6,11 +6,11 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -29,29 +29,15 @@ type Terminal struct {
 // has a terminal.
 func StartTerminal(t *testing.T, cmd *exec.Cmd) *Terminal {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	master, err := pty.StartWithAttrs(cmd, nil, // of its own, whatever cmd has had
+		&syscall.SysProcAttr{Setsid: true, Setctty: true})
 	require.NoError(t, err)
-	t.Cleanup(func() { master.Close() })
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	require.NoError(t, err)
-	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()),
-		unix.TIOCSPTLCK, 0))
-	slave, err := os.OpenFile("/dev/pts/"+strconv.Itoa(n),
-		os.O_RDWR|unix.O_NOCTTY, 0)
-	require.NoError(t, err)
-	defer slave.Close()
-
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	require.NoError(t, cmd.Start())
-	startedLock.Lock()
-	started = append(started, cmd.Process.Pid)
-	startedLock.Unlock()
 	t.Cleanup(func() {
 		if cmd.ProcessState == nil {
 			cmd.Process.Kill()
 			cmd.Wait()
 		}
+		master.Close()
 	})
 	return &Terminal{t: t, cmd: cmd, master: master,
 		deadline: time.Now().Add(Patience)}
@@ -137,6 +123,5 @@ func (x *Terminal) Screen() string { return x.all.String() }
 // Resize changes the size of the window.
 func (x *Terminal) Resize(rows, columns uint16) {
 	x.t.Helper()
-	require.NoError(x.t, unix.IoctlSetWinsize(int(x.master.Fd()),
-		unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns}))
+	require.NoError(x.t, pty.Setsize(x.master, &pty.Winsize{Rows: rows, Cols: columns}))
 }

@@ -1,4 +1,0 @@
-// empty does nothing: two starts of it are what no lesson can go below.
-package main
-
-func main() {}

@@ -3,12 +3,15 @@
 package main
 
 import (
+	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +25,9 @@ import (
 var suite = nstest.New("05-net")
 
 func TestMain(m *testing.M) {
-	suite.Main(m, nstest.Helpers{"listen": listen, "dial": dial})
+	suite.Main(m, nstest.Helpers{
+		"listen": listen, "dial": dial, "advertise": advertise,
+	})
 }
 
 func TestAllLessons(t *testing.T) {
@@ -31,16 +36,16 @@ func TestAllLessons(t *testing.T) {
 	})
 }
 
-// cableTo is what the kernel has about the cable to a container.
-type cableTo struct {
+// vethTo is what the kernel has about the veth pair to a container.
+type vethTo struct {
 	outside, inside netip.Prefix
 	name            string // of the device outside
 }
 
-// findCable looks at both ends, each in its own namespace.
-func findCable(t *testing.T, pid int) cableTo {
+// findVeth looks at both ends, each in its own namespace.
+func findVeth(t *testing.T, pid int) vethTo {
 	t.Helper()
-	var found cableTo
+	var found vethTo
 	var peer int
 	nstest.InNetwork(t, pid, func() error {
 		eth0, err := netlink.LinkByName("eth0")
@@ -88,12 +93,12 @@ func addressOf(link netlink.Link) (netip.Prefix, error) {
 	return netip.ParsePrefix(addrs[0].IPNet.String())
 }
 
-func TestCable(t *testing.T) {
+func TestVeth(t *testing.T) {
 	nstest.NeedRoot(t)
 	c := suite.Cat(t)
 	require.ElementsMatch(t, []string{"lo", "eth0"}, nstest.Devices(t, c.Init))
 
-	found := findCable(t, c.Init)
+	found := findVeth(t, c.Init)
 	require.Regexp(t, `^nsl[0-9]+$`, found.name)
 	require.LessOrEqual(t, len(found.name), 15)
 	require.Equal(t, 30, found.inside.Bits())
@@ -181,8 +186,9 @@ func talk(conn net.Conn) error {
 // The host reaches the container under its address.
 func TestHostReachesContainer(t *testing.T) {
 	nstest.NeedRoot(t)
-	c := suite.Start(t, suite.Command(t, nstest.Helper("listen", "0.0.0.0:0")...), nstest.Ready)
-	found := findCable(t, c.Init)
+	c := suite.Start(t,
+		suite.Command(t, nstest.Helper("listen", "0.0.0.0:0")...), nstest.Ready)
+	found := findVeth(t, c.Init)
 	_, port, err := net.SplitHostPort(c.Line())
 	require.NoError(t, err)
 
@@ -200,8 +206,111 @@ func TestHostReachesContainer(t *testing.T) {
 	require.Zero(t, r.Status, r.Stderr)
 }
 
-// The container reaches the host, under the address of the cable and, by its
-// default route, under any other.
+// advertise sends a router advertisement for each line that it reads: "I am a
+// router, and 2001:db8::/64 is the prefix of this link". See RFC 4861.
+func advertise([]string) error {
+	eth0, err := net.InterfaceByName("eth0")
+	if err != nil {
+		return err
+	}
+	from := netip.MustParseAddr("fe80::1").AsSlice()
+	to := netip.MustParseAddr("ff02::1").AsSlice()     // all nodes
+	message := []byte{134, 0, 0, 0, 64, 0, 0x07, 0x08, // for half an hour
+		0, 0, 0, 0, 0, 0, 0, 0,
+		3, 4, 64, 0xc0, 0, 0, 0x07, 0x08, 0, 0, 0x07, 0x08, 0, 0, 0, 0}
+	message = append(message, netip.MustParseAddr("2001:db8::").AsSlice()...)
+
+	// The checksum is over the addresses, the length and the protocol, too.
+	length := []byte{0, 0, 0, byte(len(message)), 0, 0, 0, unix.IPPROTO_ICMPV6}
+	sum, covered := 0, slices.Concat(from, to, length, message)
+	for i := 0; i < len(covered); i += 2 {
+		sum += int(binary.BigEndian.Uint16(covered[i:]))
+	}
+	sum = sum>>16 + sum&0xffff
+	binary.BigEndian.PutUint16(message[2:], ^uint16(sum>>16+sum))
+
+	frame := slices.Concat(
+		[]byte{0x33, 0x33, 0, 0, 0, 1}, eth0.HardwareAddr, []byte{0x86, 0xdd},
+		[]byte{6 << 4, 0, 0, 0, 0, byte(len(message)), unix.IPPROTO_ICMPV6, 255},
+		from, to, message)
+	socket, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); fmt.Println("sent") {
+		err := unix.Sendto(socket, frame, 0,
+			&unix.SockaddrLinklayer{Ifindex: eth0.Index})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// learned is what the host has by IPv6 on a device: addresses and routes.
+func learned(name string) ([]string, error) {
+	var all []string
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err1 := nstest.Listed(func() ([]netlink.Addr, error) {
+		return netlink.AddrList(link, netlink.FAMILY_V6)
+	})
+	routes, err2 := nstest.Listed(func() ([]netlink.Route, error) {
+		return netlink.RouteList(link, netlink.FAMILY_V6)
+	})
+	for _, addr := range addrs {
+		all = append(all, "address "+addr.IPNet.String())
+	}
+	for _, route := range routes {
+		all = append(all, fmt.Sprintf("%s via %s", route.Dst, route.Gw))
+	}
+	return all, errors.Join(err1, err2)
+}
+
+// A container that says it is a router gets none of the host's packets, not
+// even where the host believes routers. The same message counts as soon as
+// the host's end has IPv6: it is a good one.
+func TestRouterAdvertisement(t *testing.T) {
+	nstest.NeedRoot(t)
+	const conf = "/proc/sys/net/ipv6/conf/"
+	before, err := os.ReadFile(conf + "default/accept_ra")
+	if os.IsNotExist(err) {
+		nstest.Skip(t, "this kernel has no IPv6")
+	}
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(conf+"default/accept_ra", []byte("2"), 0))
+	defer os.WriteFile(conf+"default/accept_ra", before, 0)
+
+	c := suite.Start(t,
+		suite.Command(t, nstest.Helper("advertise")...), nstest.Ready)
+	name := findVeth(t, c.Init).name
+	c.Say("advertise")
+	require.Equal(t, "sent", c.Line())
+	seen, err := learned(name)
+	require.NoError(t, err)
+	require.Empty(t, seen)
+
+	ipv6 := conf + name + "/disable_ipv6"
+	require.NoError(t, os.WriteFile(ipv6, []byte("0"), 0))
+	c.Say("advertise")
+	require.Equal(t, "sent", c.Line())
+	nstest.Until(t, "the host has an address and a route from the container",
+		func() bool {
+			seen, err = learned(name)
+			require.NoError(t, err)
+			all := strings.Join(seen, "\n")
+			return strings.Contains(all, "address 2001:db8::") &&
+				strings.Contains(all, "via fe80::1")
+		})
+	r := c.Finish()
+	require.Zero(t, r.Status, r.Stderr)
+}
+
+// The container reaches the host, under the address of the veth pair and, by
+// its default route, under any other.
 func TestContainerReachesHost(t *testing.T) {
 	nstest.NeedRoot(t)
 	lo, err := netlink.LinkByName("lo")
@@ -210,13 +319,13 @@ func TestContainerReachesHost(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, netlink.AddrAdd(lo, other))
 	defer netlink.AddrDel(lo, other)
-	for name, address := range map[string]func(cableTo) string{
-		"cable":         func(c cableTo) string { return c.outside.Addr().String() },
-		"default route": func(cableTo) string { return other.IP.String() },
+	for name, address := range map[string]func(vethTo) string{
+		"veth pair":     func(v vethTo) string { return v.outside.Addr().String() },
+		"default route": func(vethTo) string { return other.IP.String() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := suite.Start(t, suite.Command(t, nstest.Helper("dial")...), nstest.Ready)
-			found := findCable(t, c.Init)
+			found := findVeth(t, c.Init)
 			l, err := net.Listen("tcp", net.JoinHostPort(address(found), "0"))
 			require.NoError(t, err)
 			defer l.Close()
@@ -253,7 +362,7 @@ func TestManyAtOnce(t *testing.T) {
 	for _, c := range containers {
 		c.Say("ready")
 		c.Ready()
-		found := findCable(t, c.Init)
+		found := findVeth(t, c.Init)
 		require.Equal(t, found.outside.Masked(), found.inside.Masked())
 		names[found.name] = true
 		subnets[found.inside.Masked()] = true
@@ -284,13 +393,15 @@ func TestLoopbackOnly(t *testing.T) {
 }
 
 func TestBadNet(t *testing.T) {
+	nstest.NeedRoot(t)
 	for _, value := range []string{"", "eth0", "none", "VETH", "lo,veth"} {
-		suite.RequireUsageError(t, "-net="+value)
+		suite.RequireRefusal(t, suite.Run(t, "-net="+value, "echo", "started"),
+			"-net="+value+": want veth or lo")
 	}
 }
 
-// The lesson is killed in the middle of its work, as soon as its cable is
-// there: neither that nor a process stays.
+// The lesson is killed in the middle of its work, as soon as its veth pair
+// is there: neither that nor a process stays.
 func TestKilledHalfWay(t *testing.T) {
 	nstest.NeedRoot(t)
 	for range 5 {

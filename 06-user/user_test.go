@@ -66,7 +66,7 @@ func TestSudo(t *testing.T) {
 	nstest.RequireMap(t, c.Init, 12345, 23456)
 	require.Empty(t, strings.TrimSpace(nstest.Status(t, c.Init, "Groups")))
 	suite.RequireOwnNamespaces(t, c.Init)
-	// Here, the parent is still root, and may lay a cable.
+	// Here, the parent is still root, and may lay a veth pair.
 	require.ElementsMatch(t, []string{"lo", "eth0"}, nstest.Devices(t, c.Init))
 	require.Zero(t, c.Finish().Status)
 
@@ -151,7 +151,7 @@ func TestNoNewPrivileges(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// Without privilege there is no cable, which the lesson says in one line;
+// Without privilege there is no veth pair, which the lesson says in one line;
 // with -net=lo nobody has asked for one.
 func TestNetwork(t *testing.T) {
 	c := suite.Cat(t)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # 05-net.sh shows a network namespace, step by step: devices, addresses and
-# ports of its own, the cable to the host, a bridge, NAT and a firewall. The
+# ports of its own, the veth pair to the host, a bridge, NAT and a firewall. The
 # last three are made in throw-away network namespaces: one plays a host, one
 # the internet. The host's own firewall and forwarding stay as they are.
 #
@@ -23,7 +23,8 @@ expect_not ' UP '
 run host "unshare --net sh -c 'busybox ping -qc1 127.1; ip link set lo up; busybox ping -qc1 127.1'"
 expect 'unreachable' '1 packets received'
 
-step 'The lesson sets lo up, and lays a cable: a pair of devices, veth. One end, eth0, is inside.'
+step 'The lesson sets lo up, and makes a veth pair, two devices that are like the ends of a cable.
+One of them, eth0, is inside.'
 run host 'ip -brief link'
 expect '^lo '
 start one 'bin/05-net -hostname room-1 sh'
@@ -34,21 +35,21 @@ expect_not '^nsl'
 
 index=$(sed -n 's/^eth0@if\([0-9]*\) .*/\1/p' <<<"$seen")
 
-step 'The other end is on the host, where each container has added a device. The number after @ is
-that of the other end, in the other namespace.'
+step 'The other end is on the host, which has a new device for each container. The number after @
+is that of the other end, in the other namespace.'
 run host 'ip -brief link'
 expect '^nsl[0-9]+@if2 '
 run host "ip link | grep ^$index:"
 expect "^$index: nsl[0-9]+@if2: .*,UP"
-cable=$(grep -o 'nsl[0-9]*' <<<"$seen")
+outer=$(grep -o 'nsl[0-9]*' <<<"$seen")
 
 step 'lsns: pid, mnt, uts, ipc and now net differ from the host, and nothing else.'
 run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one | sort)"
 expect '^> pid ' '^> mnt ' '^> uts ' '^> ipc ' '^> net '
 expect_not 'user|cgroup|time'
 
-step 'Both ends have an address in the same small subnet, and the way to all else leads through
-the host: the default route.'
+step 'Both ends have an address in the same small subnet, and the way to everything else leads
+through the host: the default route.'
 run one 'ip -4 -brief address; ip route'
 expect '^eth0@.*10\.200\.[0-9.]+/30' '^default via 10\.200\.'
 one_address=$(sed -n 's/^eth0@.* \([0-9.]*\)\/30.*/\1/p' <<<"$seen")
@@ -56,7 +57,7 @@ gateway=$(sed -n 's/^default via \([0-9.]*\) .*/\1/p' <<<"$seen")
 ask two 'ip -4 -brief address'
 two_address=$(sed -n 's/^eth0@.* \([0-9.]*\)\/30.*/\1/p' <<<"$seen")
 run host "ip -4 -brief address | grep $gateway/; ip route | grep $gateway"
-expect "^$cable@.* $gateway/30" "^10\.200\.[0-9.]+/30 dev $cable "
+expect "^$outer@.* $gateway/30" "^10\.200\.[0-9.]+/30 dev $outer "
 run one "busybox ping -qc1 $gateway"
 expect '1 packets received'
 run host "busybox ping -qc1 $one_address"
@@ -86,7 +87,7 @@ run one "socat -u ABSTRACT-CONNECT:$name -"
 expect 'Connection refused'
 
 step 'Now a bridge, the virtual switch to which Docker connects its containers. lab plays the host.
-Its new containers get no cable from the lesson: we lay it ourselves.'
+Its new containers get no veth pair from the lesson: we make it ourselves.'
 stop one
 stop two
 start lab 'unshare --net sh' net
@@ -108,7 +109,7 @@ run one 'busybox ping -qc1 10.201.0.1'
 expect '1 packets received'
 
 step 'And the internet? A third namespace plays it, with an address from those that are reserved
-for examples. It has a web server, which tells who asked. Nobody there knows of 10.201.0.0.'
+for examples. It has a web server, which says who asked. Nobody there knows of 10.201.0.0.'
 start internet 'bin/05-net -net=lo -hostname internet sh'
 # shellcheck disable=SC2154 # start sets it
 quiet lab "ip link add nslwan up type veth peer name eth0 netns $internet"
@@ -123,8 +124,8 @@ undo+=("kill $(pgrep --ns "$internet" --nslist net -x busybox)")
 run lab 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
 expect '^hello 203\.0\.113\.1$'
 
-step 'A container has no route to it, first. With one, the packets get as far as the host, which
-does not forward them. It may be told to: that setting belongs to its network namespace.'
+step 'At first, a container has no route to it. With one, the packets get as far as the host, which
+does not forward them until it is told to. That setting belongs to its network namespace.'
 run one 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
 expect 'unreachable'
 quiet one 'ip route add default via 10.201.0.1'
@@ -147,14 +148,14 @@ NAT writes the address of the host on what leaves. The server sees nobody else.'
   expect '^hello 203\.0\.113\.1$'
 
   step 'Docker makes such rules, and one more: on its hosts the policy of FORWARD is drop. Whatever
-no rule allows is lost, without an error. Containers that are not of Docker hang, like this:'
+no rule allows is lost, without an error. Other containers than those of Docker hang, like this:'
   quiet lab 'nft add table ip nslfilter'
   quiet lab 'nft "add chain ip nslfilter nslfwd {
     type filter hook forward priority 0; policy drop; }"'
   run one 'timeout 1 busybox wget -q -O - http://203.0.113.2/cgi-bin/hello || echo no answer'
   expect '^no answer$'
   step 'Host and container still reach each other: that is not forwarding. A rule for what comes
-from our bridge, and one for the answers, mends it.'
+from our bridge, and a second for the answers, fix it.'
   run one 'busybox ping -qc1 10.201.0.1'
   expect '1 packets received'
   quiet lab 'nft add rule ip nslfilter nslfwd iifname nslbr accept'
@@ -169,9 +170,9 @@ What is missing is NAT, but this kernel has no nftables to make it with: that is
   expect '^no answer$'
 fi
 
-step 'Nothing of that was on the host. Its end of the cable to the first container is gone, too: a
-network namespace takes its devices with it when it ends, and a cable has two ends or none.'
-run host "ip link show $cable"
+step 'None of this was on the host. Its end of the first veth pair is gone, too: a network
+namespace takes its devices with it when it ends, and a veth pair has two ends or none.'
+run host "ip link show $outer"
 expect 'does not exist'
 
 finish

@@ -15,8 +15,8 @@ source "$(dirname "$0")/demo.sh"
 begin user "$@"
 uid=$(id -u) gid=$(id -g)
 
-step 'No sudo: an ordinary user starts it, and is root inside. Only the cable to the host is
-missing, for the network of the host is not ours.'
+step 'No sudo: an ordinary user starts it, and is root inside. Only the veth pair to the host is
+missing, since the network of the host is not ours.'
 start one 'bin/06-user -hostname room-1 sh'
 start two 'bin/06-user -hostname room-2 sh'
 side 'id | tr " " "\n"'
@@ -32,14 +32,14 @@ run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one |
 expect '^> pid ' '^> mnt ' '^> uts ' '^> ipc ' '^> net ' '^> user '
 expect_not 'cgroup|time'
 
-step 'The same process, seen from the host, is yours. The maps tell how: the first ID inside, the
-first ID outside, how many. Each maps a single one, which is all that you are.'
+step 'The same process, seen from the host, is yours. The maps say how: the first ID inside, the
+first ID outside, how many. Each maps a single ID, your own.'
 run host "ps -o uid,pid,args -p $one"
 expect "^ *$uid +$one "
 run host "cat /proc/$one/uid_map /proc/$one/gid_map"
 expect "^ +0 +$uid +1$" "^ +0 +$gid +1$"
 
-step 'What root makes inside, belongs to you outside: nothing needs to be given to you afterwards.'
+step 'What root makes inside belongs to you outside: nothing needs to be given to you afterwards.'
 quiet one 'touch made-inside'
 side 'stat -c "%n: %u" made-inside'
 differ host one
@@ -49,8 +49,8 @@ expect "^made-inside: $uid$"
 seen=${answer[one]}
 expect '^made-inside: 0$'
 
-step 'Who is not in the map, has no number inside. The kernel shows 65534, nobody, in its place:
-the root of the host, for one. And nothing can be given to somebody who is not there.'
+step 'Whoever is not in the map has no number inside, such as the root of the host. The kernel
+shows 65534, nobody, in its place. And nothing can be given to somebody who is not there.'
 side 'stat -c "%n: %u %U" /etc/passwd'
 seen=${answer[host]}
 expect '^/etc/passwd: 0 root$'
@@ -59,14 +59,14 @@ expect '^/etc/passwd: 65534 '
 run one 'chown 1 made-inside'
 expect 'Invalid argument'
 
-step 'Root inside has all capabilities, each bit is one. You have none, and yet you started it.'
+step 'Root inside has all capabilities: each bit is one. You have none, and yet you started it.'
 side 'grep CapEff /proc/self/status'
 differ host one
 seen=${answer[host]}
 expect ':\s+0+$'
 seen=${answer[one]}
 expect ':\s+0*[1-9a-f][0-9a-f]*ff$'
-step 'They hold for what this user namespace owns: its own hostname, mounts, devices.'
+step 'They count for what this user namespace owns: its own hostname, mounts, devices.'
 quiet one 'hostname room-9 && mkdir m && mount -t tmpfs tmpfs m && ip link set lo down'
 run one 'hostname'
 expect '^room-9$'
@@ -89,8 +89,8 @@ else
   run host 'lsns --version'
 fi
 
-step "What may root inside still not do? Change groups: a group may also be there to keep somebody
-out, and you could leave it. So a user's map of groups wants setgroups denied."
+step "What may root inside still not do? Change groups: a group may be there to keep somebody
+out, and you could leave it. So for a user's map of groups, setgroups has to be denied first."
 side 'cat /proc/self/setgroups'
 seen=${answer[one]}
 expect '^deny$'
@@ -111,8 +111,8 @@ secret=/etc/shadow
 run one "cat $secret"
 expect 'Permission denied'
 
-step "Touch namespaces of the host. We enter the user namespace of one, and no other: so we are
-root, but hostname, network and mounts are those of the host. Its root owns them, we do not."
+step "Touch namespaces of the host. We join the user namespace of one, and none of its others: so
+we are root, but hostname, network and mounts are those of the host. Its root owns them."
 run host "nsenter -t $one -U --preserve-credentials id -u"
 expect '^0$'
 run host "nsenter -t $one -U --preserve-credentials hostname $(hostname)"

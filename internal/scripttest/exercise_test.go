@@ -86,7 +86,7 @@ var exerciseFaults = []struct{ name, old, new, point string }{
 		"net: and by a second connection, while the first is open"},
 	{"05-2-publish", "to.(*net.TCPConn).CloseWrite()", "",
 		"net: a million bytes, the end of them, and the last line of the answer"},
-	{"05-2-publish", `"127.0.0.1:%d"`, `":%d"`,
+	{"05-2-publish", `JoinHostPort("127.0.0.1"`, `JoinHostPort(""`,
 		"net: port 8080 of the host's other address"},
 	{"06-1-subids", "attr.AmbientCaps = append(attr.AmbientCaps, c)", "_ = c",
 		"run: with -subids"},

@@ -328,7 +328,7 @@ func TestWatchSeesAnotherHostname(t *testing.T) {
 		block := regexp.MustCompile(`03-uts  PID \d+ > 1  sh[^\n]*\n[^\n]*\n[^\n]*  ` + name + `  `)
 		return block.MatchString
 	}
-	w.waitFor(t, "the first name", near("lesson-03"))
+	w.waitFor(t, "the first name", near("03-uts"))
 	_, err := fmt.Fprintln(w.stdin, "room-3")
 	require.NoError(t, err)
 	w.waitFor(t, "the new name", near("room-3"))

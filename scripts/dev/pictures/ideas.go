@@ -47,15 +47,15 @@ func drawPropagation() *picture {
 	return p
 }
 
-// What lesson 05 says about cables, and about what comes after them. The
+// What lesson 05 says about veth pairs, and about what comes after them. The
 // addresses are those of its text.
 func drawNetwork() *picture {
-	p := newPicture("veth-and-bridge", 650, "A cable, a bridge, and the way out",
-		"Above: what the lesson makes. The host has one end of a cable, the device nsl42 with "+
+	p := newPicture("veth-and-bridge", 650, "A veth pair, a bridge, and the way out",
+		"Above: what the lesson makes. The host has one end of a veth pair, the device nsl42 with "+
 			"the address 10.200.0.169, the container the other, eth0 with 10.200.0.170, and "+
-			"its default route leads to the host's end. Below: two rooms, each with a cable, eth0, "+
-			"to a bridge on the host, nslbr with the address 10.201.0.1. The host has another "+
-			"cable, nslwan, to the internet. A room reaches it by three steps: first, a default "+
+			"its default route leads to the host's end. Below: two rooms, each connected by its "+
+			"eth0 to a bridge on the host, nslbr with the address 10.201.0.1. The host has "+
+			"nslwan for the internet. A room reaches it by three steps: first, a default "+
 			"route to the bridge; second, forwarding on the host; third, address translation "+
 			"on what leaves by nslwan.")
 	device := func(r rect, name, address string) {
@@ -63,7 +63,7 @@ func drawNetwork() *picture {
 		p.text(r.row(3, 26), monoBig, middle, name)
 		p.text(r.row(27, 24), mono, middle, address)
 	}
-	cable := func(x, to, y float64) {
+	veth := func(x, to, y float64) {
 		p.line("line", point{x, y - 4}, point{to, y - 4})
 		p.line("line", point{x, y + 4}, point{to, y + 4})
 	}
@@ -74,7 +74,7 @@ func drawNetwork() *picture {
 	p.box("wall", room)
 	p.text(room.row(4, 32), label, left, "container")
 	y := float64(top + 68)
-	cable(322, 488, y)
+	veth(322, 488, y)
 	p.text(rect{342, y - 46, 126, 30}, plain, middle, "veth")
 	device(rect{142, y - 28, 180, 56}, "nsl42", "10.200.0.169/30")
 	device(rect{488, y - 28, 180, 56}, "eth0", "10.200.0.170/30")
@@ -93,7 +93,7 @@ func drawNetwork() *picture {
 		p.text(room.row(4, 32), label, left, name)
 		p.pill(room.right()-38, room.y+9, "1")
 		y := room.y + 72
-		cable(204, 290, y)
+		veth(204, 290, y)
 		device(rect{26, y - 28, 178, 56}, "eth0", []string{"10.201.0.2/24", "10.201.0.3/24"}[i])
 		port := rect{290, y - 20, 66, 40}
 		p.box("own", port)
@@ -315,9 +315,9 @@ func drawCgroups() *picture {
 func drawContainer() *picture {
 	p := newPicture("container", 690, "A container of lesson 08",
 		"What each lesson gives, and what ties it to the host. 01: process 1 inside is process "+
-			"4712 on the host. 02: mounts, and a /proc, of its own. 03: the hostname lesson-08, "+
+			"4712 on the host. 02: mounts, and a /proc, of its own. 03: the hostname 08-cgroups, "+
 			"not hotel. 04: no message queues, while the host has one. 05: the network devices lo "+
-			"and eth0; a cable leads from eth0 to nsl42 on the host. 06: root inside is you, user 1000, "+
+			"and eth0; a veth pair leads from eth0 to nsl42 on the host. 06: root inside is you, user 1000, "+
 			"on the host. 07: / inside is the directory rootfs on the host. 08: 64 MiB, 64 processes "+
 			"and half a CPU, held by the cgroup nsl-4711-20 on the host.")
 	const high, gap = 58, 10
@@ -330,9 +330,9 @@ func drawContainer() *picture {
 	for i, t := range []struct{ out, outNote, tie, in, inNote string }{
 		{"4712", "a process", "same", "1", "process 1"},
 		{"/proc, /home, …", "mounts", "", "its own /proc", "mounts"},
-		{"hotel", "hostname", "", "lesson-08", "hostname"},
+		{"hotel", "hostname", "", "08-cgroups", "hostname"},
 		{"key 0xb9ecbef8", "queues", "", "none", "queues"},
-		{"nsl42, wlan0", "network", "cable", "eth0, lo", "network"},
+		{"nsl42, wlan0", "network", "veth", "eth0, lo", "network"},
 		{"uid 1000, you", "user", "map", "uid 0, root", "user"},
 		{"rootfs/", "directory", "same", "/", "root directory"},
 		{"nsl-4711-20/", "cgroup", "holds", "64 MiB, 64 PIDs", "limits"},
@@ -352,7 +352,7 @@ func drawContainer() *picture {
 		mid := y + 38
 		p.text(rect{a.right() - 2, y + 2, b.x - a.right() + 4, 26}, plain, middle, t.tie)
 		switch t.tie {
-		case "cable":
+		case "veth":
 			p.line("line", point{a.right(), mid - 4}, point{b.x, mid - 4})
 			p.line("line", point{a.right(), mid + 4}, point{b.x, mid + 4})
 		case "holds":

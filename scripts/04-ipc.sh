@@ -9,8 +9,8 @@
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=demo.sh
-source "$(dirname "$0")/demo.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/demo.sh
+source "$(dirname "$0")/lib/demo.sh"
 begin root "$@"
 install_for demo
 need_mqueue

@@ -31,14 +31,14 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/cgroup.sh
 source "$(dirname "$0")/lib/cgroup.sh"
-# shellcheck source-path=SCRIPTDIR source=check/report.sh
-source "$(dirname "$0")/check/report.sh"
-# shellcheck source-path=SCRIPTDIR source=check/session.sh
-source "$(dirname "$0")/check/session.sh"
-# shellcheck source-path=SCRIPTDIR source=check/points.sh
-source "$(dirname "$0")/check/points.sh"
-# shellcheck source-path=SCRIPTDIR source=check/host.sh
-source "$(dirname "$0")/check/host.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/check/report.sh
+source "$(dirname "$0")/lib/check/report.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/check/session.sh
+source "$(dirname "$0")/lib/check/session.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/check/points.sh
+source "$(dirname "$0")/lib/check/points.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/check/host.sh
+source "$(dirname "$0")/lib/check/host.sh"
 
 ## What is asked for
 

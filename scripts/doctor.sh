@@ -512,7 +512,7 @@ for i in "${!short_reasons[@]}"; do note "${short_reasons[i]}" "${short_fixes[i]
 missing=()
 while read -r need kind _; do
   [[ ! $kind =~ ^(tour|demo|net)$ ]] || have "$need" || missing+=("$need")
-done < <(rows packages)
+done < <(rows lib/packages)
 [[ ${#missing[@]} -eq 0 ]] ||
   note "The scripts also need: ${missing[*]}" "$(install_line "${missing[@]}")"
 [[ $forward != drop* ]] ||

@@ -7,9 +7,9 @@
 #                                            your own lesson, work/NN-name
 #   scripts/exercise.sh NN K -- COMMAND...   on the launcher COMMAND
 #   scripts/exercise.sh --solution NN K      on the lesson with the solution,
-#                                            docs/solutions/NN-K-name.patch
+#                                            NN-name/exercises/K-*/solution.patch
 #
-# docs/exercises.md says what to build. COMMAND gets the flags of the exercise
+# The README.md of an exercise says what to build. COMMAND gets the flags of the exercise
 # and a shell as its last arguments, and has to run that inside.
 #
 # Exit status: 0 all points hold, 1 one does not, 2 the command line is wrong.
@@ -48,16 +48,16 @@ fi
 # The list: what the check of an exercise says in its first line.
 if [[ ${#words[@]} -lt 2 ]]; then
   [[ -z $solution && ${#command[@]} -eq 0 ]] || misused 'NN and K'
-  for check in "$repo/scripts/exercise/$number"*-*.sh; do
-    name=${check##*/}
-    printf '%s  %s\n' "${name:0:4}" "$(sed -n '2s/^# //p' "$check")"
+  for check in "$repo/$number"*/exercises/*/check.sh; do
+    name=${check#"$repo/"} exercise=$(basename "$(dirname "$check")")
+    printf '%s  %s\n' "${name%%-*}-${exercise%%-*}" "$(sed -n '2s/^# //p' "$check")"
   done
   exit
 fi
 
-check=$(find "$repo/scripts/exercise" -name "$number-${words[1]}-*.sh" | grep .) ||
+check=$(find "$repo/$lesson/exercises" -path "*/${words[1]}-*/check.sh" | grep .) ||
   misused "lesson $number has no exercise ${words[1]}"
-name=$(basename "$check" .sh)
+dir=${check%/check.sh} name=$number-$(basename "${check%/check.sh}")
 
 if [[ ${#command[@]} -eq 0 ]]; then
   cd "$repo" # for rootfs
@@ -65,7 +65,7 @@ if [[ ${#command[@]} -eq 0 ]]; then
   need_mqueue
   [[ $number != 0[78] ]] || need_rootfs
   if [[ $solution ]]; then
-    build_patched "$lesson" "docs/solutions/$name.patch" "solution/$name"
+    build_patched "$lesson" "${dir#"$repo/"}/solution.patch" "solution/$name"
   else
     need_own "$lesson" "or another launcher: $0 ${words[*]} -- COMMAND"
     build_own "$lesson"

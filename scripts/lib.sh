@@ -93,8 +93,7 @@ as_root() {
   fi
 }
 
-# rows prints the rows of one of the tables beside this file, without
-# their comments.
+# rows prints the rows of a table, lessons or lib/packages, without its comments.
 rows() { grep -v '^#' "$repo/scripts/$1.tsv"; }
 
 # static_busybox prints the path of a busybox that is one file: a dynamic one
@@ -136,7 +135,7 @@ install_line() {
   else
     column=1 line='install'
   fi >/dev/null
-  packages=$(rows packages | awk -F '\t' -v needs=" $* " -v column="$column" '
+  packages=$(rows lib/packages | awk -F '\t' -v needs=" $* " -v column="$column" '
     index(needs, " " $1 " ") { print $column }' | tr ' ' '\n' | sort -u | xargs)
   echo "$line ${packages:-$*}"
 }
@@ -147,7 +146,7 @@ install_for() {
   local need kind line missing=() packages=()
   while read -r need kind _; do
     [[ " $* " != *" $kind "* ]] || have "$need" || missing+=("$need")
-  done < <(rows packages)
+  done < <(rows lib/packages)
   [[ ${#missing[@]} -gt 0 ]] || return 0
   line=$(install_line "${missing[@]}")
   [[ $line == 'sudo apt-get '* ]] || die "missing: ${missing[*]}" "$line"

@@ -8,7 +8,7 @@
 # DIR is `rootfs` in the repository if none is given. It needs no root, and
 # no network unless it downloads. The argument after --alpine is an archive
 # if its name ends in .tar.gz; downloaded or not, it must have the SHA-512
-# sum that Alpine published (scripts/alpine.sha512).
+# sum that Alpine published (scripts/lib/alpine.sha512).
 #
 # The new root is built beside DIR and renamed to DIR when it is whole. A DIR
 # that this script made is kept if it is what you ask for and replaced if it
@@ -65,9 +65,9 @@ if [[ $kind == alpine ]]; then
   url=https://dl-cdn.alpinelinux.org/alpine/v${version%.*}/releases
   url+=/$machine/$archive
   sum=$(awk -v name="$archive" '$2 == name { print $1 }' \
-    "$repo/scripts/alpine.sha512")
+    "$repo/scripts/lib/alpine.sha512")
   [[ -n $sum ]] ||
-    die "there is no SHA-512 sum for $archive in scripts/alpine.sha512" \
+    die "there is no SHA-512 sum for $archive in scripts/lib/alpine.sha512" \
       "without --alpine: $0"
   kind=${archive%.tar.gz}
   if [[ -n $tarball ]]; then

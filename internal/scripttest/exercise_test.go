@@ -17,14 +17,21 @@ import (
 // exercises are the names of all of them, such as 01-1-init.
 func exercises(t *testing.T) []string {
 	t.Helper()
-	checks, err := filepath.Glob("../../scripts/exercise/*-*.sh")
+	checks, err := filepath.Glob("../../*/exercises/*/check.sh")
 	require.NoError(t, err)
 	require.NotEmpty(t, checks)
 	var names []string
 	for _, check := range checks {
-		names = append(names, strings.TrimSuffix(filepath.Base(check), ".sh"))
+		words := strings.Split(check, "/")
+		names = append(names, words[2][:2]+"-"+words[4])
 	}
 	return names
+}
+
+// exerciseFile is a file of an exercise.
+func exerciseFile(t *testing.T, name, file string) string {
+	t.Helper()
+	return filepath.Join("../..", lessonOf(t, name), "exercises", name[3:], file)
 }
 
 // runExercise runs place's exercise.sh, and returns its output and status.
@@ -35,7 +42,7 @@ func runExercise(t *testing.T, place string, args ...string) (string, int) {
 	return output(t, cmd)
 }
 
-// Each exercise has a check, a solution, and a section in the text.
+// Each exercise has a check, a solution, a text, and a place in the list.
 func TestExerciseComplete(t *testing.T) {
 	names := exercises(t)
 	text, err := os.ReadFile("../../docs/exercises.md")
@@ -44,13 +51,14 @@ func TestExerciseComplete(t *testing.T) {
 	assert.Equal(t, 0, status, list)
 	assert.Len(t, strings.Split(strings.TrimSpace(list), "\n"), len(names), list)
 	for _, name := range names {
-		assert.FileExists(t, "../../docs/solutions/"+name+".patch")
-		assert.Contains(t, string(text), "\n### "+name[:4]+": ")
+		assert.FileExists(t, exerciseFile(t, name, "solution.patch"))
+		task, err := os.ReadFile(exerciseFile(t, name, "README.md"))
+		require.NoError(t, err)
+		title, _, _ := strings.Cut(string(task), "\n")
+		title = strings.TrimPrefix(title, "# Exercise ")
+		assert.Contains(t, string(text), "- ["+title+"](../"+lessonOf(t, name)+"/exercises/"+name[3:]+"/)\n")
 		assert.Contains(t, list, name[:4]+"  -", "no flag in the title")
 	}
-	solutions, err := filepath.Glob("../../docs/solutions/*")
-	require.NoError(t, err)
-	assert.Len(t, solutions, len(names))
 }
 
 // exerciseFaults are solutions with a fault, that fail at the point for it.
@@ -168,13 +176,13 @@ func TestExerciseOldKernel(t *testing.T) {
 	require.NoError(t, err)
 	path := fakes(t, os.Getenv("PATH"), map[string]string{"uname": "echo 5.11.0-49-generic"})
 	for _, name := range []string{"02-1-bind", "07-2-volume"} {
-		check := repo + "/scripts/exercise/" + name + ".sh"
+		check := filepath.Join(repo, lessonOf(t, name), "exercises", name[3:], "check.sh")
 		cmd := exec.Command(check, "/bin/true", "a")
 		cmd.Env = append(checkEnv(), "PATH="+path)
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err)
 		assert.Equal(t, 1, cmd.ProcessState.ExitCode())
-		assert.Equal(t, name+".sh: this is Linux 5.11.0-49-generic, and mount_setattr(2) came with 5.12\n"+
+		assert.Equal(t, "check.sh: this is Linux 5.11.0-49-generic, and mount_setattr(2) came with 5.12\n"+
 			"  scripts/sandbox.sh --with /bin/true "+check+" /bin/true a\n", string(out))
 	}
 }
@@ -216,7 +224,7 @@ func lessonOf(t *testing.T, name string) string {
 // without are the points that fail without the solution, as that says.
 func without(t *testing.T, name string) []string {
 	t.Helper()
-	patch, err := os.ReadFile("../../docs/solutions/" + name + ".patch")
+	patch, err := os.ReadFile(exerciseFile(t, name, "solution.patch"))
 	require.NoError(t, err)
 	var points []string
 	for _, line := range strings.Split(string(patch), "\n") {

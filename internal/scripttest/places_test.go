@@ -30,7 +30,7 @@ const (
 func placesPackages(t *testing.T) []string {
 	t.Helper()
 	want := []string{"git", "golang-go"}
-	for _, line := range strings.Split(placesRead(t, "scripts/packages.tsv"), "\n") {
+	for _, line := range strings.Split(placesRead(t, "scripts/lib/packages.tsv"), "\n") {
 		f := strings.Split(line, "\t")
 		if len(f) > 2 && slices.Contains([]string{"tour", "demo", "net", "exercise"}, f[1]) {
 			want = append(want, strings.Fields(f[2])...)

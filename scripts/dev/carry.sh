@@ -12,7 +12,7 @@
 # no file is touched. Change that one by hand then, and run it again: a file
 # that you have changed stays as it is if the change does not fit it.
 # At the end it names the patches that do not apply any more: breaks/, those in
-# docs/solutions/, and start.patch.
+# exercises/, and start.patch.
 #
 # Exit status: 0 all is done, 1 something is left to do by hand, 2 the command
 # line is wrong.
@@ -113,7 +113,7 @@ applies() {
 left=0
 for dir in "$lesson" "${later[@]}"; do
   for patch in "$dir"/*.patch "$dir"/breaks/*.patch \
-    docs/solutions/"${dir%%-*}"-*.patch; do
+    "$dir"/exercises/*/solution.patch; do
     if [[ -e $patch ]] && ! applies "$patch" "$dir"; then
       say "does not apply any more: $patch"
       left=$((left + 1))

@@ -7,7 +7,7 @@
 debian_packages() {
   echo systemd-sysv systemd-resolved udev dbus dbus-user-session libpam-systemd \
     apparmor kmod login passwd sudo less strace iputils-ping network-manager
-  rows packages | awk -F '\t' '$2 ~ /^(tour|demo|net)$/ { print $3 }' | sort -u
+  rows lib/packages | awk -F '\t' '$2 ~ /^(tour|demo|net)$/ { print $3 }' | sort -u
 }
 
 # debian_disk SUITE prints the name of that disk. It is another one when

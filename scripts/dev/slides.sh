@@ -12,7 +12,7 @@ source "$(dirname "$0")/../lib.sh"
 
 check='' name=all title='Linux namespaces, by hand'
 cd "$repo"
-decks=("$repo"/docs/slides/*.md)
+decks=("$repo"/*/slides.md)
 for argument; do
   case $argument in
   -h | --help) usage && exit ;;
@@ -20,7 +20,7 @@ for argument; do
   *)
     name=$(full_name "$argument") || misused "there is no lesson $argument"
     title=$name
-    decks=("$repo/docs/slides/$name.md")
+    decks=("$repo/$name/slides.md")
     ;;
   esac
 done

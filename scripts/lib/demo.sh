@@ -1,0 +1,294 @@
+# shellcheck shell=bash
+# demo.sh: what the demonstrations 01-pid.sh to 08-cgroups.sh share. It is
+# sourced, not run. A demonstration is a session at several terminals: `host`,
+# and one for each container. The prompt tells at which one a line is typed,
+# and $one is the PID, on the host, of the shell at the terminal `one`.
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+
+export LC_ALL=C # the messages in the words that we expect
+unset http_proxy HTTP_PROXY
+
+lesson=$(basename "$0" .sh)
+auto='' tmp='' sentence='' seen='' status=0 job=''
+declare -A launcher=() to=() from=() answer=()
+undo=()
+# shellcheck disable=SC2034 # a terminal's PID, set by start
+one='' two='' three='' lab=''
+
+# begin root|user|any ARG... reads the command line, makes sure that all we
+# need is there, becomes who it says, and enters a scratch directory.
+begin() {
+  local who=$1
+  shift
+  case ${1:-} in
+  '') ;;
+  --auto) auto=yes ;;
+  *) misused "unknown argument: $1" ;;
+  esac
+  [[ -t 0 && -t 1 ]] || auto=yes
+  [[ $who == root ]] && become_root "$@"
+  install_for tour
+  [[ -n ${NSL_BIN:-} || -x $repo/bin/$lesson ]] || build_lessons
+  trap clean_up EXIT
+  exit_on_signals
+  trap : PIPE # ask sees it
+  [[ $who == user && $EUID -eq 0 ]] && step_down "$@"
+  tmp=${NSL_TMP:-$(scratch)}
+  chmod 755 "$tmp" # root of a container may be an ordinary user here
+  cd "$tmp" || exit
+  [[ -e bin ]] || ln -s "$(cd "$repo" && realpath "${NSL_BIN:-bin}")" bin
+  [[ -e scripts ]] || ln -s "$repo/scripts" scripts
+  find_width
+  printf '%s\n' "$bold$lesson$plain, in the scratch directory $tmp"
+  [[ -n $auto ]] || echo 'Enter runs the line that is shown, Ctrl-C ends it all.'
+}
+
+# scratch makes the directory. Some machines let no program run in /tmp, others
+# lack a /var/tmp where users may remove what is theirs (sticky bit, -k).
+scratch() {
+  local place=/var/tmp
+  [[ -k $place && -w $place ]] || place=/tmp
+  mktemp -d "$place/nsl.XXXXXX"
+}
+
+become_root() {
+  [[ $EUID -ne 0 ]] || return 0
+  if [[ -n ${NSL_SUDO:-} ]] || ! command -v sudo >/dev/null; then
+    die "this lesson needs root, and there is no sudo that gives it" "su -c '$0'"
+  fi
+  exec sudo env NSL_SUDO=yes NSL_BIN="${NSL_BIN:-}" NO_COLOR="${NO_COLOR:-}" "$0" "$@"
+}
+
+# step_down starts this script again as an ordinary user: the one who called
+# sudo, or one without a name. That one may not be able to read the
+# repository, and so gets a copy of what it needs.
+step_down() {
+  local uid=${SUDO_UID:-1000} gid=${SUDO_GID:-1000}
+  local be=(setpriv --reuid "$uid" --regid "$gid" --clear-groups)
+  "${be[@]}" true 2>/dev/null ||
+    die "this is for an ordinary user, and root cannot become one in here" \
+      "leave this container, and start it again: $0"
+  tmp=$(scratch)
+  cp -r "$repo/scripts" "${NSL_BIN:-$repo/bin}" "$tmp"
+  chown -R "$uid:$gid" "$tmp"
+  printf '%s\n' "You are root: this goes on as the ordinary user $uid."
+  exec "${be[@]}" env -u SUDO_UID -u SUDO_GID -u SUDO_USER HOME="$tmp" NSL_TMP="$tmp" \
+    NSL_BIN="$tmp/bin" "$tmp/scripts/${0##*/}" "$@"
+}
+
+# clean_up undoes everything, the last thing first. Neither must a second Ctrl-C
+# stop it half-way, nor that there is no terminal any more to print to.
+clean_up() {
+  local status=$? name i
+  set +e
+  trap '' INT TERM HUP
+  [[ $status -lt 128 ]] || echo # after the line that waited for Enter
+  for name in "${!launcher[@]}"; do
+    stop "$name"
+  done
+  for ((i = ${#undo[@]} - 1; i >= 0; i--)); do
+    eval "${undo[i]}" >/dev/null 2>&1 || true
+  done
+  cd /
+  [[ -z $tmp ]] || rm -rf --one-file-system "$tmp"
+  exit "$status"
+}
+
+# step says what to look for next.
+step() {
+  sentence=$1
+  [[ $width -eq 100 ]] || # for which it was written
+    sentence=$(tr '\n' ' ' <<<"$1" | fold -s -w "$width" | sed 's/ *$//')
+  printf '\n%s\n' "$bold$sentence$plain"
+}
+
+# type_line PLACE CMD shows a line at a prompt, and waits for Enter.
+type_line() {
+  local sign='#'
+  [[ $EUID -eq 0 || $1 != host ]] || sign='$'
+  printf '%s' "$green$1$sign$plain $2"
+  if [[ -z $auto ]]; then
+    read -rs || exit 1
+  fi
+  echo
+}
+
+# start NAME CMD [TYPES] opens a terminal: CMD, typed on the host, ends in a
+# shell. That must be in new namespaces of these types, or those of the
+# lesson: what is done there would otherwise be done to the host.
+start() {
+  local name=$1 types type in out
+  types=${3:-$(rows lessons | awk -v name="$lesson" '$1 == name { print $2 }')}
+  type_line host "$2  (terminal $name)"
+  mkfifo "$tmp/$name.in" "$tmp/$name.out"
+  eval "exec $2" <"$tmp/$name.in" >"$tmp/$name.out" 2>&1 &
+  launcher[$name]=$!
+  exec {in}>"$tmp/$name.in" {out}<"$tmp/$name.out"
+  rm "$tmp/$name.in" "$tmp/$name.out"
+  to[$name]=$in from[$name]=$out
+  ask "$name" :
+  show "$seen"
+  printf -v "$name" %s "$(pgrep -P "${launcher[$name]}" || echo "${launcher[$name]}")"
+  for type in ${types//,/ }; do
+    [[ $(readlink "/proc/${!name}/ns/$type") != "$(readlink "/proc/$$/ns/$type")" ]] ||
+      fail "\`$2\` to have a new $type namespace" "the host's"
+  done
+}
+
+# stop NAME ends what start has started, and shows its last words.
+stop() {
+  local pid=${launcher[$1]} in=${to[$1]:-} out=${from[$1]:-} n
+  kill "$pid" 2>/dev/null || true
+  [[ -z $in ]] || exec {in}>&-
+  for ((n = 0; n < 60; n++)); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.05
+  done
+  kill -KILL "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  [[ -z $out ]] || {
+    show "$(timeout 1 cat <&"$out")"
+    exec {out}<&-
+  }
+  unset "launcher[$1]" "to[$1]" "from[$1]"
+}
+
+# lsns of util-linux 2.38 gives up without a word, status 1, when a process ends
+# just while it reads /proc: so ask it again.
+lsns() {
+  local n rows
+  for ((n = 0; n < 20; n++)); do
+    rows=$(command lsns "$@") && break
+  done
+  printf '%s\n' "$rows"
+}
+
+# ask PLACE CMD has CMD run there: see $seen and $status.
+ask() {
+  local line mark=--end-of-answer-- LF=$'\n' in=${to[$1]:-}
+  status=0
+  if [[ $1 == host ]]; then
+    seen=$(eval "$2" 2>&1 </dev/null) || status=$?
+    return
+  fi
+  seen='' # if nobody reads this, nobody answers
+  { printf '{ %s\n} </dev/null 2>&1\necho "%s$?"\n' "$2" "$mark" >&"$in"; } 2>/dev/null || true
+  while IFS= read -r -t 30 line <&"${from[$1]}"; do
+    seen+=${line%"$mark"*}$LF
+    if [[ $line == *"$mark"* ]]; then
+      status=${line##*"$mark"} seen=${seen%"$LF"} seen=${seen%"$LF"}
+      return
+    fi
+  done
+  fail "an answer of the shell at $1" "$seen"
+}
+
+# show prints an answer as far as a projector has room for it.
+show() {
+  local lines
+  [[ -n $1 ]] || return 0
+  mapfile -t lines < <(expand <<<"$1")
+  printf '%.100s\n' "${lines[@]:0:20}"
+  [[ ${#lines[@]} -le 20 ]] || echo "... and $((${#lines[@]} - 20)) more lines"
+}
+
+# run PLACE CMD shows CMD and its answer, which must not be empty.
+run() {
+  type_line "$1" "$2"
+  ask "$1" "$2"
+  show "$seen"
+  [[ -n $seen ]] || fail "an answer to: $2"
+}
+
+# quiet PLACE CMD is for a command that succeeds, and has nothing to say.
+quiet() {
+  type_line "$1" "$2"
+  ask "$1" "$2"
+  show "$seen"
+  [[ $status -eq 0 && -z $seen ]] || fail "no word, and status 0, from: $2"
+}
+
+# background CMD leaves CMD running on the host, as process $job.
+background() {
+  type_line host "$1 &"
+  bash -c "$1" >/dev/null 2>&1 </dev/null &
+  job=$!
+  undo+=("kill $job")
+}
+
+# await CMD waits until CMD succeeds: what runs in the background is ready.
+await() {
+  local n
+  for ((n = 0; n < 100; n++)); do
+    ! eval "$1" >/dev/null 2>&1 || return 0
+    sleep 0.05
+  done
+  fail "that within 5 seconds: $1" "nothing"
+}
+
+# side CMD [PLACE...] shows the answers of several terminals side by side.
+side() {
+  local cmd=$1 place columns=()
+  shift
+  [[ $# -gt 0 ]] || set -- host one two
+  type_line "$*" "$cmd"
+  for place in "$@"; do
+    ask "$place" "$cmd"
+    [[ -n $seen ]] || fail "an answer from $place to: $cmd"
+    answer[$place]=$seen
+    columns+=("$tmp/.$place")
+    printf '%s\n' "[$place]" "$seen" >"$tmp/.$place"
+  done
+  pr -m -t -w $((width < 80 ? 80 : width)) "${columns[@]}" | expand | sed 's/ *$//'
+}
+
+# expect REGEX... : each must be in the last answer.
+expect() {
+  local regex
+  for regex in "$@"; do
+    grep -qE -e "$regex" <<<"$seen" || fail "a line that matches: $regex"
+  done
+}
+
+# expect_not REGEX... : none may be in the last answer.
+expect_not() {
+  local regex
+  for regex in "$@"; do
+    ! grep -qE -e "$regex" <<<"$seen" || fail "no line that matches: $regex"
+  done
+}
+
+# same PLACE PLACE... : the last answers, side by side, were the same.
+same() {
+  local place
+  for place in "${@:2}"; do
+    [[ ${answer[$place]} == "${answer[$1]}" ]] ||
+      fail "the same on $1 and $place" "$1: ${answer[$1]}; $place: ${answer[$place]}"
+  done
+}
+
+# differ PLACE PLACE... : no two of them were the same.
+differ() {
+  local place
+  [[ $# -gt 1 ]] || return 0
+  for place in "${@:2}"; do
+    [[ ${answer[$place]} != "${answer[$1]}" ]] ||
+      fail "something else on $1 than on $place" "${answer[$1]} on both"
+  done
+  differ "${@:2}"
+}
+
+# fail EXPECTED [SEEN] ends the demonstration.
+fail() {
+  {
+    printf '\n%s\n' "${red}This did not hold:$plain" "$sentence"
+    printf '  expected  %s\n' "$1"
+    show "  seen      ${2:-${seen:-nothing}}"
+    [[ $status -eq 0 ]] || printf '  status    %s\n' "$status"
+  } >&2
+  exit 1
+}
+
+# finish says that all of it held.
+finish() { printf '\n%s\n' "${green}All of this held on this machine.$plain"; }

@@ -1,0 +1,152 @@
+# shellcheck shell=bash
+# exercise.sh: what the checks of the exercises share. It is sourced, not run.
+
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+# shellcheck source=scripts/lib/check/report.sh
+source "$repo/scripts/lib/check/report.sh"
+# shellcheck source=scripts/lib/check/session.sh
+source "$repo/scripts/lib/check/session.sh"
+
+# begin [FLAG...] -- COMMAND... prepares the check of the launcher COMMAND. A
+# launcher that needs root is checked as root from start to end. Root's check
+# has copies of the mounts, and of what these flags of unshare(1) are for: a
+# fault in the launcher stays in there. dir is a directory in a file system
+# that only the check has.
+begin() {
+  local flags=()
+  while [[ $1 != -- ]]; do
+    flags+=("$1")
+    shift
+  done
+  shift
+  [[ $# -gt 0 ]] || misused 'there is no COMMAND'
+  command=("$@")
+  patience=${CHECK_TIMEOUT:-20}
+  export LC_ALL=C # for the messages of the kernel's errors
+  if [[ $EUID -ne 0 && $1 == sudo && ${2:--} != -* ]]; then
+    say "sudo for the check: this launcher needs root" >&2
+    exec sudo env CHECK_TIMEOUT="$patience" "$0" "${@:2}"
+  fi
+  [[ $EUID -ne 0 ]] || unshare --mount "${flags[@]}" true ||
+    die "this root may not make namespaces: is it in a container?" \
+      "start that one with --privileged, or use scripts/sandbox.sh"
+  finished=''
+  work_on_copies "${flags[@]}" -- "$0" "$@"
+  install_for tour
+  new_session
+  trap clean_up EXIT
+  exit_on_signals
+  [[ $EUID -ne 0 ]] || mount -t tmpfs check "$dir"
+}
+
+clean_up() {
+  set +e # the terminal may be gone, and that echo fail
+  [[ $finished ]] || echo "${0##*/}: the check is not finished" >&2
+  end_runs
+  [[ $EUID -ne 0 ]] || umount --recursive --lazy "$dir"
+  rm -rf --one-file-system -- "$dir"
+}
+
+# need_linux VERSION CALL ends the check where the kernel is older, and so lacks
+# a system call of the solution.
+need_linux() {
+  local version program
+  version=$(uname -r)
+  [[ $(printf '%s\n' "$1" "$version" | sort -V | head -n 1) != "$1" ]] || return 0
+  finished=yes
+  program=$(realpath -s -- "${command[0]}")
+  die "this is Linux $version, and $2 came with $1" \
+    "scripts/sandbox.sh --with $program $0 $program ${command[*]:1}"
+}
+
+# run RUN [FLAG...] starts the launcher with these flags and a shell to run.
+# If that shell is not there, there is nothing more to check.
+run() {
+  start "$@"
+  find_shell "$1"
+  point run "${2:+with ${*:2}: }it runs its command" "$(found "$1")" yes \
+    "What does your launcher do with its arguments? Try: COMMAND ${*:2} sh -c 'echo hello'"
+  [[ -n ${shell[$1]} ]] || finish_check
+}
+
+# refuses RUN FLAG... prints whether the launcher refuses these flags: with an
+# error, before it runs anything.
+refuses() {
+  start "$@"
+  find_shell "$1"
+  if [[ -n ${shell[$1]} ]]; then
+    echo 'it runs its command'
+  elif [[ ${ended[$1]} != *status\ [1-9]* ]]; then
+    echo "${ended[$1]}"
+  elif [[ ! -s $dir/$1.errors ]]; then
+    echo 'it fails without a word'
+  else
+    echo 'an error'
+  fi
+}
+
+# finish_check ends the check.
+finish_check() {
+  finished=yes
+  verdict "$(basename "$0" .sh)" && exit 0
+  exit 1
+}
+
+# whose TYPE RUN prints whose namespace of that type the run's command is in.
+whose() {
+  if [[ /proc/${shell[$2]}/ns/$1 -ef /proc/self/ns/$1 ]]; then
+    echo "the host's"
+  elif [[ $2 != a && /proc/${shell[$2]}/ns/$1 -ef /proc/${shell[a]}/ns/$1 ]]; then
+    echo "run a's"
+  else
+    echo 'its own'
+  fi
+}
+
+# parent PID prints the PID of its parent.
+parent() { awk '/^PPid/ { print $2 }' "/proc/$1/status" || echo none; }
+
+# number PID prints the number that a process has in its own PID namespace.
+number() { awk '/^NSpid/ { print $NF }' "/proc/$1/status" || echo none; }
+
+# outside RUN N prints the PID of process N of that run's PID namespace.
+outside() {
+  local pid
+  for pid in $(grep -ls "^NSpid:.*[[:space:]]$2\$" /proc/[0-9]*/status | tr -dc '0-9\n'); do
+    [[ ! /proc/$pid/ns/pid -ef /proc/${shell[$1]}/ns/pid ]] || echo "$pid"
+  done
+}
+
+# signal RUN NAME sends a signal to the launcher.
+signal() { pkill "-$2" --parent "${launcher[$1]}"; }
+
+# end_of RUN prints how the launcher ends, if it does soon.
+end_of() {
+  soon gone "${shell[$1]}" || { echo 'it goes on' && return; }
+  listen "$1"
+  echo "${ended[$1]}"
+}
+
+# soon COMMAND... waits, but not for ever, until COMMAND succeeds.
+soon() {
+  local deadline=$((SECONDS + 5))
+  until "$@"; do
+    [[ $SECONDS -lt $deadline ]] || return 1
+    sleep 0.02
+  done
+}
+
+# gone PID... tells if all of these processes have ended. A zombie has: it
+# waits for its parent, and if that is the host's init process, for long.
+gone() {
+  local pid
+  for pid in "$@"; do
+    ! grep -qs '^State:.[^Z]' "/proc/$pid/status" || return 1
+  done
+}
+
+# gone_soon PID... prints whether these processes of a command end soon.
+gone_soon() {
+  if soon gone "$@"; then echo 'its command is gone'; else echo 'its command is still there'; fi
+}

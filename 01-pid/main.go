@@ -2,7 +2,7 @@
 
 /*
 01-pid runs a command, by default your shell, as process 1 of a new PID
-namespace. Usage, with root's rights: 01-pid [command [argument ...]]
+namespace. Usage, as root: 01-pid [command [argument ...]]
 
 New here: CLONE_NEWPID. The command counts processes from 1, its parent is
 out of sight (0), and when it ends, so does every process in the namespace.

@@ -2,7 +2,7 @@
 
 /*
 02-mount runs a command, by default your shell, with mounts and a /proc of
-its own. Usage, with root's rights: 02-mount [command [argument ...]]
+its own. Usage, as root: 02-mount [command [argument ...]]
 
 New here: CLONE_NEWNS, a mount namespace. The command is process 1, as in
 01-pid, and now ps shows nobody else: /proc is that of its own PID namespace.

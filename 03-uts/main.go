@@ -2,7 +2,7 @@
 
 /*
 03-uts runs a command, by default your shell, with a hostname of its own.
-Usage, with root's rights:
+Usage, as root:
 
 	03-uts [-hostname NAME] [command [argument ...]]
 

@@ -2,7 +2,7 @@
 
 /*
 04-ipc runs a command, by default your shell, with message queues, semaphores
-and shared memory of its own. Usage, with root's rights:
+and shared memory of its own. Usage, as root:
 
 	04-ipc [-hostname NAME] [command [argument ...]]
 

@@ -2,12 +2,12 @@
 
 /*
 05-net runs a command, by default your shell, with a network of its own.
-Usage, with root's rights:
+Usage, as root:
 
 	05-net [-net=veth|lo] [-hostname NAME] [command [argument ...]]
 
 New here: CLONE_NEWNET. The command has its own devices, addresses and
-routes: lo, and eth0 with a cable to the host. See network_namespaces(7).
+routes: lo, and eth0, connected to the host. See network_namespaces(7).
 */
 package main
 

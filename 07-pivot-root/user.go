@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapRoot makes root inside of the user who starts the lesson. Without
-// privilege the kernel allows no more: one may map one's own uid and gid, and
-// the gid only when setgroups(2) has been denied for good, which Go does.
+// mapRoot maps root inside to the user who starts the lesson. Without
+// privilege the kernel allows no more: you may map your own uid and gid, and
+// the gid only once setgroups(2) is denied for good, which Go does.
 // See user_namespaces(7).
 func mapRoot(attr *unix.SysProcAttr) error {
 	uid, gid := os.Geteuid(), os.Getegid()

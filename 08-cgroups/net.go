@@ -27,15 +27,16 @@ func connectChild(cmd *exec.Cmd, ready io.Writer, mode string) error {
 	}
 	if err != nil {
 		cmd.Process.Kill() // it still waits, or has ended and said why
-		if ended := cmd.Wait(); cmd.ProcessState.Exited() {
+		ended := cmd.Wait()
+		if cmd.ProcessState.Exited() || errors.Is(err, unix.ESRCH) {
 			return ended
 		}
 	}
 	return err
 }
 
-// connect lays a veth pair, two devices with a cable between them, from the
-// host into the network namespace of process pid, which only the host can do.
+// connect makes a veth pair, two connected devices, one on the host and one in
+// the network namespace of process pid. Only the host can do this.
 // It returns the address for the end inside, or lo if there is to be none.
 func connect(pid int, mode string) (string, error) {
 	if mode == "lo" {
@@ -65,8 +66,8 @@ func addVeth(n, pid int) error {
 	pair := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs()}
 	pair.Name, pair.PeerName = fmt.Sprintf("nsl%d", n), "eth0"
 	pair.PeerNamespace = netlink.NsPid(pid)
-	// If the kernel chose the address, udev would replace it, when somebody
-	// inside may already have it. See MACAddressPolicy in systemd.link(5).
+	// udev replaces a MAC address that the kernel chose, when somebody inside
+	// may have learned it already. See MACAddressPolicy in systemd.link(5).
 	pair.HardwareAddr = net.HardwareAddr{2, 0, 10, 200, byte(n >> 8), byte(n)}
 	if err := netlink.LinkAdd(pair); err != nil {
 		return fmt.Errorf("add veth %s for process %d: %w", pair.Name, pid, err)
@@ -98,8 +99,7 @@ func joinNetwork() error {
 	}
 	gateway, _, _ := net.ParseCIDR(address)
 	gateway[len(gateway)-1]-- // the host has the address before ours
-	err := netlink.RouteAdd(&netlink.Route{Gw: gateway})
-	if err != nil {
+	if err := netlink.RouteAdd(&netlink.Route{Gw: gateway}); err != nil {
 		return fmt.Errorf("add a default route via %s: %w", gateway, err)
 	}
 	return nil

@@ -71,7 +71,7 @@ func TestCarryMain(t *testing.T) {
 	place := carryPlace(t)
 	main := filepath.Join(place, "02-mount/main.go")
 	diffReplace(t, main, "|= unix.CLONE_NEWPID", "|= unix.CLONE_NEWPID /* first */")
-	diffReplace(t, main, "Usage, with", "How to use it, with")
+	diffReplace(t, main, "Usage, as root", "How to use it, as root")
 	out, status := workRun(t, place, "", "dev/carry.sh", "02")
 	assert.Equal(t, 1, status, out)
 	assert.Contains(t, out, "does not apply any more: 03-uts/breaks/1-no-newuts.patch\n")

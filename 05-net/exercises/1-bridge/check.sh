@@ -14,7 +14,7 @@ on() { nsenter --target "${shell[$1]}" --net -- "${@:2}"; }
 # address RUN prints that of its eth0.
 address() { on "$1" ip -4 -o address show eth0 | awk '{ sub("/.*", "", $4); print $4 }'; }
 
-# reaches RUN ADDRESS [FLAG...] tells if that answers, when called from RUN.
+# reaches RUN ADDRESS [FLAG...] prints whether that answers, when called from RUN.
 reaches() {
   on "$1" "$busybox" ping -q -c 1 -W 2 "${@:3}" "$2" >/dev/null 2>&1 && echo yes || echo no
 }
@@ -53,7 +53,7 @@ finish c
 finish d
 point net 'the second still reaches the host when all others have ended' \
   "$(reaches b "$gateway")" yes \
-  'Is the bridge still there? And ip neighbour inside: which MAC address has it, which had it?'
+  'Is the bridge still there? ip neighbour inside: which MAC address is that, and which was it?'
 
 finish b
 # shellcheck disable=SC2317 # soon calls it
@@ -65,7 +65,7 @@ point net 'the devices of the host when all have ended' "$seen" 'as before' \
 
 run e -net=bridge
 seen=$(reaches e "$(on e ip -4 route show default | awk '{ print $3 }')")
-point net 'another one, after that, reaches the host' "$seen" yes \
+point net 'a new one, after that, reaches the host' "$seen" yes \
   'What if the bridge is there, what if it is not?'
 finish e
 

@@ -12,7 +12,7 @@ busybox=$(static_busybox)
 printf '#!/bin/sh\ncat\necho over\n' >"$dir/serve"
 chmod +x "$dir/serve"
 
-# listens tells if somebody listens on port 80 inside: 0A is LISTEN.
+# listens checks whether somebody listens on port 80 inside: 0A is LISTEN.
 # shellcheck disable=SC2317 # soon calls it
 listens() { grep -q ':0050 [0-9A-F:]* 0A ' "/proc/${shell[a]}"/net/tcp{,6}; }
 
@@ -37,13 +37,13 @@ point net 'hello, to port 8080 of the host' "$seen" hello \
 seen='no answer'
 if exec {two}<>/dev/tcp/127.0.0.1/8080; then seen=$(say_hello "$two"); fi 2>/dev/null
 point net 'and by a second connection, while the first is open' "$seen" hello \
-  'What does your launcher wait for while it copies for the first one?'
+  'What does your launcher wait for while it copies for the first connection?'
 [[ $seen == hello ]] || exec {two}>/dev/null
 exec {one}>&- {two}>&-
 
 seen=$(head -c 1000000 /dev/zero | timeout 10 "$busybox" nc 127.0.0.1 8080 2>&1 | tail -c 5) || true
 point net 'a million bytes, the end of them, and the last line of the answer' "$seen" over \
-  'shutdown(2): who has no more to send may still want to read.'
+  'shutdown(2): whoever has no more to send may still want to read.'
 
 # The address of the host that the container has for a gateway.
 gateway=$(enter --net ip -4 route show default | awk '{ print $3 }')

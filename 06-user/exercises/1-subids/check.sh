@@ -33,9 +33,9 @@ mkdir -m 777 "$dir/shared"
 
 run a -subids
 point user 'uid_map: inside, outside, how many' "$(xargs <"/proc/${shell[a]}/uid_map")" \
-  "0 $uid 1 1 $uids" 'Who may map more than the own ID, and which program does that for you?'
+  "0 $uid 1 1 $uids" 'Who may map more IDs than one, and which program does that for you?'
 point user 'gid_map' "$(xargs <"/proc/${shell[a]}/gid_map")" "0 $gid 1 1 $gids" \
-  'newgidmap(1). Which of the two maps is not written yet when your command starts?'
+  'newgidmap(1). Which of the two maps is missing when your command starts?'
 
 ask a "cd ${dir@Q}/shared && echo x >file && chown 33:44 file && stat -c %u:%g file"
 point user 'chown 33:44 inside' "$answer" 33:44 \

@@ -13,7 +13,7 @@ What the shells print is compared with what the block says.
 
 	$ sudo bin/03-uts       typed in a shell of the user's
 	# hostname              typed in a shell of root's: here, the one inside
-	lesson-03               what it prints
+	03-uts                  what it prints
 	# exit                  back to the user's shell: the prompts are compared
 
 	```console              the terminal that is open: all blocks share it

@@ -74,16 +74,16 @@ func findCgroup(name, path string) string {
 			continue
 		}
 		m := strings.Fields(mount)
-		root := strings.TrimSuffix(m[3], "/") + "/"
-		if below, ok := strings.CutPrefix(path+"/", root); ok {
-			return filepath.Join(m[4], below)
+		below, ok := strings.CutPrefix(path+"/", strings.TrimSuffix(m[3], "/")+"/")
+		dir := filepath.Join(m[4], below)
+		if _, err := os.Stat(dir); ok && err == nil {
+			return dir // and not covered by another mount
 		}
 	}
 	return ""
 }
 
-// moveTo moves this thread into cgroups: a child is born in those of the thread
-// that starts it.
+// moveTo moves this thread into cgroups: its next child is born in them.
 func moveTo(cgroups []string) error {
 	for _, dir := range cgroups {
 		if err := write(dir, "tasks", "0"); err != nil {

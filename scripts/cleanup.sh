@@ -8,11 +8,11 @@
 #   --cache     remove the files of sandbox.sh's machines, too: it would have
 #               to make them again
 #
-# It knows our things by their names, all with nsl: processes that a script
-# has started, cgroups, network devices, namespaces and nftables tables,
-# mounts and scratch directories, message queues, users. What a lesson or a
-# script that runs may need stays. Its status is 1 if something could not be
-# removed.
+# A thing is ours by its exact name, its kind and its owner: processes that a
+# script has started, cgroups, network devices, namespaces and nftables tables,
+# mounts and scratch directories, message queues, a user. What a lesson or a
+# script that runs may need stays, and so does what only looks like ours. Its
+# status is 1 if something could not be removed.
 
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
@@ -38,20 +38,41 @@ remove() {
   shift 2
   found=yes
   if [[ -n $dry ]]; then
-    echo "would remove $what $name"
+    clean "would remove $what $name"
     return 0
   fi
-  say "remove $what $name"
+  say "$(clean "remove $what $name")"
   "$@" || {
-    echo "cannot remove $what $name" >&2
+    clean "cannot remove $what $name" >&2
     failed=yes
   }
 }
 
-# keep WHAT NAME WHY shows what stays, and why.
+# keep WHAT NAME WHY notes what stays, and why. show_kept shows it: one line for
+# each cause, with the first name and how many there are.
+declare -A kept=() kept_first=()
 keep() {
   found=yes
-  echo "in use       $1 $2: $3"
+  kept["$1: $3"]=$((${kept["$1: $3"]:-0} + 1))
+  [[ -v kept_first["$1: $3"] ]] || kept_first["$1: $3"]=$2
+}
+alike() { keep "$1" "$2" 'looks like ours, left alone'; }
+show_kept() {
+  local cause more
+  while IFS= read -r cause; do
+    [[ -n $cause ]] || continue
+    more=''
+    [[ ${kept[$cause]} -eq 1 ]] || more=" and $((kept[$cause] - 1)) more"
+    clean "in use       ${cause%%: *} ${kept_first[$cause]}$more: ${cause#*: }"
+  done < <(printf '%s\n' "${!kept[@]}" | sort)
+}
+
+# is_own PATH: nothing that another user has made, or only named, is ours. Root
+# cleans up for the caller of sudo, too. A symbolic link is never ours.
+is_own() {
+  local owner
+  [[ ! -L $1 ]] && owner=$(stat -c %u -- "$1" 2>/dev/null) || return 1
+  [[ $owner -eq $EUID || ($EUID -eq 0 && $owner -eq ${SUDO_UID:-0}) ]]
 }
 
 # === Who of us is alive ===
@@ -70,11 +91,15 @@ while read -r name _; do known+="$name $name.test "; done < <(rows lessons)
 
 # name_of PID sets name, if it is one of ours. A zombie has no arguments.
 name_of() {
-  local argv=()
+  local argv=() file
   name=''
   { mapfile -d '' -t argv <"/proc/$1/cmdline"; } 2>/dev/null || return 0
   name=${argv[0]:-} name=${name#child of } name=${name##*/}
-  [[ $name != bash || -z ${argv[1]:-} ]] || name=${argv[1]##*/}
+  if [[ $name == bash && -n ${argv[1]:-} ]]; then # a script: one of these files?
+    name=${argv[1]##*/} file=${argv[1]}
+    [[ $file == /* ]] || file=/proc/$1/cwd/$file
+    [[ $file -ef $repo/scripts/$name || $file -ef $repo/scripts/dev/$name ]] || name=''
+  fi
   [[ $known == *" $name "* ]] || name=''
 }
 
@@ -128,14 +153,19 @@ remove_process() {
 }
 
 # What a script starts has NSL_SCRIPT=PID in its environment (lib.sh). When
-# process PID is gone, so should they be.
-while IFS=: read -r pid owner; do
-  pid=${pid//[!0-9]/} owner=${owner#*=}
-  [[ $owner =~ ^[0-9]+$ ]] || continue
+# process PID is gone, so should they be. Each process is asked for its own
+# variables, NUL by NUL: what one says can be about no other.
+for directory in /proc/[0-9]*; do
+  pid=${directory#/proc/} owner=''
+  { mapfile -d '' -t variables <"$directory/environ"; } 2>/dev/null || continue
+  for variable in "${variables[@]}"; do
+    [[ ! $variable =~ ^NSL_SCRIPT=([0-9]+)$ ]] || owner=${BASH_REMATCH[1]}
+  done
+  [[ -n $owner && $pid -ne $$ ]] || continue
   # In another PID namespace, the number means another process.
-  [[ /proc/$pid/ns/pid -ef /proc/$$/ns/pid ]] || continue
+  [[ $directory/ns/pid -ef /proc/$$/ns/pid ]] || continue
   if alive "$pid" && ! alive "$owner"; then remove_process "$pid"; fi
-done < <(grep -Hazs '^NSL_SCRIPT=' /proc/[0-9]*/environ | tr '\0' '\n')
+done
 
 # A subshell is a copy of its script, older than that mark: it was forked but
 # has not executed anything, and its parent should be the script or another
@@ -156,27 +186,33 @@ done
 
 # === Cgroups ===
 
-# user_of_cgroup DIR PID prints who uses it: the lesson with that PID, or with
-# another one in another PID namespace, where it has locked the directory; or
-# the parent of a process in it, if that is a lesson.
+# user_of_cgroup DIR PID prints who uses it: the process with that PID, or a lesson
+# that has it in a PID namespace of its own; or the parent of a process in it, if
+# it is a lesson. A process in our own PID namespace is not in a container: then
+# the cgroup is not ours.
 user_of_cgroup() {
   local member parent name
   if alive "$2"; then
     echo "process $2"
     return
   fi
-  if command -v flock >/dev/null && ! flock --nonblock "$1" true; then
-    echo 'its lesson has locked it'
-    return
-  fi
+  for member in "${!ours[@]}"; do
+    if [[ $(sed -n 's/^NSpid://p' "/proc/$member/status" 2>/dev/null)$'\t' == *$'\t'$2$'\t'* ]]; then
+      echo "process $member"
+      return
+    fi
+  done
   while read -r member; do
     parent=$(sed -n 's/^PPid:\t//p' "/proc/$member/status" 2>/dev/null) ||
       continue
     name_of "$parent"
-    [[ -z $name ]] || {
+    if [[ -n $name ]]; then
       echo "process $member"
       return
-    }
+    elif [[ /proc/$member/ns/pid -ef /proc/$$/ns/pid ]]; then
+      echo 'looks like ours, left alone'
+      return
+    fi
   done < <(find "$1" -name cgroup.procs -exec cat {} +)
 }
 
@@ -195,17 +231,22 @@ remove_cgroup() {
   [[ ! -e $1 ]] || rmdir "$1" # says why not
 }
 
-while read -r top; do
-  while read -r dir; do
-    pid=${dir##*/nsl-} pid=${pid%%-*}
-    [[ $pid =~ ^[0-9]+$ ]] || continue
-    who=$(user_of_cgroup "$dir" "$pid")
-    if [[ -n $who ]]; then
+while IFS= read -r top; do
+  printf -v top %b "$top" # a space is written as \040
+  while IFS= read -r -d '' dir; do
+    [[ ${dir##*/} =~ ^nsl-([0-9]+)-[0-9]+$ ]] || {
+      alike cgroup "$dir"
+      continue
+    }
+    who=$(user_of_cgroup "$dir" "${BASH_REMATCH[1]}")
+    if ! is_own "$dir"; then
+      keep cgroup "$dir" "another user's"
+    elif [[ -n $who ]]; then
       keep cgroup "$dir" "$who"
     else
       remove cgroup "$dir" remove_cgroup "$dir"
     fi
-  done < <(find "$top" -type d -name 'nsl-*' -prune 2>/dev/null)
+  done < <(find "$top" -type d -name 'nsl-*' -print0 -prune 2>/dev/null)
   wait $! || true # or the next cleanup.sh would find it
 done < <(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo | sort -u)
 
@@ -214,8 +255,39 @@ done < <(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo | sort -u)
 # delete_link NAME: it may go by itself, as a killed lesson's does.
 delete_link() { ip link delete "$1" 2>/dev/null || ! ip link show "$1" 2>/dev/null; }
 
+# is_our_link NAME: a lesson's end of a veth pair is nslN, and has the address
+# 10.200.x.y that goes with N (05-net/net.go). The others, scripts/05-net.sh and
+# exercise 05-1 make: exactly these names, of these kinds.
+is_our_link() {
+  local n kind
+  kind=$(ip -d -o link show "$1" | grep -oE ' (veth|bridge|dummy) ' | head -n 1)
+  case $1:${kind// /} in
+  nslbr:bridge | nslbr0:bridge | nslwan:veth | nslwan:dummy) return ;;
+  nsl[0-9]*:veth)
+    n=${1#nsl}
+    [[ $n =~ ^(0|[1-9][0-9]{0,4})$ && $n -lt 16384 ]] || return 1
+    [[ $(ip -o -4 address show "$1") == *" 10.200.$((n >> 6)).$(((n << 2 & 255) + 1))/30 "* ]]
+    ;;
+  *) return 1 ;;
+  esac
+}
+
+# is_orphan PID: it is process 1 of a PID namespace, and no lesson is its parent.
+is_orphan() {
+  local parent name
+  [[ $(sed -n 's/^NSpid:.*\t//p' "/proc/$1/status") == 1 ]] || return 1
+  [[ ! /proc/$1/ns/pid -ef /proc/$$/ns/pid ]] || return 1
+  parent=$(sed -n 's/^PPid:\t//p' "/proc/$1/status")
+  name_of "$parent"
+  [[ -z $name ]]
+}
+
 if command -v ip >/dev/null; then
   while read -r name; do
+    [[ $name =~ ^nsl(wan|net|[0-9]+)$ ]] || {
+      alike 'network namespace' "$name"
+      continue
+    }
     read -r who < <(ip netns pids "$name") || true
     if [[ -n $who ]]; then
       keep 'network namespace' "$name" "process $who is in it"
@@ -227,19 +299,30 @@ if command -v ip >/dev/null; then
   while read -r name netns_id; do
     who=''
     ip link show "$name" >/dev/null 2>&1 || continue # gone with another
-    [[ -z $netns_id ]] ||
+    is_our_link "$name" || {
+      alike 'network device' "$name"
+      continue
+    }
+    if [[ -n $netns_id ]]; then
       who=$(lsns -n -t net -o NETNSID,PID 2>/dev/null |
-        awk -v id="$netns_id" '$1 == id { p = "process " $2 } END { print p }')
-    if [[ -n $who ]]; then
-      keep 'network device' "$name" "$who is at its other end"
-    else
+        awk -v id="$netns_id" '$1 == id { print $2 }' | head -n 1)
+    fi
+    if [[ -z $who ]]; then
       remove_unless_used 'network device' "$name" delete_link "$name"
+    elif is_orphan "$who"; then # its launcher is gone: it ends, and so does this
+      remove_process "$who"
+    else
+      keep 'network device' "$name" "process $who is at its other end"
     fi
   done < <(ip -o link show | sed -n \
     's/^[0-9]*: \(nsl[^:@]*\)[:@]\(.* link-netnsid \([0-9]*\)\)\{0,1\}.*/\1 \3/p')
 fi
 if command -v nft >/dev/null; then
   while read -r _ family name; do
+    [[ $name =~ ^nsl(nat|fwd|filter)$ ]] || {
+      alike 'nftables table' "$family $name"
+      continue
+    }
     remove_unless_used 'nftables table' "$family $name" \
       nft delete table "$family" "$name"
   done < <(nft list tables 2>/dev/null | grep ' nsl')
@@ -248,7 +331,13 @@ fi
 # === Files ===
 
 shopt -s nullglob
-while read -r dir; do
+while IFS= read -r -d '' dir; do
+  # As mktemp(1) names it: hardly ever with small letters alone, as people do.
+  if [[ ! ${dir##*/} =~ ^nsl\.([A-Za-z0-9]{6}|(test|texts|doctor)-[0-9]+)$ ||
+    ${dir##*/} =~ ^nsl\.[a-z]+$ ]] || ! is_own "$dir"; then
+    alike 'scratch directory' "$dir"
+    continue
+  fi
   who=$(somebody)
   if [[ -n $who ]]; then
     keep 'scratch directory' "$dir" "$who"
@@ -259,23 +348,35 @@ while read -r dir; do
     remove mount "$point" umount "$point"
   done < <(awk -v dir="$dir/" 'index($5, dir) == 1 { print $5 }' \
     /proc/self/mountinfo | sort -r)
-  remove 'scratch directory' "$dir" rm -rf --one-file-system "$dir"
-done < <(find -H /tmp /var/tmp "${TMPDIR:-/tmp}" -maxdepth 1 -type d \
-  -name 'nsl.*' 2>/dev/null | sort -u)
-# A machine that runs, or is being made, has a directory run.PID in there.
-if [[ -n $cache && -d $cache ]]; then
+  remove 'scratch directory' "$dir" rm -rf --one-file-system -- "$dir"
+done < <(find -H /tmp /var/tmp -maxdepth 1 -type d -name 'nsl.*' -print0 2>/dev/null)
+# A go build that a killed script has started leaves its directory. Go marks it
+# with nothing but the name: so only one that is old, and that nobody has open.
+while IFS= read -r -d '' dir; do
+  is_own "$dir" || continue
+  who=$(somebody)
+  if [[ -n $who ]]; then continue; fi
+  [[ -z $(find /proc/[0-9]*/cwd /proc/[0-9]*/fd -lname "$dir/*" -print -quit 2>/dev/null) ]] || continue
+  remove 'directory of a build' "$dir" rm -rf --one-file-system -- "$dir"
+done < <(find -H /tmp -maxdepth 1 -type d -name 'go-build[0-9]*' -mmin +10 -print0 2>/dev/null)
+# A machine that runs, or is being made, holds a lock on its directory there.
+if [[ -n $cache && -d $cache ]] && is_own "$cache"; then
   who=''
   for dir in "$cache"/run.*; do
-    ! alive "${dir##*.}" || who="process ${dir##*.}, sandbox.sh"
+    flock --nonblock "$dir" true || who='a sandbox.sh runs'
   done
   if [[ -n $who ]]; then
     keep 'the cache' "$cache" "$who"
   else
-    remove 'the cache' "$cache" rm -rf --one-file-system "$cache"
+    remove 'the cache' "$cache" rm -rf --one-file-system -- "$cache"
   fi
 fi
 for file in /dev/mqueue/nsl* /dev/shm/nsl*; do
-  remove_unless_used file "$file" rm "$file"
+  if [[ ${file##*/} =~ ^nsl-(letters|note)$ ]] && is_own "$file"; then
+    remove_unless_used file "$file" rm -- "$file"
+  else
+    alike file "$file"
+  fi
 done
 
 # === Users ===
@@ -284,9 +385,14 @@ done
 delete_user() { userdel --remove "$1" 2>/dev/null || ! id "$1" 2>/dev/null; }
 
 while IFS=: read -r name _; do
+  [[ $name == nsl-test ]] || {
+    alike user "$name"
+    continue
+  }
   remove_unless_used user "$name" delete_user "$name"
 done < <(grep '^nsl-' /etc/passwd)
 
+show_kept
 [[ -n $found ]] || echo 'Nothing is left over.'
 if [[ -n $failed ]]; then
   [[ $EUID -eq 0 ]] || echo "Not all is yours to remove: sudo $0" >&2

@@ -1,7 +1,27 @@
 # shellcheck shell=bash
 # lib.sh: what the scripts share. It is sourced, not run.
 
-repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Nothing in the caller's environment is to change what a script does.
+# - functions with the names of commands, and files that bash runs first
+while read -r _ _ name; do unset -f "$name"; done < <(declare -F)
+# - cd says where it goes, read gives up, echo and grep behave in another way
+unset CDPATH TMOUT BASH_ENV ENV POSIXLY_CORRECT GLOBIGNORE GREP_OPTIONS GREP_COLORS
+# - sizes and times in other units, and columns
+unset BLOCK_SIZE BLOCKSIZE DF_BLOCK_SIZE LS_BLOCK_SIZE TIME_STYLE PS_FORMAT COLUMNS
+# - Go builds something else, or for another machine; git looks elsewhere
+unset GO111MODULE GOOS GOARCH GOWORK GOROOT GOBIN GOEXPERIMENT GCCGO
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_CONFIG GIT_CONFIG_GLOBAL GIT_CONFIG_COUNT
+export GOFLAGS=-buildvcs=false # a checkout may belong to somebody else
+# - a home and a place for files that are not there
+[[ -n ${HOME:-} ]] || HOME=$(getent passwd "$EUID" | cut -d : -f 6)
+export HOME=${HOME:-/}
+[[ -d ${TMPDIR:-/tmp} && -w ${TMPDIR:-/tmp} ]] || unset TMPDIR
+# - the tools' messages in another language: scripts read them
+unset LANGUAGE
+export LC_ALL=C.UTF-8
+[[ $(LC_ALL=C.UTF-8 printf '\u00e9' 2>&1) == $'\xc3\xa9' ]] || LC_ALL=C
+
+repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 
 # An ordinary user's PATH often lacks the directories of ip and sysctl, and
 # sudo's lacks the one of go.
@@ -29,6 +49,16 @@ find_width() {
   width=100
   [[ ! -t 0 || ! -t 1 ]] || read -r _ width < <(stty size)
   [[ $width -ge 40 && $width -lt 100 ]] || width=100
+}
+
+# clean TEXT prints a line that a stranger may have a part in: not more of it than
+# a line of 400 characters, and without what could move the cursor or turn the
+# direction of writing.
+clean() {
+  local text=${1:0:400} LC_ALL=C.UTF-8
+  text=${text//[[:cntrl:]]/?}
+  text=${text//[$'\u80'-$'\u9f\u200b'-$'\u200f\u202a'-$'\u202e\u2066'-$'\u2069']/?}
+  printf '%s\n' "$text"
 }
 
 # say prints a line about what the script does; the commands' own output

@@ -149,6 +149,9 @@ func TestCleanup(t *testing.T) {
 	t.Run("Leftovers", cleanupTestLeftovers)
 	t.Run("LeavesTheLiving", cleanupTestLeavesTheLiving)
 	t.Run("Cache", cleanupTestCache)
+	t.Run("LookAlikes", cleanupTestLookAlikes)
+	t.Run("Forged", cleanupTestForged)
+	t.Run("Orphan", cleanupTestOrphan)
 	t.Run("AfterKill", cleanupTestAfterKill)
 	t.Run("AfterKilledDemonstration", cleanupTestAfterKilledDemonstration)
 }
@@ -169,19 +172,22 @@ func cleanupTestLeftovers(t *testing.T) {
 		for top in $(awk '/ - cgroup/ { print $5 }' /proc/self/mountinfo | sort -u); do
 			mkdir -p $top/nsl-$died-123/below
 		done
-		sleep 1000 & sleeper=$!
+		unshare --pid --fork --kill-child sleep 1000 & # of a container whose launcher is gone
+		until sleeper=$(pgrep --parent $! sleep); do :; done
 		echo $sleeper >$(awk '/ - cgroup/ { print $5; exit }' /proc/self/mountinfo)/nsl-$died-123/below/cgroup.procs
-		ip link add nsl1 type veth peer name nsl2
+		ip link add nsl1 type veth peer name peer1
+		ip address add 10.200.0.5/30 dev nsl1
 		ip link add nslbr type bridge
 		ip netns add nslwan
 		ip link add nsl3 type veth peer name eth0 netns nslwan
+		ip address add 10.200.0.13/30 dev nsl3
 		nft add table ip nslnat
 		nft add table bridge nslfilter
-		mkdir -p '/tmp/nsl.abc/with space' /var/tmp/nsl.XYZ /tmp/nsl.abc/deep
-		mount -t tmpfs none '/tmp/nsl.abc/with space'
-		mount -t tmpfs none /tmp/nsl.abc/deep
-		mkdir /tmp/nsl.abc/deep/er
-		mount -t tmpfs none /tmp/nsl.abc/deep/er
+		mkdir -p '/tmp/nsl.abcDEF/with space' /var/tmp/nsl.XYZ123 /tmp/nsl.abcDEF/deep
+		mount -t tmpfs none '/tmp/nsl.abcDEF/with space'
+		mount -t tmpfs none /tmp/nsl.abcDEF/deep
+		mkdir /tmp/nsl.abcDEF/deep/er
+		mount -t tmpfs none /tmp/nsl.abcDEF/deep/er
 		ln -s /tmp/other /tmp/nsl.link
 		touch /dev/shm/nsl-letters
 		useradd --no-create-home nsl-test
@@ -194,8 +200,8 @@ func cleanupTestLeftovers(t *testing.T) {
 		same "$left" "$(snapshot)"
 		for what in "process $marked, sleep 2000" "cgroup /sys/fs/cgroup/" \
 			'device nsl1' 'device nslbr' 'namespace nslwan' 'table ip nslnat' \
-			'table bridge nslfilter' 'mount /tmp/nsl.abc/with space' \
-			'mount /tmp/nsl.abc/deep/er' 'directory /tmp/nsl.abc' 'directory /var/tmp/nsl.XYZ' \
+			'table bridge nslfilter' 'mount /tmp/nsl.abcDEF/with space' \
+			'mount /tmp/nsl.abcDEF/deep/er' 'directory /tmp/nsl.abcDEF' 'directory /var/tmp/nsl.XYZ123' \
 			'file /dev/shm/nsl-letters' 'user nsl-test'; do
 			has "$seen" "would remove"
 			has "$seen" "$what"
@@ -222,7 +228,7 @@ func cleanupTestLeavesTheLiving(t *testing.T) {
 		until [[ $(ps -A -o args=) == *$'\n'sleep\ 1001* && \
 			$(ps -A -o args=) == *$'\n'sleep\ 1002* ]]; do sleep 0.02; done
 		nft add table ip nslnat
-		mkdir /tmp/nsl.abc
+		mkdir /tmp/nsl.abcDEF
 		ip link add nslbr type bridge
 		# A lesson has just made it: it is about to start the child in it.
 		mkdir $(awk '/ - cgroup/ { print $5; exit }' /proc/self/mountinfo)/nsl-$five-1
@@ -234,7 +240,7 @@ func cleanupTestLeavesTheLiving(t *testing.T) {
 			has "$seen" "in use       cgroup"
 			has "$seen" "is at its other end"
 			has "$seen" "ip nslnat: process"
-			has "$seen" "/tmp/nsl.abc: process"
+			has "$seen" "/tmp/nsl.abcDEF: process"
 			same "$before" "$(snapshot)"
 		done
 		kill -0 $five $eight
@@ -247,16 +253,23 @@ func cleanupTestLeavesTheLiving(t *testing.T) {
 				[[ ! -d $dir ]] || echo $(pgrep -P $eight) >$top/nsl-999999-1/cgroup.procs
 			done
 		done
-		has "$(cleanup)" "nsl-999999-1: process"
+		has "$(cleanup)" "nsl-999999-1"
 		kill -0 $eight
 
-		# Nor has it one yet, but it is locked.
-		mkdir $top/nsl-999999-2
-		exec 9<$top/nsl-999999-2
-		flock 9
-		has "$(cleanup)" "nsl-999999-2: its lesson has locked it"
-		exec 9<&-
-		has "$(cleanup)" "remove cgroup $top/nsl-999999-2"
+		# Nor has it one yet, but a lesson in that namespace has this PID.
+		unshare --pid --fork --mount-proc --kill-child /run/built/bin/08-cgroups -rootfs \
+			/run/built/rootfs sleep 1003 & outer=$!
+		until [[ $(ps -A -o args=) == *$'\n'sleep\ 1003* ]]; do sleep 0.02; done
+		mkdir $top/nsl-1-2 # process 1 is alive, whichever it is
+		seen=$(cleanup)
+		lacks "$seen" remove
+		kill -0 $outer
+		rmdir $top/nsl-1-2
+		kill -KILL $outer
+		gone $outer
+		# Its name is that of a process that is alive here: no more than listed.
+		has "$(cleanup)" nsl-1-
+		find /sys/fs/cgroup -depth -type d -name 'nsl-1-*' -exec rmdir {} +
 
 		kill -KILL $five
 		gone $five
@@ -269,21 +282,97 @@ func cleanupTestLeavesTheLiving(t *testing.T) {
 	`)
 }
 
+// What only looks like ours stays: ten of each kind.
+func cleanupTestLookAlikes(t *testing.T) {
+	t.Parallel()
+	cleanupIn(t, `
+		for i in {0..9}; do
+			echo "nsl-ops$i:x:$((60000 + i)):100::/:/bin/sh" >>/etc/passwd
+			ip link add nsl-br$i type bridge
+			ip link add nsl$((i + 5)) type veth peer name foreign$i
+			ip netns add nslookup-test$i
+			nft add table ip nsl_firewall$i
+			touch /dev/shm/nslcd.cache$i
+			mkdir -p /tmp/nsl.backup /tmp/nsl.backup$i /tmp/nsl.ABCDE$i
+			chown 12345 /tmp/nsl.ABCDE$i
+			for top in $(awk '/ - cgroup/ { print $5 }' /proc/self/mountinfo | sort -u); do
+				mkdir $top/nsl-77777-web$i
+			done
+		done
+		sleep 1000 & web=$!
+		echo $web >$top/nsl-77777-web0/cgroup.procs
+		mkdir $top/nsl-77777-1 # our pattern, but with a process of the host's
+		sleep 1000 & host=$!
+		echo $host >$top/nsl-77777-1/cgroup.procs
+		mkdir /tmp/tools
+		printf '#!/bin/bash\n( while :; do sleep 1; done ) & echo $! >/tmp/tools/pid; exit\n' >/tmp/tools/start.sh
+		chmod +x /tmp/tools/start.sh
+		/tmp/tools/start.sh
+		ln -s /tmp/tools /tmp/nsl.linked
+		before=$(snapshot)
+		seen=$(cleanup)
+		lacks "$seen" 'remove '
+		has "$seen" 'and 9 more: looks like ours, left alone'
+		[[ $(wc -l <<<"$seen") -le 12 ]] || { echo "not one line a cause: $seen" >&2; exit 1; }
+		same "$before" "$(snapshot)"
+		kill -0 $web $host $(cat /tmp/tools/pid)
+		kill -KILL $web $host
+		gone $web
+		gone $host
+		find /sys/fs/cgroup -depth -type d -name 'nsl-77777-*' -exec rmdir {} +
+	`)
+}
+
+// A name or a variable with a newline in it is one name, and one variable.
+func cleanupTestForged(t *testing.T) {
+	t.Parallel()
+	cleanupIn(t, `
+		sleep 1000 & victim=$!
+		NSL_SCRIPT=$'1\n/proc/'$victim$'/environ:NSL_SCRIPT=3999999' sleep 1001 & forger=$!
+		mkdir /tmp/at && cd /tmp/at && mkdir work && touch work/file
+		mkdir $'/tmp/nsl.abcDEF\nwork' $'/tmp/nsl.x\nwork'
+		until [[ $(</proc/$forger/comm) == sleep ]]; do :; done
+		seen=$(cleanup)
+		kill -0 $victim $forger
+		[[ -e work/file ]]
+		lacks "$seen" 'remove '
+	`)
+}
+
+// A container whose launcher is gone ends, when the kernel has dropped its
+// death signal: see prctl(2).
+func cleanupTestOrphan(t *testing.T) {
+	t.Parallel()
+	cleanupIn(t, `
+		before=$(snapshot)
+		/run/built/bin/05-net setpriv --pdeathsig clear sleep 1000 & launcher=$!
+		until init=$(pgrep --parent $launcher sleep); do sleep 0.02; done
+		kill -KILL $launcher
+		gone $launcher
+		kill -0 $init
+		has "$(cleanup)" "remove process $init"
+		gone $init
+		cleanup
+		same "$before" "$(snapshot)"
+	`)
+}
+
 // The files of the sandbox's machines stay, unless that is asked for.
 func cleanupTestCache(t *testing.T) {
 	t.Parallel()
 	cleanupIn(t, `
 		export XDG_CACHE_HOME=/tmp/cache
 		cache=$XDG_CACHE_HOME/namespaces-sandbox
-		mkdir -p $cache/run.$$ $XDG_CACHE_HOME/other
+		mkdir -p $cache/run.1 $XDG_CACHE_HOME/other
+		exec 9<$cache/run.1
+		flock 9
 		touch $cache/debian-bookworm.ext4
 		before=$(snapshot)
 		same "$(cleanup)" 'Nothing is left over.'
-		has "$(cleanup --cache)" "in use       the cache $cache: process $$, sandbox.sh"
+		has "$(cleanup --cache)" "in use       the cache $cache: a sandbox.sh runs"
 		same "$before" "$(snapshot)"
 
-		died
-		mv $cache/run.$$ $cache/run.$died
+		exec 9<&-
 		before=$(snapshot)
 		same "$(cleanup --dry-run --cache)" "would remove the cache $cache"
 		same "$before" "$(snapshot)"

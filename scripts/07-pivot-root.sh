@@ -56,7 +56,7 @@ step "The environment is new: PATH is for this root, and of yours only TERM has 
 is looked up after the root has changed, so ls is not the host's."
 run host 'echo $PATH'
 run one 'echo $PATH'
-expect '^/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin$'
+expect '^/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin$'
 run one 'env | cut -d = -f 1 | sort'
 expect '^PATH$' '^HOME$'
 expect_not '^LC_ALL$' # this script has set it

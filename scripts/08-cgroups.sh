@@ -124,7 +124,7 @@ if [[ -n $address ]]; then
   address=$(sed -n 's/^ *inet \([0-9.]*\)\/.*/\1/p' <<<"$seen")
   run host "busybox wget -q -O - http://$address/ping"
 else
-  step 'There is no cable, for you are not root on the host. You own the user namespace to which the
+  step 'There is no veth pair: you are not root on the host. But you own the user namespace to which the
 network belongs, so you may enter both. That is what rootless tools build on.'
   run host "nsenter -t $one -U -n --preserve-credentials busybox wget -qO- http://127.0.0.1/ping"
   expect '^pong from room-1$'

@@ -41,7 +41,8 @@ var errNothing = errors.New("nothing there")
 // helpers are the attempts as commands to be run inside: each prints an
 // answer, and the kernel's word for it if it fails.
 func helpers() nstest.Helpers {
-	all := nstest.Helpers{"overwrite": overwrite, "with-key": withKey}
+	all := nstest.Helpers{"overwrite": overwrite, "with-key": withKey,
+		"flip": flip}
 	for _, a := range attempts {
 		all[a.row] = func(args []string) error {
 			var s scene
@@ -440,8 +441,8 @@ func dial(host string, port int) error {
 	return err
 }
 
-// overCable asks the host, at the other end of the cable.
-func overCable(s scene) error {
+// overVeth asks the host, at the other end of the veth pair.
+func overVeth(s scene) error {
 	text, err := os.ReadFile("/proc/net/route")
 	if err != nil {
 		return err

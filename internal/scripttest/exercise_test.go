@@ -107,7 +107,7 @@ var exerciseFaults = []struct{ name, old, new, point string }{
 	{"07-2-volume", "unix.AT_EMPTY_PATH | unix.AT_RECURSIVE", "unix.AT_EMPTY_PATH",
 		"volume: to write to a mount below that one"},
 	{"07-2-volume", "|unix.MOVE_MOUNT_T_SYMLINKS", "", "run: with -rootfs"},
-	{"08-1-freeze", "f.resume()", "_ = f.resume",
+	{"08-1-freeze", `write(cg.dir, "cgroup.freeze", "0")`, "nil",
 		"freeze: after SIGCONT: the process in the background"},
 	{"08-2-drop", "unix.PR_CAPBSET_DROP", "unix.PR_CAPBSET_READ",
 		"drop: without sys_admin: to mount"},

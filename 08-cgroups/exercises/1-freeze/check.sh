@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# -freeze: SIGTSTP stops all of the container, not process 1 alone.
+# -freeze: SIGTSTP freezes all of the container, then stops the launcher.
 # Usage: 08-cgroups/exercises/1-freeze/check.sh COMMAND...
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
@@ -20,7 +20,7 @@ progress() {
   echo 'it runs'
 }
 
-# stopped tells if the launcher is: its shell would print a prompt now.
+# stopped checks whether the launcher is: its shell would print a prompt now.
 # shellcheck disable=SC2317 # soon calls it
 stopped() { [[ $(ps -o stat= --ppid "${launcher[a]}") == T* ]]; }
 

@@ -187,7 +187,7 @@ func TestSandboxMachine(t *testing.T) {
 	assert.Equal(t, map[string]string{
 		"/": "rootfs", "/proc": "proc", "/sys": "sysfs", "/dev": "devtmpfs",
 		"/sys/fs/cgroup": "cgroup2", "/dev/pts": "devpts", "/run": "tmpfs",
-		"/dev/shm": "tmpfs", "/dev/mqueue": "mqueue",
+		"/dev/shm": "tmpfs", "/dev/mqueue": "mqueue", "/var/tmp": "tmpfs",
 	}, types)
 }
 

@@ -137,7 +137,8 @@ exit_on_signals
 # that of a container that has the same cache, and other PIDs.
 until [[ ${in_use:-} && $scratch -ef /proc/self/fd/$in_use ]]; do
   mkdir -p "$scratch"
-  exec {in_use}<"$scratch" && flock "$in_use"
+  # Meanwhile somebody who clears up may have removed it.
+  { exec {in_use}<"$scratch"; } 2>/dev/null && flock "$in_use"
 done
 for old in "$cache"/run.*; do
   [[ $old -ef $scratch ]] ||

@@ -163,6 +163,7 @@ in_machines() {
     "$verb" "test-vm as $who" env NSL_TESTS="$out" NS_STRICT="${NS_STRICT:-}" \
       scripts/dev/test-vm.sh --as "$who"
   done
+  "$verb" "arm64, emulated" scripts/dev/test-vm.sh --arch arm64
 }
 
 formatted() { ! gofmt -l . | grep .; }
@@ -191,7 +192,7 @@ linters() {
 begin=$EPOCHSECONDS
 if [[ -z $quick ]]; then
   say "this takes about eight minutes on two quiet CPUs; --quick takes two"
-  install_for tour demo net exercise test vm site debian
+  install_for tour demo net exercise test vm vm-amd64 vm-arm64 site debian
 else
   say "this takes about two minutes on two quiet CPUs, and is not all: see -h"
   install_for tour demo net exercise test

@@ -187,7 +187,7 @@ func TestSandboxMachine(t *testing.T) {
 	assert.Equal(t, map[string]string{
 		"/": "rootfs", "/proc": "proc", "/sys": "sysfs", "/dev": "devtmpfs",
 		"/sys/fs/cgroup": "cgroup2", "/dev/pts": "devpts", "/run": "tmpfs",
-		"/dev/shm": "tmpfs", "/dev/mqueue": "mqueue",
+		"/dev/shm": "tmpfs", "/dev/mqueue": "mqueue", "/var/tmp": "tmpfs",
 	}, types)
 }
 
@@ -544,6 +544,11 @@ func TestSandboxInterrupted(t *testing.T) {
 			syscall.SIGKILL: -1,
 		} {
 			for _, moment := range []string{"build", "boot", "run"} {
+				// One trap has all signals but SIGKILL.
+				same := signal == syscall.SIGINT || signal == syscall.SIGHUP
+				if same && (walls == 1 || moment != "boot") {
+					continue
+				}
 				name := fmt.Sprintf("%s at %s, %d walls", signal, moment, walls)
 				t.Run(name, func(t *testing.T) {
 					s := newSandbox(t, "sh", "-c", "echo running; sleep 1000")
@@ -606,7 +611,7 @@ func (s *sandbox) interrupt(
 	started := time.Now()
 	s.Wait()
 	if signal != syscall.SIGKILL {
-		assert.Less(t, time.Since(started), 3*time.Second)
+		assert.Less(t, time.Since(started), nstest.Patience)
 	}
 	assert.Equal(t, status, s.ProcessState.ExitCode(), "%s", &s.stderr)
 	nstest.Until(t, "no process", func() bool {

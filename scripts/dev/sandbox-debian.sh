@@ -87,6 +87,8 @@ END
   mv "$dir/kernel/vmlinux" "$dir/disk.kernel"
   as_root cp -r "$dir/kernel/modules" "$dir/root/usr/lib/"
   as_root chown -R 0:0 "$dir/root/usr/lib/modules"
+  # kmod reads an index that busybox's depmod does not make.
+  as_root chroot "$dir/root" /sbin/depmod "$(ls "$dir/kernel/modules")"
   as_root mke2fs -q -F -t ext4 -d "$dir/root" "$dir/disk" 2500M
   as_root rm -r "$dir/root"
   as_root chown "$(id -u):$(id -g)" "$dir"/disk*

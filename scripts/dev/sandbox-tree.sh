@@ -106,5 +106,6 @@ devpts  /dev/pts       devpts  nosuid,noexec,gid=5,mode=620,ptmxmode=666
 tmpfs   /dev/shm       tmpfs   nosuid,nodev,mode=1777
 mqueue  /dev/mqueue    mqueue  nosuid,nodev,noexec
 tmpfs   /run           tmpfs   nosuid,nodev,mode=755
+tmpfs   /var/tmp       tmpfs   nosuid,nodev,mode=1777,size=100%
 END
 }

@@ -4,13 +4,13 @@
 # who runs them has logged in. That is a machine of scripts/sandbox.sh.
 #
 # Usage: scripts/dev/test-vm.sh [--suite SUITE] [--as root|user] [--all]
-#        scripts/dev/test-vm.sh --arch ARCH
+#        scripts/dev/test-vm.sh --arch ARCH [--all]
 #
 #   --suite SUITE  bookworm (the default), or another release of Debian
 #   --as WHO       only as root, or only as an ordinary user; else both, at the
 #                  same time
-#   --all          all as root, and all as a user: without it, what is slow and
-#                  the same for both is done once
+#   --all          leave nothing out: without it, what is slow and the same for
+#                  both, or for other lessons, is done once
 #   --arch ARCH    arm64 or amd64, and no systemd: the lessons, the checks of
 #                  them and of their twins, compare.sh, the doctor and rootfs.sh
 #                  on another kind of processor, emulated
@@ -74,7 +74,7 @@ if [[ -n $arch ]]; then
     go test -c -o "$out/repo/bin/" ./0*
   )
   "$out/repo/scripts/sandbox.sh" --arch "$arch" --mem 768M --with "$out/repo/go.mod" \
-    "$out/repo/scripts/dev/test-vm-arch.sh" </dev/null &
+    "$out/repo/scripts/dev/test-vm-arch.sh" ${all:+"$all"} </dev/null &
   running=($!)
   status=0
   wait $! || status=$?

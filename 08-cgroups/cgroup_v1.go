@@ -74,10 +74,10 @@ func findCgroup(name, path string) string {
 			continue
 		}
 		m := strings.Fields(mount)
-		below, ok := strings.CutPrefix(path+"/", strings.TrimSuffix(m[3], "/")+"/")
+		below, _ := filepath.Rel(m[3], path) // upwards, if it is elsewhere
 		dir := filepath.Join(m[4], below)
-		if _, err := os.Stat(dir); ok && err == nil {
-			return dir // and not covered by another mount
+		if _, err := os.Stat(dir); err == nil && !strings.HasPrefix(below, "..") {
+			return dir
 		}
 	}
 	return ""

@@ -74,9 +74,9 @@ func findCgroup(name, path string) string {
 			continue
 		}
 		m := strings.Fields(mount)
-		below, _ := filepath.Rel(m[3], path) // upwards, if it is elsewhere
-		dir := filepath.Join(m[4], below)
-		if _, err := os.Stat(dir); err == nil && !strings.HasPrefix(below, "..") {
+		rel, _ := filepath.Rel(m[3], path) // upwards, if it is elsewhere
+		dir := filepath.Join(m[4], rel)
+		if _, err := os.Stat(dir); err == nil && !strings.HasPrefix(rel, "..") {
 			return dir
 		}
 	}

@@ -614,9 +614,9 @@ func (s *sandbox) interrupt(
 		assert.Less(t, time.Since(started), nstest.Patience)
 	}
 	assert.Equal(t, status, s.ProcessState.ExitCode(), "%s", &s.stderr)
-	nstest.Until(t, "no process", func() bool {
-		return len(sandboxProcesses(cache)) == 0
-	})
+	assert.Eventually(t, func() bool { return len(sandboxProcesses(cache)) == 0 },
+		nstest.Patience, 100*time.Millisecond, "a process stays")
+	assert.Empty(t, sandboxProcesses(cache))
 	assert.Equal(t, memory, names(t, "/dev/shm"))
 }
 

@@ -41,7 +41,7 @@ point freeze 'the process in the background' "$(progress "$background")" 'it sta
   'Which processes get your signal? Which file of the cgroup is for all of them?'
 seen=$(ps -o stat= -p "${shell[a]},$background" | grep -c '^T') || true
 point freeze 'processes that have been sent a stop signal' "$seen" 0 \
-  'waitpid(2), WUNTRACED: who is told of a stopped process? The freezer of cgroups tells nobody.'
+  'waitpid(2), WUNTRACED: who is told of a stopped process? The freezer of cgroups notifies nobody.'
 
 signal a CONT
 point freeze 'after SIGCONT: the process in the background' "$(progress "$background")" \

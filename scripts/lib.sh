@@ -17,6 +17,8 @@ export GOFLAGS=-buildvcs=false # a checkout may belong to somebody else
 export HOME=${HOME:-/}
 [[ -d ${TMPDIR:-/tmp} && -w ${TMPDIR:-/tmp} ]] || unset TMPDIR
 # - the tools' messages in another language: scripts read them
+# shellcheck disable=SC2034 # watch.sh draws with it
+locale=${LC_ALL:-${LC_CTYPE:-${LANG:-}}}
 unset LANGUAGE
 export LC_ALL=C.UTF-8
 [[ $(LC_ALL=C.UTF-8 printf '\u00e9' 2>&1) == $'\xc3\xa9' ]] || LC_ALL=C

@@ -224,7 +224,7 @@ case ${1:-} in
 esac
 
 fork='|-' corner='`-' pipe='| '
-if [[ ${LC_ALL:-${LC_CTYPE:-${LANG:-}}} == *[Uu][Tt][Ff]* ]]; then
+if [[ $locale == *[Uu][Tt][Ff]* ]]; then
   fork='├─' corner='└─' pipe='│ '
 fi
 find_cgroup_mounts

@@ -70,7 +70,7 @@ var demos = map[string][]string{
 	},
 	"07-pivot-root": {
 		`^> user `, ` /tmp$`, `namespace1.txt +namespace2.txt`,
-		`^/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin$`,
+		`^/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin$`,
 		`^/namespace1.txt$`, `^/in-jail.txt$`, `namespace1.txt proc`,
 	},
 	"08-cgroups": {

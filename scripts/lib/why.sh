@@ -18,7 +18,7 @@ explain() {
     fix=$(install_line "${text##* }")
     ;;
   *'mount "cgroup2"'* | *newcgroup* | *user.cgroup*) explain_errno "$who" "$text" ;;
-  *'make a cgroup'* | */sys/fs/cgroup* | *nsl-* | *'cgroup file system'* | 'no controller'*)
+  *'make a cgroup'* | */sys/fs/cgroup* | *nsl-* | *'cgroup file system'* | *'no cgroup controller'* | 'no controller'*)
     explain_cgroup "$who" "$text"
     ;;
   *) explain_errno "$who" "$text" ;;
@@ -102,7 +102,7 @@ explain_rootfs() {
     if [[ -L $repo/rootfs/$name || (-e $repo/rootfs/$name && ! -d $repo/rootfs/$name) ]]; then
       reason="rootfs/$name is no directory"
       return
-    elif [[ ! -d $repo/rootfs/$name && ($1 == *mkdir* || $1 == *'mount point'*) ]]; then
+    elif [[ ! -d $repo/rootfs/$name && $1 == *'in the new root'* ]]; then
       reason="there is no directory rootfs/$name"
       return
     fi

@@ -230,8 +230,9 @@ fi
 # shellcheck disable=SC2016 # the inner shell expands it
 leader=(setpriv --pdeathsig TERM bash -c '
   trap "kill -KILL -- -\$! \$! 2>/dev/null; wait; exit" TERM
+  [[ $PPID -eq $0 ]] || exit # it has died before the kernel was asked to say so
   setsid "$@" &
-  wait' leader)
+  wait' "$$")
 
 set_machine
 if [[ -n $terminal ]]; then

@@ -647,6 +647,7 @@ func TestSandboxTerminal(t *testing.T) {
 
 	// It leaves the terminal as it was: a shell on it is still usable.
 	s = newSandbox(t, "true")
+	s.Stdout, s.Stderr = nil, nil
 	s.Path, s.Args = "/bin/bash", append([]string{"bash", "-c",
 		`stty -a >/tmp/before.$$; "$@"; stty -a | diff /tmp/before.$$ - && echo same
 		rm /tmp/before.$$`, "bash"}, s.Args...)

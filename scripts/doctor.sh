@@ -603,8 +603,10 @@ missing: ${missing[*]:-none}"
 
 # json_string TEXT
 json_string() {
-  local text=${1//\\/\\\\}
-  text=${text//\"/\\\"} text=${text//[[:cntrl:]]/ }
+  local text cleaned
+  clean_text "$1" 2000
+  text=${cleaned//\\/\\\\}
+  text=${text//\"/\\\"}
   printf '"%s"' "$text"
 }
 

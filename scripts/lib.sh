@@ -53,14 +53,21 @@ find_width() {
   [[ $width -ge 40 && $width -lt 100 ]] || width=100
 }
 
-# clean TEXT prints a line that a stranger may have a part in: not more of it than
-# a line of 400 characters, and without what could move the cursor or turn the
-# direction of writing.
+# clean_text TEXT MOST sets cleaned to TEXT, in which a stranger may have a part: cut
+# to so many characters first, and then without what could move the cursor, turn
+# the direction of writing, or is no character at all.
+clean_text() {
+  cleaned=${1:0:$2}
+  cleaned=${cleaned//[[:cntrl:]]/?}
+  cleaned=${cleaned//[$'\u80'-$'\u9f\u200b'-$'\u200f\u202a'-$'\u202e\u2066'-$'\u2069']/?}
+  cleaned=${cleaned//[![:print:]]/?}
+}
+
+# clean TEXT prints it so, as a line.
 clean() {
-  local text=${1:0:400} LC_ALL=C.UTF-8
-  text=${text//[[:cntrl:]]/?}
-  text=${text//[$'\u80'-$'\u9f\u200b'-$'\u200f\u202a'-$'\u202e\u2066'-$'\u2069']/?}
-  printf '%s\n' "$text"
+  local cleaned
+  clean_text "$1" 400
+  printf '%s\n' "$cleaned"
 }
 
 # say prints a line about what the script does; the commands' own output

@@ -94,9 +94,10 @@ reset() {
 # share FILE NAME adds one line. It is short and written at once, at what is
 # then the end of the file, so that nobody's line gets into another's.
 share() {
-  local file=$1 name=${2:-$(id -un)@$(uname -n)} signs='' lesson line
+  local file=$1 name=${2:-$(id -un)@$(uname -n)} signs='' lesson line cleaned
   [[ -d $(dirname "$file") ]] || die "there is no directory $(dirname "$file")"
-  name=${name//[[:cntrl:]]/ } name=${name:0:30}
+  clean_text "$name" 30
+  name=$cleaned
   for lesson in "${lessons[@]}"; do signs+=$(sign_of "$lesson"); done
   line="$(date +%s) $signs $name"
   if [[ -e $file ]]; then
@@ -109,17 +110,33 @@ share() {
   say "$line"
 }
 
+# lines_of DIR prints the last line of each name in the files there. A stranger may
+# have written them: no line counts for more than its first 100 bytes, no file for
+# more than its last 100,000, and all for no more than 1,000 names.
+lines_of() {
+  find -H "$(realpath -- "$1")" -maxdepth 1 -type f -exec sh -c '
+    for file; do tail -c 100000 -- "$file" | cut -b 1-100; echo; done' sh {} + |
+    LC_ALL=C awk '
+      $1 ~ /^[0-9]+$/ && length($1) < 12 && $2 ~ /^[xo.]+$/ && length($2) < 20 {
+        name = $0
+        sub(/^[^ ]+ +[^ ]+ +/, "", name)
+        if (!(name in when) || $1 + 0 >= when[name]) { when[name] = $1 + 0; line[name] = $0 }
+      }
+      END { for (name in line) if (n++ < 1000) print line[name] }'
+}
+
 # room DIR shows everybody, as a table.
 room() {
-  local when signs name now lesson pad
+  local when signs name now lesson pad cleaned
   local -A last=() seen=()
   [[ -d $1 ]] || die "there is no directory $1"
   while read -r when signs name; do
-    name=${name//[[:cntrl:]]/} name=${name:0:30}
+    clean_text "$name" 30
+    name=$cleaned
     [[ $when =~ ^[0-9]{1,11}$ && $signs =~ ^[xo.]{8}$ && -n $name ]] || continue
     [[ $when -ge ${seen[$name]:-0} ]] || continue
     seen[$name]=$when last[$name]=$signs
-  done < <(find -H "$1" -maxdepth 1 -type f -exec awk 1 {} +)
+  done < <(lines_of "$1")
   [[ ${#last[@]} -gt 0 ]] || die "nobody has a line in a file of $1" \
     "scripts/progress.sh --share $1/FILE"
 

@@ -179,28 +179,53 @@ clean_up() {
   rm -rf -- "$work"
 }
 
-# One run at a time in one place. The kernel lets go of the lock when the last
-# process of this run is gone, whatever ended it.
-[[ -d $parent ]] || die "there is no directory $parent" "mkdir -p '$parent'"
-exec {lock}<"$parent"
-flock -n "$lock" || {
-  say "waiting for another ${0##*/} in $parent"
-  flock "$lock"
+# lock_work makes the directory to work in, and locks it: one run at a time in one
+# place. Not the parent: in /tmp, anybody could hold that lock for ever. The kernel
+# lets go of it when the last process of this run is gone, whatever ended it.
+lock_work() {
+  local status
+  while true; do
+    mkdir -- "$work" 2>/dev/null || [[ -d $work && ! -L $work && -O $work ]] ||
+      die "cannot make $work" "name another place: $0 DIR"
+    exec {lock}<"$work"
+    status=0
+    flock -n "$lock" || status=$?
+    if [[ $status -eq 1 ]]; then
+      say "waiting for another ${0##*/} in $parent"
+      flock "$lock" || status=$?
+      [[ $status -ne 1 ]] || status=0
+    fi
+    [[ $status -eq 0 ]] ||
+      die "cannot lock $work: flock(1) says why, and ends with $status" \
+        "name a place on a local disk: $0 DIR"
+    # The other run has removed it, and what we have locked has no name any more.
+    [[ ! $work -ef /proc/self/fd/$lock ]] || return 0
+    exec {lock}<&-
+  done
 }
 
-if is_there; then
+[[ -d $parent ]] || die "there is no directory $parent" "mkdir -p '$parent'"
+if [[ -e $dir ]]; then
+  owner=$(stat -c %u -- "$dir")
+  [[ $owner -eq $EUID || $owner -eq 0 || $owner -eq ${SUDO_UID:-0} ]] ||
+    die "$dir belongs to another user: it stays as it is" "name another: $0 DIR"
+fi
+is_there || may_replace # before anything is touched
+if ! is_there; then
+  trap clean_up EXIT
+  exit_on_signals
+  lock_work
+fi
+if is_there; then # perhaps made by another run meanwhile
   say "$dir is there already: $kind"
   exit 0
 fi
 may_replace
 [[ $kind != busybox ]] || install_for tour
-rm -rf -- "$work" ||
+rm -rf -- "${work:?}"/* ||
   die "cannot remove what a killed run left" "sudo rm -r '$work'"
 
 umask 022
-trap clean_up EXIT
-exit_on_signals
-mkdir -- "$work" || die "cannot write in $parent" "name another place: $0 DIR"
 mkdir -- "$new"
 
 if [[ $kind == busybox ]]; then make_busybox; else make_alpine; fi

@@ -35,13 +35,13 @@ enter=(--uts)
 
 # see notes what seldom changes about a container.
 see() {
-  local pid=$1 key value type line last='' words=()
+  local pid=$1 key value type line last='' words=() cleaned
   while read -r key value; do
     [[ $key != NSpid: ]] || pids[pid]=${value//$'\t'/ > }
   done <"/proc/$pid/status"
-  mapfile -d '' -t words <"/proc/$pid/cmdline"
-  line=${words[*]}
-  command[pid]=${line//[![:print:]]/?}
+  mapfile -d '' -t -n 40 words < <(head -c 400 "/proc/$pid/cmdline")
+  clean_text "${words[*]}" 400
+  command[pid]=$cleaned
 
   own[pid]=''
   for type in "${types[@]}"; do
@@ -56,10 +56,10 @@ see() {
   hostname[pid]='' address[pid]=''
   [[ ${own[pid]} != '?' ]] || hostname[pid]='?' address[pid]='?'
   if [[ ${own[pid]} == *uts* ]]; then
-    # No file has the name that another UTS namespace gives the host: this is
-    # the only question that starts a program.
+    # No file has the name that another UTS namespace gives the host.
     line=$(nsenter --target "$pid" "${enter[@]}" uname -n) || line='?'
-    hostname[pid]=${line//[![:print:]]/?}
+    clean_text "$line" 64
+    hostname[pid]=$cleaned
   fi
   if [[ ${own[pid]} == *net* ]]; then
     address[pid]='no address'

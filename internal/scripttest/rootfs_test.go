@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 	"namespaces/internal/nstest"
 )
 
@@ -605,4 +606,34 @@ case $* in *install*busybox-static) ln -s ` + static + " " + bin +
 	})
 	c := newRootfsCmd(t, "new").path(path).succeeds(t)
 	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(c.Dir, "new"), "echo hi"))
+}
+
+// In /tmp others make directories, too: one of theirs is not taken for ours, and
+// their lock on /tmp keeps nobody waiting.
+func TestRootfsAmongOthers(t *testing.T) {
+	nstest.NeedRoot(t)
+	t.Parallel()
+	parent := t.TempDir()
+	require.NoError(t, os.Chmod(parent, 0o1777))
+	lock, err := os.Open(parent)
+	require.NoError(t, err)
+	defer lock.Close()
+	require.NoError(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX))
+	cmd := newRootfsCmd(t, "new").in(parent)
+	require.NoError(t, cmd.Run(), "%s", &cmd.out)
+
+	foreign := filepath.Join(parent, "foreign")
+	require.NoError(t, os.Rename(filepath.Join(parent, "new"), foreign))
+	require.NoError(t, os.Lchown(foreign, 12345, 12345))
+	cmd = newRootfsCmd(t, "foreign").in(parent)
+	require.Error(t, cmd.Run())
+	assert.Contains(t, cmd.out.String(), "belongs to another user")
+
+	work := filepath.Join(parent, ".third.unfinished-by-rootfs.sh")
+	require.NoError(t, os.Mkdir(work, 0o755))
+	require.NoError(t, os.Lchown(work, 12345, 12345))
+	cmd = newRootfsCmd(t, "third").in(parent)
+	require.Error(t, cmd.Run())
+	assert.Contains(t, cmd.out.String(), "cannot make "+work)
+	assert.DirExists(t, work)
 }

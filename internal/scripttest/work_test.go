@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -331,7 +332,8 @@ func TestWorkReset(t *testing.T) {
 func TestWorkRoom(t *testing.T) {
 	t.Parallel()
 	place := workPlace(t)
-	room := t.TempDir()
+	room := filepath.Join(t.TempDir(), "r=1") // what awk would take for a variable
+	require.NoError(t, os.Mkdir(room, 0o755))
 	shared := filepath.Join(room, "a file")
 	_, status := workRun(t, place, "", "progress.sh", "--room", room)
 	assert.Equal(t, 1, status, "nobody is in it")
@@ -354,14 +356,18 @@ func TestWorkRoom(t *testing.T) {
 	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	assert.Len(t, lines, learners)
 	for _, line := range lines {
-		assert.Regexp(t, `^\d+ \.o\.{6} Learner \d+ é  \[31m$`, line)
+		assert.Regexp(t, `^\d+ \.o\.{6} Learner \d+ é\?\?\[31m$`, line)
 	}
 
-	writeFile(t, "1 xxxxxxxx Learner 3 é  [31m\n2 xx...... Ada\nnonsense\n"+
-		"3 xxx..... Ada\n2 x....... Ada\n4 xxxxxxxxx Eve\n5 x....... \x1b[2J\u009bBob", room, "another")
+	writeFile(t, "1 xxxxxxxx Learner 3 é??[31m\n2 xx...... Ada\nnonsense\n"+
+		"3 xxx..... Ada\n2 x....... Ada\n4 xxxxxxxxx Eve\n5 x....... \x1b[2J\u009b\u202eBob", room, "another")
+	writeFile(t, strings.Repeat("x", 60<<20), room, "large")
+	started := time.Now()
 	out := workDone(t, place, "", "progress.sh", "--room", room)
 	assert.NotContains(t, out, "\x1b")
 	assert.NotContains(t, out, "\u009b")
+	assert.NotContains(t, out, "\u202e")
+	assert.Less(t, time.Since(started), 5*time.Second)
 	assert.NotContains(t, out, "Eve")
 	rows := map[string][]string{}
 	for _, line := range strings.Split(out, "\n") {
@@ -372,8 +378,8 @@ func TestWorkRoom(t *testing.T) {
 	}
 	assert.Len(t, rows, learners+2+1, out) // and the head
 	assert.Equal(t, strings.Fields("x x x . . . . ."), rows["Ada"][:8], out)
-	assert.Equal(t, strings.Fields(". o . . . . . . 0"), rows["Learner 3 é [31m"], out)
-	assert.Contains(t, out, "[2JBob")
+	assert.Equal(t, strings.Fields(". o . . . . . . 0"), rows["Learner 3 é??[31m"], out)
+	assert.Contains(t, out, "[2J??Bob")
 }
 
 // What the scripts write in work/ is the learner's, though they call sudo.

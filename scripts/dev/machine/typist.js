@@ -81,10 +81,12 @@ class Typist {
     this.text = ""
     this.write(line + "\n")
     const prompt = await this.ready(patience)
-    const printed = this.text.replace(escapes, "").replace(/\r/g, "")
+    const end = this.text.lastIndexOf("\x1b]prompt\x07")
+    const printed = (end < 0 ? this.text.replace(/[^\n]*$/, "") : this.text.slice(0, end))
+      .replace(escapes, "").replace(/\r/g, "")
     if (!prompt) throw new Error(`no prompt after ${line}: ${printed.slice(-500)}`)
-    // The first line is what was typed, the last one the prompt.
-    return printed.slice(printed.indexOf("\n") + 1).replace(/(?:^|\n?)[^\n]*$/, "")
+    // What was typed comes first, as many lines as it has.
+    return printed.split("\n").slice(line.split("\n").length).join("\n").replace(/\n$/, "")
   }
 
   // ask sends a request by the page's own line, and waits for its answer.

@@ -271,7 +271,7 @@ build_patched() {
   # The page has no Go, and these programs instead.
   if [[ -x /usr/bin/prebuilt && -r $repo/bin/prebuilt/${3##*/} ]]; then
     as_user mkdir -p "$repo/work/$3"
-    prebuilt unpack "$repo/bin/$1" "$repo/bin/prebuilt/${3##*/}" |
+    prebuilt "$repo/bin/$1" "$repo/bin/prebuilt/${3##*/}" |
       as_user tee "$repo/$program" >/dev/null
     as_user chmod +x "$repo/$program"
     launcher "$1" "$program"

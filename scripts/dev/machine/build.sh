@@ -193,6 +193,15 @@ fi
 # needed FILE... prints the libraries that programs ask for.
 needed() { readelf -d "$@" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u; }
 
+# for_machine ARGUMENT... compiles a C program, with the headers and the C library
+# of the machine: this one's gcc has none for 32 bits.
+for_machine() {
+  gcc -m32 -march=i686 -O2 -s -Wall -Wextra -nostdlib -no-pie -fno-pie -fno-stack-protector \
+    -fcf-protection=none -fno-asynchronous-unwind-tables -Wl,--build-id=none \
+    -isystem "$unpacked/usr/include" -isystem "$unpacked/usr/include/i386-linux-gnu" \
+    -L "$unpacked/lib/i386-linux-gnu" "$@"
+}
+
 # copy_programs DIR puts the programs there, with their libraries, where they
 # belong: bin, sbin and lib are in usr, as Debian has it now.
 copy_programs() {
@@ -227,8 +236,7 @@ copy_programs() {
   ln -s mawk "$1/usr/bin/awk"
   ln -sf dash "$1/usr/bin/sh"
   ln -sf ../lib/i386-linux-gnu/ld-linux.so.2 "$1/usr/lib/ld-linux.so.2"
-  gcc -m32 -march=i686 -O2 -shared -nostdlib -fPIC -fno-stack-protector -fcf-protection=none \
-    -Wl,-soname,libsystemd.so.0,--build-id=none,--version-script="$here/nosystemd.map" \
+  for_machine -shared -fPIC -Wl,-soname,libsystemd.so.0,--version-script="$here/nosystemd.map" \
     -o "$1/usr/lib/i386-linux-gnu/libsystemd.so.0" "$here/nosystemd.c"
   for name in $(busybox_list "$1/usr/bin/busybox"); do
     [[ -e $1/usr/bin/$name || -e $1/usr/sbin/$name ]] || ln -s busybox "$1/usr/bin/$name"
@@ -322,9 +330,11 @@ mkdir -p "$root"
 copy_programs "$root"
 copy_settings "$root"
 mkdir -p "$root/lib/machine"
-cp "$here"/{init,loop,terminal,line} "$root/lib/machine/"
+for name in init loop terminal line; do cp "$here/$name.sh" "$root/lib/machine/$name"; done
 ln -s lib/machine/init "$root/init"
-build_for_machine "$repo" "$root/usr/bin/socat" ./scripts/dev/machine/inside
+for_machine -o "$root/usr/bin/socat" "$here/inside.c" \
+  "$unpacked"/usr/lib/i386-linux-gnu/crt{1,i,n}.o \
+  -l:libc.so.6 -l:ld-linux.so.2 -Wl,--as-needed,--dynamic-linker=/lib/ld-linux.so.2
 ln "$root/usr/bin/socat" "$root/usr/bin/prebuilt"
 ln "$root/usr/bin/socat" "$root/lib/machine/setserial"
 copy_course "$root/home/guest/namespaces"
@@ -354,7 +364,6 @@ if [[ ! -e $state/state.zst ]]; then
     die "the machine does not start"
   say "packing it" >&2
   zstd -q -19 --long=27 -T2 "$work/state/state" -o "$work/state/state.zst"
-  cp "$work/files.gz" /tmp/files.gz # DEBUG
   cp "$kernel/.config" "$work/state/kernel.config"
   mv -T "$work/state" "$state" # state itself stays: what Node starts from
 fi

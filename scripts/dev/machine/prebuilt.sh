@@ -11,7 +11,7 @@ source "$(dirname "$0")/../../lib.sh"
 [[ $# -eq 2 ]] || misused 'COURSE and SCRATCH'
 
 cd "$repo"
-go build -o "$2/prebuilt" ./scripts/dev/machine/inside
+go build -o "$2/pack" ./scripts/dev/machine/pack
 module=$2/module
 mkdir -p "$module" "$1/bin/prebuilt"
 cp go.mod go.sum "$module"
@@ -28,5 +28,5 @@ done
   die 'a breakage does not build'
 for broken in "$2"/broken/*; do
   name=${broken##*/}
-  "$2/prebuilt" pack "$1/bin/${name%-*}" "$broken" >"$1/bin/prebuilt/$name"
+  "$2/pack" "$1/bin/${name%-*}" "$broken" >"$1/bin/prebuilt/$name"
 done

@@ -1,37 +1,42 @@
-//go:build linux
+/*
+Pack writes a program as its difference to another one: a lesson with a breakage
+for the machine in the page, which puts it together again, see inside.c.
 
+	pack LESSON BROKEN >FILE
+*/
 package main
 
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 )
 
 // block is the length of what is looked for in the old file.
 const block = 32
 
-func prebuilt(args []string) error {
-	if len(args) != 3 || args[0] != "pack" && args[0] != "unpack" {
-		return errors.New("usage: prebuilt pack|unpack LESSON FILE")
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "pack:", err)
+		os.Exit(1)
 	}
-	old, err := os.ReadFile(args[1])
+}
+
+func run(args []string) error {
+	if len(args) != 2 {
+		return fmt.Errorf("want two files, not %d", len(args))
+	}
+	old, err := os.ReadFile(args[0])
 	if err != nil {
 		return err
 	}
-	file, err := os.ReadFile(args[2])
+	file, err := os.ReadFile(args[1])
 	if err != nil {
 		return err
 	}
 	out := bufio.NewWriter(os.Stdout)
-	if args[0] == "pack" {
-		pack(out, old, file)
-	} else if err := unpack(out, old, file); err != nil {
-		return fmt.Errorf("%s: %w", args[2], err)
-	}
+	pack(out, old, file)
 	return out.Flush()
 }
 
@@ -68,28 +73,4 @@ func pack(out *bufio.Writer, old, file []byte) {
 		begin, next = i, from+length
 	}
 	piece(file[begin:], 0, 0)
-}
-
-func unpack(out io.Writer, old, packed []byte) error {
-	for len(packed) > 0 {
-		var n [3]int
-		for i := range n {
-			v, length := binary.Uvarint(packed)
-			if length <= 0 {
-				return io.ErrUnexpectedEOF
-			}
-			n[i], packed = int(v), packed[length:]
-		}
-		if n[0] > len(packed) || n[1]+n[2] > len(old) {
-			return errors.New("it belongs to another lesson")
-		}
-		if _, err := out.Write(packed[:n[0]]); err != nil {
-			return err
-		}
-		if _, err := out.Write(old[n[1] : n[1]+n[2]]); err != nil {
-			return err
-		}
-		packed = packed[n[0]:]
-	}
-	return nil
 }

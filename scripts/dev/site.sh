@@ -51,3 +51,8 @@ if [[ -n $check ]]; then
   as_user env NODE_PATH="$modules" CHROME_PATH="$(command -v chromium)" \
     node scripts/dev/site/check.cjs public
 fi
+if [[ -n $check && -n $machine ]]; then
+  as_user env NODE_PATH="$modules" node scripts/dev/machine/check.mjs "$state" "$repo"
+  as_user env NODE_PATH="$modules" CHROME_PATH="$(command -v chromium)" \
+    node scripts/dev/machine/check.cjs public
+fi

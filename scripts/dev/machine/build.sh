@@ -46,6 +46,7 @@ flock -n "$lock" || {
   say "waiting for another build" >&2
   flock "$lock"
 }
+rm -rf "$cache"/work.* # of a build that was killed
 work=$(mktemp -d "$cache/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 exit_on_signals
@@ -137,7 +138,36 @@ need_debs() {
 }
 
 need_debs
-say "the packages are there" >&2
+
+# source_of NAME prints the source package and its version: what was only built
+# again, +b1, has the same source.
+source_of() {
+  local source version
+  source=$(dpkg-deb -f "$(deb "$1")" Source)
+  version=$(dpkg-deb -f "$(deb "$1")" Version)
+  case $source in
+  *' ('*) version=${source#* (} version=${version%)} source=${source%% *} ;;
+  '') source=$1 ;;
+  esac
+  printf '%s\t%s\n' "$source" "${version%+b[0-9]*}"
+}
+
+if [[ -n $sources ]]; then
+  mkdir -p "$sources"
+  rm -f "$cache/apt/fresh"
+  packages | while read -r name _; do source_of "$name"; done | sort -u >"$work/sources"
+  while IFS=$'\t' read -r name version; do
+    (cd "$sources" && with_apt apt-get -qq source --download-only "$name=$version" >&2) ||
+      die "Debian's $suite has no source of $name $version"
+  done <"$work/sources"
+  modules=$("$repo/scripts/dev/npm.sh")/node_modules
+  for name in v86 @xterm/xterm @xterm/addon-fit; do
+    (cd "$sources" && npm pack --silent "$name@$(node -p "require('$modules/$name/package.json').version.split('+')[0]")" >&2)
+  done
+  cp -r "$here" "$sources/machine"
+  say "$sources: the sources of $(wc -l <"$work/sources") packages of Debian, of v86 and xterm.js, and what builds the machine"
+  exit
+fi
 
 ## The kernel
 
@@ -351,7 +381,7 @@ inputs=$({
   (cd "$root" && find . \( -type l -printf '%p %l\n' \) -o -printf '%p %m\n' | LC_ALL=C sort)
   (cd "$root" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
   echo "${kernel##*-}"
-  cat "$here"/{make-state.mjs,machine.mjs,typist.js} "$modules/v86/build/v86.wasm"
+  cat "$here"/{make-state,machine}.mjs "$modules/v86/build/v86.wasm"
 } | sha256sum | cut -c 1-16)
 state=$cache/state-$inputs
 if [[ ! -e $state/state.zst ]]; then
@@ -364,9 +394,30 @@ if [[ ! -e $state/state.zst ]]; then
     die "the machine does not start"
   say "packing it" >&2
   zstd -q -19 --long=27 -T2 "$work/state/state" -o "$work/state/state.zst"
-  cp "$kernel/.config" "$work/state/kernel.config"
   mv -T "$work/state" "$state" # state itself stays: what Node starts from
 fi
+
+# What the page says of what is in it: package, version, source, and its version;
+# the licences' texts, the kernel's configuration, and what builds it.
+about=$work/about
+mkdir -p "$about/licences"
+packages | while read -r name version _; do
+  case $name in
+  *-dev) continue ;; # the headers: nothing of them is in it
+  linux-source-*) cp "$kernel"/{COPYING,GPL-2.0} "$about" ;;
+  *) cp "$unpacked/usr/share/doc/$name/copyright" "$about/licences/$name" ;;
+  esac
+  printf '%s\t%s\t%s\n' "$name" "$version" "$(source_of "$name")"
+done >"$state/packages.tsv"
+cp -L "$unpacked"/usr/share/common-licenses/* "$about/licences/"
+for name in v86/LICENSE @xterm/xterm/LICENSE @xterm/addon-fit/LICENSE; do
+  to=${name%/*}
+  cp "$modules/$name" "$about/licences/${to//\//-}"
+done
+cp -r "$kernel/.config" "$here" "$about"
+mv "$about/.config" "$about/kernel.config"
+tar -C "$work" --owner 0 --group 0 --mtime 2026-01-01 --sort name -c about | gzip -9n >"$state/about.tar.gz"
+
 # Of the older ones, as many are kept as people have branches.
 find "$cache" -maxdepth 1 -name 'state-*' -printf '%T@ %p\n' | sort -rn |
   tail -n +6 | cut -d ' ' -f 2- | xargs -r rm -rf

@@ -9,6 +9,8 @@ import { start } from "./machine.mjs"
 
 const [state, repo] = process.argv.slice(2)
 const lessons = fs.readdirSync(repo).filter(name => /^0\d-/.test(name)).sort()
+// Alone it takes seconds; beside all other tests some minutes.
+const patience = 300000
 let passed = 0, failed = 0
 
 // ask starts a machine, and runs commands in it until it has run all of them.
@@ -18,12 +20,14 @@ async function machine(name, tests) {
   for (const [what, test] of Object.entries(tests)) {
     const begin = Date.now()
     try {
-      await test(command => first.run(command, 120000), { first, second, third, line })
+      await test(command => first.run(command, patience), { first, second, third, line })
       passed++
       console.log(`ok    ${what}, ${((Date.now() - begin) / 1000).toFixed(1)} s`)
     } catch (error) {
       failed++
       console.log(`FAIL  ${what}: ${error.message}`)
+      first.write("\x03") // what it has left running
+      await first.ready(10000)
     }
   }
   await emulator.destroy()

@@ -11,6 +11,7 @@ busybox stty raw -echo
 # is_forked PID: a shell's child that has not called execve yet bears
 # PF_FORKNOEXEC in its flags, proc_pid_stat(5).
 is_forked() {
+  # shellcheck disable=SC2013 # names without spaces
   for status in $(busybox grep -l "^NSpid:.*	$1\$" /proc/[0-9]*/status); do
     stat=$(busybox sed 's/.*) //' "${status%us}") || continue
     # shellcheck disable=SC2086 # in words

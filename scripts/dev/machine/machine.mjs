@@ -29,7 +29,8 @@ export async function start({ state, kernel, files, bios }) {
     autostart: true,
     ...state ? { initial_state: buffer(state) } : {
       bios: buffer(bios), bzimage: buffer(kernel), initrd: buffer(files),
-      cmdline: process.env.CMDLINE || "console=ttyS0 tsc=reliable quiet",
+      // What is free is zero, and costs nothing to keep.
+      cmdline: "console=ttyS0 tsc=reliable init_on_free=1 quiet",
     },
   })
   const typists = []

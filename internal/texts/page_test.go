@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -137,45 +138,47 @@ func (p *page) open(name string) (*terminal, error) {
 	}
 	t := &terminal{screen: p.lines[i], patience: pagePatience, end: func() error { return nil }}
 	t.forked = func(pid string) { _ = p.ask("forked " + pid) }
-	if _, err := t.screen.WriteString("\f"); err != nil {
+	if err := p.ask("size " + name + " 50 80"); err != nil {
+		return nil, err
+	}
+	settings := "exec bash"
+	if !p.settled {
+		p.settled = true
+		settings = "echo 'set +o emacs; PS2=; stty -echo; export TERM=dumb' | tee ~/.machine | " +
+			"sudo tee /root/.machine >/dev/null; exec bash"
+	}
+	// The shell has shown its prompt when the size changed, and may do so twice.
+	if _, err := t.screen.WriteString(settings + "\n"); err != nil {
 		return nil, err
 	}
 	if _, err := t.output(); err != nil {
 		return nil, err
 	}
-	if err := p.ask("size " + name + " 50 80"); err != nil {
+	if _, err := t.screen.WriteString("echo number $$\n"); err != nil {
 		return nil, err
 	}
-	settings := ". ~/.machine"
-	if !p.settled {
-		p.settled = true
-		settings = "echo 'set +o emacs; PS2=; stty -echo; export TERM=dumb' | tee ~/.machine | " +
-			"sudo tee /root/.machine >/dev/null; . ~/.machine"
-	}
-	for _, line := range []string{settings, "echo $$"} {
-		if _, err := t.screen.WriteString(line + "\n"); err != nil {
-			return nil, err
-		}
+	var shell []string
+	for shell == nil {
 		output, err := t.output()
 		if err != nil {
 			return nil, err
 		}
-		if line == settings {
-			continue
+		shell = shellNumber.FindStringSubmatch(output)
+	}
+	// The same one at the end: no inner shell is left, and no other has taken
+	// its place.
+	t.end = func() error {
+		now, err := t.command([]string{"echo $$"})
+		if err == nil && now != shell[1] {
+			err = errors.New("an inner shell is left at the end of the file, or one too many was ended")
 		}
-		// The same shell at the end: no inner one is left, and no other has
-		// taken its place.
-		t.end = func() error {
-			now, err := t.command([]string{"echo $$"})
-			if err == nil && now != strings.TrimSpace(output) {
-				err = errors.New("an inner shell is left at the end of the file, or one too many was ended")
-			}
-			return err
-		}
+		return err
 	}
 	_, err := t.screen.WriteString("\n") // play waits for a prompt
 	return t, err
 }
+
+var shellNumber = regexp.MustCompile(`(?m)(?:^|\$ )number (\d+)$`)
 
 // ask sends a request by the page's own line, and waits for its answer.
 func (p *page) ask(request string) error {

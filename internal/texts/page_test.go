@@ -35,16 +35,18 @@ func TestPage(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, lessons, 8)
 	assert.LessOrEqual(t, len(different(t, repo)), maxDiffer)
+	ran := 0
 	for _, file := range lessons {
 		name, err := filepath.Rel(repo, file)
 		require.NoError(t, err)
 		t.Run(name, func(t *testing.T) {
+			ran++
 			problems, _ := execute(t, order{Page: state, Repository: repo}, repo, name, false)
 			report(t, problems)
 		})
 	}
 	for key, used := range different(t, repo) {
-		assert.True(t, *used, "no block begins with what differs.tsv has: %s", key)
+		assert.True(t, *used || ran < len(lessons), "no block begins with what differs.tsv has: %s", key)
 	}
 }
 

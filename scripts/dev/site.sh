@@ -26,7 +26,7 @@ done
 
 cd "$repo"
 need_go
-[[ -z $check ]] || install_for site
+[[ -z $check ]] || install_for site ${machine:+machine tour}
 
 # Made elsewhere, and then moved: a page whose text is gone is gone, too.
 as_user mkdir -p public
@@ -55,4 +55,6 @@ if [[ -n $check && -n $machine ]]; then
   as_user env NODE_PATH="$modules" node scripts/dev/machine/check.mjs "$state" "$repo"
   as_user env NODE_PATH="$modules" CHROME_PATH="$(command -v chromium)" \
     node scripts/dev/machine/check.cjs public
+  as_user env NODE_PATH="$modules" NSTEST_PAGE="$state" \
+    go test -count=1 -timeout 30m -run '^TestPage$' ./internal/texts
 fi

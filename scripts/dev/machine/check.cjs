@@ -139,7 +139,13 @@ async function main() {
   })
 
   await test("lesson 03, all that the text types, at both terminals", async () => {
-    const figures = await page.$$("article figure.console:not([data-not-run])")
+    // What is left out of the tests in Node is left out here.
+    const table = fs.readFileSync(path.join(__dirname, "differs.tsv"), "utf8").split("\n").map(line => line.split("\t"))
+    const left = table.filter(row => row[0] === "03-uts/README.md").map(row => row[1])
+    const figures = []
+    for (const figure of await page.$$("article figure.console:not([data-not-run])")) {
+      if (!left.includes(await figure.$eval("kbd", e => e.textContent))) figures.push(figure)
+    }
     assert.ok(figures.length > 5)
     const second = await page.$$("figure.console[data-terminal='2']")
     assert.ok(second.length > 0)
@@ -153,8 +159,8 @@ async function main() {
       without++
       console.log("      " + await figure.$eval(".machine-compare", e => e.innerText.replace(/\n+/g, " | ").slice(0, 1200)))
     }
-    assert.ok(without <= 1, `${without} blocks came otherwise`)
-    return `${figures.length} blocks, ${without} of them otherwise`
+    assert.equal(without, 0, `${without} blocks came otherwise`)
+    return `${figures.length} blocks`
   })
 
   await test("lsns at both terminals, by keyboard", async () => {

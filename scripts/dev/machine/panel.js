@@ -386,7 +386,9 @@ async function typeBlock(figure, note) {
         (prompt === ">" ? "Ctrl+C there ends the line that was begun."
           : "type the blocks before this one first, or exit."))
     }
-    came.push(await line.run(step.typed.join("\n"), 60000))
+    const said = await line.run(step.typed.join("\n"), 60000)
+    // A shell says at some prompt or other that a job has ended.
+    came.push(said.replace(/^\[\d+\][+-]?  +(Done|Terminated|Killed)\b.*\n?/gm, ""))
   }
   return came
 }

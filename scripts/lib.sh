@@ -306,6 +306,15 @@ build_own() {
 # with PATCH applied, and sets launch to what starts it.
 build_patched() {
   local file program=work/$3/${3##*/}
+  # The page has no Go, and these programs instead.
+  if [[ -x /usr/bin/prebuilt && -r $repo/bin/prebuilt/${3##*/} ]]; then
+    as_user mkdir -p "$repo/work/$3"
+    prebuilt "$repo/bin/$1" "$repo/bin/prebuilt/${3##*/}" |
+      as_user tee "$repo/$program" >/dev/null
+    as_user chmod +x "$repo/$program"
+    launcher "$1" "$program"
+    return
+  fi
   need_go
   make_work
   as_user rm -rf "$repo/work/$3"

@@ -23,13 +23,17 @@ const (
 	// both: here, and in the virtual machine.
 	OtherCgroups = "this host has the other version of cgroups"
 
+	// NoPage: the machine of the lesson pages takes minutes to build, and the
+	// scripts that build it run its tests.
+	NoPage = "not for the machine of the pages: site.sh --machine --check runs this"
+
 	// The tests of lessons 06 to 08 run as root and as an ordinary user.
 	rootsPart = "root's part: this runs when root runs the tests"
 	usersPart = "a user's part: this runs when a user runs the tests"
 )
 
 var allowed = []string{
-	NoAlpine, NoCgroup, OtherCgroups, rootsPart, usersPart,
+	NoAlpine, NoCgroup, OtherCgroups, NoPage, rootsPart, usersPart,
 }
 
 // Skip leaves a test out, and says why. It is the only way to do so:

@@ -51,6 +51,7 @@ type order struct {
 	Builds     string
 	Go         string // directory with the command go
 	Steps      []step
+	Page       string // or the state of the machine in the page
 }
 
 // answer is what it saw.
@@ -98,7 +99,8 @@ func machine() error {
 		return err
 	}
 	reap()
-	return json.NewEncoder(os.Stdout).Encode(play(o))
+	return json.NewEncoder(os.Stdout).Encode(play(o,
+		func(string) (*terminal, error) { return newTerminal(o.Go) }, hostNamespaces()))
 }
 
 // furnish makes the host that the texts are about.

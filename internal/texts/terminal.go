@@ -23,10 +23,15 @@ type terminal struct {
 	screen *os.File // the other side of it, see pty(7)
 	unread []byte
 	prompt string // $ or #, at which the shell waits
+
+	patience time.Duration    // how long a command may take
+	forked   func(pid string) // see awaitExec
+	end      func() error     // what close does, for a page's terminal
 }
 
-// play types all steps, and returns what was printed.
-func play(o order) answer {
+// play types all steps, and returns what was printed. Each terminal is opened by
+// its name, with a shell that is about to show its prompt.
+func play(o order, open func(name string) (*terminal, error), inodes *strings.Replacer) answer {
 	var a answer
 	terminals := map[string]*terminal{}
 	var names []string
@@ -34,7 +39,7 @@ func play(o order) answer {
 		if terminals[s.Terminal] != nil {
 			continue
 		}
-		t, err := newTerminal(o.Go)
+		t, err := open(s.Terminal)
 		if err == nil {
 			_, err = t.output()
 		}
@@ -44,7 +49,6 @@ func play(o order) answer {
 		terminals[s.Terminal] = t
 		names = append(names, s.Terminal)
 	}
-	inodes := hostNamespaces()
 	for _, s := range o.Steps {
 		t := terminals[s.Terminal]
 		if t.prompt != s.Prompt {
@@ -205,7 +209,7 @@ func newTerminal(goDir string) (*terminal, error) {
 		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: true,
 			Credential: &syscall.Credential{Uid: userID, Gid: userID}},
 	})
-	return &terminal{screen: screen}, err
+	return &terminal{screen: screen, patience: patience, forked: awaitExec}, err
 }
 
 // command types one, and returns what is printed up to the next prompt.
@@ -223,7 +227,7 @@ func (t *terminal) command(typed []string) (string, error) {
 		return "", err
 	}
 	if m := background.FindStringSubmatch(output); m != nil {
-		awaitExec(m[1])
+		t.forked(m[1])
 	}
 	if raw { // the terminal of the other machine shows what is typed
 		output = strings.TrimPrefix(output, strings.Join(typed, "\n")+"\n")
@@ -239,6 +243,9 @@ func (t *terminal) command(typed []string) (string, error) {
 // raw tells if there is another machine behind this terminal, as that of
 // scripts/sandbox.sh: every character is for its own terminal.
 func (t *terminal) raw() (bool, error) {
+	if t.end != nil {
+		return false, nil // a page's, which has been told not to
+	}
 	conn, err := t.screen.SyscallConn()
 	if err != nil {
 		return false, err
@@ -276,7 +283,7 @@ const quiet = 200 * time.Millisecond
 
 // output reads up to a prompt.
 func (t *terminal) output() (string, error) {
-	end := time.Now().Add(patience)
+	end := time.Now().Add(t.patience)
 	for {
 		text := strings.ReplaceAll(string(t.unread), "\r", "")
 		if m := markedPrompt.FindStringSubmatchIndex(text); m != nil {
@@ -318,6 +325,9 @@ func (t *terminal) read(end time.Time) error {
 // close types exit, which has to be the end of it: the screen gives an error
 // when the last process at the terminal is gone.
 func (t *terminal) close() error {
+	if t.end != nil {
+		return t.end()
+	}
 	if _, err := t.screen.WriteString("exit\n"); err != nil {
 		return fmt.Errorf("type: %w", err)
 	}

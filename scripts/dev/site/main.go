@@ -34,6 +34,7 @@ var pageTemplate = template.Must(template.ParseFS(assets, "page.html"))
 func main() {
 	repo := flag.String("repo", ".", "`directory` of the repository")
 	out := flag.String("out", "public", "`directory` that gets the pages")
+	machine := flag.Int("machine", 0, "the pages have a machine, of so many `megabytes`")
 	slides := flag.String("slides", "", "print decks as one, with this `title`")
 	flag.Parse()
 	if *slides != "" {
@@ -45,7 +46,7 @@ func main() {
 		fmt.Print(text)
 		return
 	}
-	if err := build(*repo, *out); err != nil {
+	if err := build(*repo, *out, *machine); err != nil {
 		fmt.Fprintln(os.Stderr, "site:", err)
 		os.Exit(1)
 	}
@@ -59,6 +60,7 @@ type page struct {
 	Lesson string // 03-uts, on the page of a lesson
 
 	Body      template.HTML
+	Typed     bool // it has something to type
 	Sections  []section
 	Added     []sourceFile // what the lesson adds
 	Before    string       // the lesson before
@@ -78,6 +80,8 @@ type view struct {
 	Pages          []*page
 	Previous, Next *page
 	Root           string // from the page to the root of the site
+	Machine        int    // megabytes of the machine in it, or 0
+	First          string // on the first page: the first lesson
 }
 
 // order is that of the texts in docs/: what is not here comes after them.
@@ -92,7 +96,7 @@ type site struct {
 	copies    map[string]bool  // pictures
 }
 
-func build(repo, out string) error {
+func build(repo, out string, machine int) error {
 	s := &site{repo: repo, out: out, byName: map[string]*page{}, copies: map[string]bool{}}
 	if err := s.find(); err != nil {
 		return err
@@ -113,6 +117,12 @@ func build(repo, out string) error {
 	}
 	for i, p := range s.pages {
 		v := view{page: p, Pages: s.pages, Root: root(p.URL)}
+		if p.Source == "README.md" || p.Typed {
+			v.Machine = machine
+		}
+		if p.Source == "README.md" {
+			v.First = s.pages[1].Lesson
+		}
 		if i > 0 {
 			v.Previous = s.pages[i-1]
 		}

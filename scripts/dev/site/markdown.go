@@ -45,7 +45,6 @@ func (m *markdown) render(p *page) error {
 	tree := m.md.Parser().Parse(text.NewReader(source),
 		parser.WithContext(parser.NewContext(parser.WithIDs(&ids{seen: map[string]bool{}}))))
 	var comments []ast.Node
-	terminals := 0
 	err = ast.Walk(tree, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
@@ -71,9 +70,7 @@ func (m *markdown) render(p *page) error {
 				}
 			}
 		case *ast.FencedCodeBlock:
-			if n.Info != nil && bytes.Contains(n.Info.Segment.Value(source), []byte("terminal=")) {
-				terminals++
-			}
+			p.Typed = p.Typed || string(n.Language(source)) == "console"
 		}
 		if len(p.Sections) > 0 {
 			last := &p.Sections[len(p.Sections)-1]
@@ -94,9 +91,6 @@ func (m *markdown) render(p *page) error {
 	}
 	for _, n := range comments {
 		n.Parent().RemoveChild(n.Parent(), n)
-	}
-	if terminals > 0 {
-		tree.SetAttributeString("terminals", true)
 	}
 	var out bytes.Buffer
 	if err := m.md.Renderer().Render(&out, source, tree); err != nil {
@@ -188,16 +182,20 @@ func (blocks) code(w util.BufWriter, source []byte, n ast.Node, entering bool) (
 	}
 	block := n.(*ast.FencedCodeBlock)
 	kind := string(block.Language(source))
-	label, typed := "", ""
+	label, typed, data := "", "", ""
 	if block.Info != nil {
 		_, typed, _ = strings.Cut(string(block.Info.Segment.Value(source)), "terminal=")
 	}
 	if kind == "console" && typed != "" {
 		label = "terminal " + typed
+		data = fmt.Sprintf(` data-terminal="%s"`, template.HTMLEscapeString(typed))
 	}
 	if attribute, ok := n.AttributeString("mark"); ok {
 		if from, ok := strings.CutPrefix(attribute.(string), "code: "); ok {
 			label = strings.Fields(from)[0]
+		}
+		if why, ok := strings.CutPrefix(attribute.(string), "not run: "); ok {
+			data += fmt.Sprintf(` data-not-run="%s"`, template.HTMLEscapeString(why))
 		}
 	}
 	content := string(lines(n, source))
@@ -207,7 +205,7 @@ func (blocks) code(w util.BufWriter, source []byte, n ast.Node, entering bool) (
 	} else {
 		html = strings.Join(highlight(kind, content), "\n")
 	}
-	fmt.Fprintf(w, "<figure class=\"code %s\">", template.HTMLEscapeString(kind))
+	fmt.Fprintf(w, "<figure class=\"code %s\"%s>", template.HTMLEscapeString(kind), data)
 	if label != "" {
 		fmt.Fprintf(w, "<figcaption>%s</figcaption>", template.HTMLEscapeString(label))
 	}

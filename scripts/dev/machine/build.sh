@@ -35,7 +35,7 @@ esac
 missing=()
 while read -r need kind _; do
   [[ $kind != machine && $kind != tour ]] || have "$need" || missing+=("$need")
-done < <(rows packages)
+done < <(rows lib/packages)
 [[ ${#missing[@]} -eq 0 ]] ||
   die "missing: ${missing[*]}" "$(install_line "${missing[@]}")"
 need_go

@@ -382,22 +382,24 @@ func cleanupTestCache(t *testing.T) {
 	`)
 }
 
-// After SIGKILL at fifty random moments, to the parent alone or to all of the
-// process group, one run leaves things as they were.
+// After sixty signals at random moments, most of them SIGKILL, to the parent alone or
+// to all of the process group, one run leaves things as they were.
 func cleanupTestAfterKill(t *testing.T) {
 	t.Parallel()
 	out := cleanupIn(t, `
 		before=$(snapshot)
-		for ((round = 0; round < 10; round++)); do
+		for ((round = 0; round < 12; round++)); do
 			pids=()
 			for ((i = 0; i < 5; i++)); do
 				lesson=(/run/built/bin/05-net)
 				((i % 2)) || lesson=(/run/built/bin/08-cgroups -rootfs /run/built/rootfs)
-				setsid "${lesson[@]}" sleep 1000 2>/dev/null & pids+=($!)
+				setsid env --default-signal=INT "${lesson[@]}" sleep 1000 2>/dev/null & pids+=($!)
 			done
 			for pid in "${pids[@]}"; do
 				sleep 0.0$((RANDOM % 30 + 10))
-				kill -KILL $( ((RANDOM % 2)) || echo -- -)$pid 2>/dev/null || kill -KILL $pid
+				signals=(KILL KILL TERM INT HUP)
+				signal=${signals[RANDOM % 5]}
+				kill -$signal $( ((RANDOM % 2)) || echo -- -)$pid 2>/dev/null || kill -$signal $pid
 				gone $pid
 			done
 			seen=$(cleanup) || { echo "$seen"; exit 1; }

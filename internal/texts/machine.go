@@ -45,9 +45,10 @@ const patience = time.Minute
 
 // order is what a machine is asked to do.
 type order struct {
-	Scratch    string // an empty directory
-	Repository string // to be copied to checkout
-	Modules    string // Go's caches, so that the lessons can be built
+	Scratch    string   // an empty directory
+	Repository string   // to be copied to checkout
+	Kernels    []string // of scripts/sandbox.sh, unpacked: here is no network
+	Modules    string   // Go's caches, so that the lessons can be built
 	Builds     string
 	Go         string // directory with the command go
 	Steps      []step
@@ -325,6 +326,16 @@ func makeUser(root string, o order) error {
 	cp := exec.Command("cp", "-a", o.Repository, root+checkout)
 	if out, err := cp.CombinedOutput(); err != nil {
 		return fmt.Errorf("copy the repository: %w\n%s", err, out)
+	}
+	cache := root + home + "/.cache/namespaces-sandbox"
+	if err := os.Mkdir(cache, 0o755); err != nil {
+		return err
+	}
+	for _, kernel := range o.Kernels {
+		out, err := exec.Command("cp", "-r", kernel, cache).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("copy the sandbox's kernel: %w\n%s", err, out)
+		}
 	}
 	return filepath.WalkDir(root+home, func(path string, _ os.DirEntry, err error) error {
 		return errors.Join(err, os.Lchown(path, userID, userID))

@@ -417,6 +417,10 @@ func prepare(t *testing.T, repo string) order {
 	o := order{Repository: filepath.Join(scratch, filepath.Base(checkout)),
 		Go:      filepath.Dir(run(t, repo, "command -v go")),
 		Modules: os.Getenv("NSTEST_MODULES"), Builds: os.Getenv("NSTEST_BUILDS")}
+	if cache, err := os.UserCacheDir(); err == nil {
+		o.Kernels, err = filepath.Glob(filepath.Join(cache, "namespaces-sandbox", "linux-amd64-*"))
+		require.NoError(t, err)
+	}
 	if o.Modules == "" {
 		o.Modules = run(t, repo, "go env GOMODCACHE")
 		o.Builds = run(t, repo, "go env GOCACHE")

@@ -350,15 +350,17 @@ while IFS= read -r -d '' dir; do
     /proc/self/mountinfo | sort -r)
   remove 'scratch directory' "$dir" rm -rf --one-file-system -- "$dir"
 done < <(find -H /tmp /var/tmp -maxdepth 1 -type d -name 'nsl.*' -print0 2>/dev/null)
-# A go build that a killed script has started leaves its directory. Go marks it
-# with nothing but the name: so only one that is old, and that nobody has open.
+# A build that a killed script has started leaves its directory. Go marks it with
+# no more than this name: so it stays while its owner has any go(1) running, or a
+# process that is in it.
 while IFS= read -r -d '' dir; do
   is_own "$dir" || continue
-  who=$(somebody)
-  if [[ -n $who ]]; then continue; fi
-  [[ -z $(find /proc/[0-9]*/cwd /proc/[0-9]*/fd -lname "$dir/*" -print -quit 2>/dev/null) ]] || continue
+  if pgrep -x -U "$(stat -c %u -- "$dir")" 'go|compile|link' >/dev/null ||
+    [[ -n $(find /proc/[0-9]*/{cwd,exe,fd} -lname "$dir/*" -print -quit 2>/dev/null) ]]; then
+    continue
+  fi
   remove 'directory of a build' "$dir" rm -rf --one-file-system -- "$dir"
-done < <(find -H /tmp -maxdepth 1 -type d -name 'go-build[0-9]*' -mmin +10 -print0 2>/dev/null)
+done < <(find -H /tmp -maxdepth 1 -type d -name 'go-build[0-9]*' -print0 2>/dev/null)
 # A machine that runs, or is being made, holds a lock on its directory there.
 if [[ -n $cache && -d $cache ]] && is_own "$cache"; then
   who=''

@@ -191,6 +191,7 @@ func cleanupTestLeftovers(t *testing.T) {
 		ln -s /tmp/other /tmp/nsl.link
 		touch /dev/shm/nsl-letters
 		useradd --no-create-home nsl-test
+		mkdir -p /tmp/go-build1234567/b001
 		( source $repo/scripts/lib.sh; NSL_SCRIPT=$died; sleep 2000 ) & marked=$!
 		until [[ $(</proc/$marked/comm) == sleep ]]; do :; done
 
@@ -202,7 +203,7 @@ func cleanupTestLeftovers(t *testing.T) {
 			'device nsl1' 'device nslbr' 'namespace nslwan' 'table ip nslnat' \
 			'table bridge nslfilter' 'mount /tmp/nsl.abcDEF/with space' \
 			'mount /tmp/nsl.abcDEF/deep/er' 'directory /tmp/nsl.abcDEF' 'directory /var/tmp/nsl.XYZ123' \
-			'file /dev/shm/nsl-letters' 'user nsl-test'; do
+			'file /dev/shm/nsl-letters' 'user nsl-test' 'build /tmp/go-build1234567'; do
 			has "$seen" "would remove"
 			has "$seen" "$what"
 		done

@@ -43,7 +43,8 @@ fi
 
 # An ordinary user was not made one by sudo from somebody else, whatever the
 # environment of the login says: these are for root alone.
-[[ $EUID -eq 0 ]] || unset SUDO_UID SUDO_GID SUDO_USER
+[[ $EUID -eq 0 && ${SUDO_UID:-} =~ ^[0-9]+$ && ${SUDO_GID:-} =~ ^[0-9]+$ ]] ||
+  unset SUDO_UID SUDO_GID SUDO_USER
 
 # find_width sets width to the columns that a text may have: those of the
 # terminal, from 40 to 100.

@@ -212,9 +212,9 @@ if [[ -e $dir ]]; then
 fi
 is_there || may_replace # before anything is touched
 if ! is_there; then
-  trap clean_up EXIT
-  exit_on_signals
   lock_work
+  trap clean_up EXIT # from here on it is ours to remove
+  exit_on_signals
 fi
 if is_there; then # perhaps made by another run meanwhile
   say "$dir is there already: $kind"

@@ -32,6 +32,13 @@ func TestLibSudoIsForRoot(t *testing.T) {
 		require.NoError(t, err, "%s", out)
 		require.Equal(t, want+"\n", string(out), "user %s", user)
 	}
+	// Half of what sudo sets is not from sudo.
+	cmd := exec.Command("bash", "-euc", `source <(cat); echo "${SUDO_UID:-none}"`)
+	cmd.Stdin = bytes.NewReader(lib)
+	cmd.Env = append(os.Environ(), "SUDO_UID=1000", "SUDO_GID=")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Equal(t, "none\n", string(out))
 }
 
 // A kernel thread's name may be long, and any name may look like what follows

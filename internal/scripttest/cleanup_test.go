@@ -400,7 +400,9 @@ func cleanupTestAfterKill(t *testing.T) {
 				sleep 0.0$((RANDOM % 30 + 10))
 				signals=(KILL KILL TERM INT HUP)
 				signal=${signals[RANDOM % 5]}
-				kill -$signal $( ((RANDOM % 2)) || echo -- -)$pid 2>/dev/null || kill -$signal $pid
+				# SIGINT as a terminal sends it, to all of the group.
+				group=$( ((RANDOM % 2)) && [[ $signal != INT ]] || echo -- -)
+				kill -$signal $group$pid 2>/dev/null || kill -$signal $pid 2>/dev/null || true
 				gone $pid
 			done
 			seen=$(cleanup) || { echo "$seen"; exit 1; }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,15 +51,14 @@ func newCgroup(l limits) (*cgroup, error) {
 		write(cg.dir, "cpu.max", microseconds(l.cpus)))
 }
 
-// makeCgroup makes a directory in parent, and so a cgroup. First it removes
-// what is left of a lesson that was killed: the kernel refuses to remove a
-// cgroup with a process in it.
+// makeCgroup makes a directory, and so a cgroup. First it removes those of
+// killed lessons: the kernel refuses to remove one with a process in it.
 func makeCgroup(parent string) (string, error) {
 	left, _ := filepath.Glob(parent + "/nsl-*")
 	for _, dir := range left {
-		pid, _ := strconv.Atoi(strings.Split(filepath.Base(dir), "-")[1])
-		if unix.Kill(pid, 0) == unix.ESRCH {
-			os.Remove(dir)
+		info, err := os.Stat(dir)
+		if err == nil && time.Since(info.ModTime()) > time.Second {
+			os.Remove(dir) // and not one that is about to be entered
 		}
 	}
 	dir, err := os.MkdirTemp(parent, fmt.Sprintf("nsl-%d-*", os.Getpid()))

@@ -604,7 +604,7 @@ missing: ${missing[*]:-none}"
 # json_string TEXT
 json_string() {
   local text cleaned
-  clean_text "$1" 2000
+  clean_text "${1//[$'\n\t']/ }" 2000
   text=${cleaned//\\/\\\\}
   text=${text//\"/\\\"}
   printf '"%s"' "$text"

@@ -18,6 +18,7 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+unset NSL_SCRIPT # or the next cleanup.sh could take a find of this one for a leftover
 export LC_ALL=C
 
 dry='' cache=''
@@ -247,7 +248,6 @@ while IFS= read -r top; do
       remove cgroup "$dir" remove_cgroup "$dir"
     fi
   done < <(find "$top" -type d -name 'nsl-*' -print0 -prune 2>/dev/null)
-  wait $! || true # or the next cleanup.sh would find it
 done < <(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo | sort -u)
 
 # === The network ===

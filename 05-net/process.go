@@ -14,8 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// execute turns this process into the command, which so has PID 1. See
-// execve(2).
+// execute turns this process into the command, which so has PID 1: execve(2).
 func execute(command []string) {
 	if len(command) == 0 {
 		command = []string{cmp.Or(os.Getenv("SHELL"), "/bin/sh")}
@@ -65,12 +64,13 @@ func forwardSignals(child *os.Process, signals <-chan os.Signal) {
 	}
 }
 
-// handles reports whether a process has a handler for a signal: SigCgt is the
-// mask of the signals that it catches. See proc_pid_status(5).
+// handles reports whether the command has a handler for a signal: SigCgt is
+// the mask of those it catches. See proc_pid_status(5). Before execve, the
+// child is named exe, and all that Go handles would be lost with the handlers.
 func handles(pid int, sig unix.Signal) bool {
 	var mask uint64
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	_, after, _ := strings.Cut(string(status), "\nSigCgt:")
+	name, after, _ := strings.Cut(string(status), "\nSigCgt:")
 	fmt.Sscanf(after, "%x", &mask)
-	return mask&(1<<(sig-1)) != 0
+	return mask&(1<<(sig-1)) != 0 && !strings.HasPrefix(name, "Name:\texe\n")
 }

@@ -57,7 +57,7 @@ func makeCgroup(parent string) (string, error) {
 	left, _ := filepath.Glob(parent + "/nsl-*")
 	for _, dir := range left {
 		info, err := os.Stat(dir)
-		if err == nil && time.Since(info.ModTime()) > time.Second {
+		if err == nil && time.Since(info.ModTime()) > 10*time.Second {
 			os.Remove(dir) // and not one that is about to be entered
 		}
 	}
@@ -121,7 +121,7 @@ func (cg *cgroup) remove() {
 					"has killed a process (%s)\n", lesson, file[1:])
 			}
 		}
-		if err := os.Remove(dir); err != nil && dir != "" {
+		if err := os.Remove(dir); err != nil && !errors.Is(err, unix.ENOENT) {
 			fmt.Fprintf(os.Stderr, "%s: %v\n", lesson, err)
 		}
 	}

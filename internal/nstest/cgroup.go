@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -113,4 +114,16 @@ func CgroupFile(t *testing.T, pid int, controller, v1name, v2name string) string
 	require.NoError(t, err)
 	require.NotEmpty(t, text)
 	return strings.TrimSpace(string(text))
+}
+
+// AgeCgroups makes the cgroups that a lesson has left look old enough to be swept.
+func AgeCgroups(t *testing.T, lesson int) {
+	t.Helper()
+	left, err := Cgroups(lesson)
+	require.NoError(t, err)
+	require.NotEmpty(t, left)
+	for _, dir := range left {
+		old := time.Now().Add(-time.Minute)
+		require.NoError(t, os.Chtimes(dir, old, old))
+	}
 }

@@ -78,6 +78,7 @@ func parent(opt options) error {
 	}
 	cmd.ExtraFiles = []*os.File{read}
 
+	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU) // which do not stop process 1
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
 	if err := cmd.Start(); err != nil {
@@ -102,7 +103,6 @@ func child(opt options) {
 	execute(opt.command)
 }
 
-// init keeps main on its first thread. Pdeathsig is about threads: the kernel
-// sends it when the thread that started the child ends, and forgets it when
-// another thread than the child's first calls execve. See prctl(2).
+// init keeps main on its first thread: Pdeathsig comes when the thread that
+// started the child ends, and is lost if another calls execve. See prctl(2).
 func init() { runtime.LockOSThread() }

@@ -15,8 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limits hold for all processes of a container together. max is no limit, in
-// the flags as in the kernel's files.
+// limits hold for all processes of a container together. max is no limit.
 type limits struct{ memory, pids, cpus string }
 
 // cgroup holds a container to its limits.

@@ -330,9 +330,10 @@ func TestSweep(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// With the least that can be asked for, a command runs.
+// With the least that can be asked for, a command runs, however many CPUs there are.
 func TestLeast(t *testing.T) {
 	nstest.NeedCgroup(t)
+	t.Setenv("GOMAXPROCS", "256")
 	check := suite.UnchangedHost(t)
 	r := suite.Run(t, "-memory", "4M", "-pids", "16", "-cpus", "0.05",
 		"echo", "started")

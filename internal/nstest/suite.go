@@ -414,6 +414,10 @@ func (r *Runner) terminal(t *testing.T) {
 		x.Prompt("host> ", "echo status' '$?\n")
 		x.Expect("status 3")
 
+		// In the background, reading fails: nothing would stop process 1.
+		x.Prompt("host> ", cat+" &\n")
+		x.Expect("Input/output error")
+		x.Type("\n")
 		x.Prompt("host> ", cat+"\ntwo\n")
 		x.Expect("two\r\ntwo\r\n")
 		x.Type("\x04")

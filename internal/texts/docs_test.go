@@ -111,7 +111,7 @@ func TestGlossary(t *testing.T) {
 	require.NotEmpty(t, terms)
 	assert.True(t, slices.IsSorted(terms), "the order of %q", terms)
 
-	toKnow := regexp.MustCompile(`(?s)\*\*Words to know:\*\*(.*?)\.\n`)
+	toKnow := regexp.MustCompile(`(?s)\*\*\[Words to know]\(\.\./docs/glossary\.md\):\*\*(.*?)\.\n`)
 	for name, d := range all {
 		if lesson, _ := filepath.Match("0*/README.md", name); !lesson {
 			continue

@@ -11,7 +11,6 @@
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib/demo.sh
 source "$(dirname "$0")/lib/demo.sh"
 begin user "$@"
 

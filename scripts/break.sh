@@ -12,8 +12,8 @@
 # line is wrong.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/lib/all.sh"
+answer_help "$@"
 
 [[ $# -eq 1 || $# -eq 2 ]] || misused 'NN, or NN and K'
 lesson=$(full_name "$1") || misused 'NN is 01 to 08'

@@ -27,30 +27,24 @@
 # CHECK_TIMEOUT: seconds to wait for an answer of the launcher (20).
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-source "$(dirname "$0")/lib.sh"
-# shellcheck source-path=SCRIPTDIR source=lib/cgroup.sh
-source "$(dirname "$0")/lib/cgroup.sh"
-# shellcheck source-path=SCRIPTDIR source=lib/check/report.sh
-source "$(dirname "$0")/lib/check/report.sh"
-# shellcheck source-path=SCRIPTDIR source=lib/check/session.sh
-source "$(dirname "$0")/lib/check/session.sh"
-# shellcheck source-path=SCRIPTDIR source=lib/check/points.sh
-source "$(dirname "$0")/lib/check/points.sh"
-# shellcheck source-path=SCRIPTDIR source=lib/check/host.sh
-source "$(dirname "$0")/lib/check/host.sh"
+source "$(dirname "$0")/lib/all.sh"
+source "$lib/cgroup.sh"
+source "$lib/namespaces.sh"
+source "$lib/check/report.sh"
+source "$lib/check/session.sh"
+source "$lib/check/points.sh"
+source "$lib/check/host.sh"
+answer_help "$@"
 
 ## What is asked for
 
-types=(pid mnt uts ipc net user time cgroup)
 only='' twin='' quiet='' tap='' lesson='' command=() options=()
 while [[ $# -gt 0 ]]; do
   case $1 in
-  -h | --help) usage && exit ;;
   --only)
     only=${2:-}
-    [[ " ${types[*]} root host " == *" ${only:-none} "* ]] ||
-      misused "--only takes one of: ${types[*]} root host"
+    [[ " ${ns_types[*]} root host " == *" ${only:-none} "* ]] ||
+      misused "--only takes one of: ${ns_types[*]} root host"
     options+=(--only "$only")
     shift
     ;;
@@ -126,7 +120,7 @@ echo "a file of the host" >"$dir/host"
 # Two runs at the same time, a and b: what is a run's own is not the other's.
 # What check/points.sh finds out about them: their namespaces, cgroups and
 # processes.
-declare -A id=()
+declare -A id=() own_of=()
 cgroups=() kin=() queue=''
 
 # To remove a tree is to remove what is mounted in it.

@@ -16,8 +16,8 @@
 
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
+answer_help "$@"
 unset NSL_SCRIPT # or the next cleanup.sh could take a find of this one for a leftover
 export LC_ALL=C
 
@@ -26,7 +26,6 @@ for option; do
   case $option in
   --dry-run) dry=yes ;;
   --cache) cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-sandbox ;;
-  -h | --help) usage && exit ;;
   *) misused "unknown argument: $option" ;;
   esac
 done
@@ -84,7 +83,7 @@ known=' hostile.test nstest.test scripttest.test texts.test '
 for name in "$repo"/scripts/*.sh "$repo"/scripts/dev/*.sh; do
   case ${name##*/} in
   # These have nothing that bears our mark.
-  cleanup.sh | doctor*.sh | sandbox*.sh | watch.sh) ;;
+  cleanup.sh | doctor.sh | sandbox.sh | watch.sh) ;;
   *) known+="${name##*/} " ;;
   esac
 done
@@ -153,7 +152,7 @@ remove_process() {
   unset "ours[$1]"
 }
 
-# What a script starts has NSL_SCRIPT=PID in its environment (lib.sh). When
+# What a script starts has NSL_SCRIPT=PID in its environment (lib/env.sh). When
 # process PID is gone, so should they be. Each process is asked for its own
 # variables, NUL by NUL: what one says can be about no other.
 for directory in /proc/[0-9]*; do

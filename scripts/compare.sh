@@ -11,12 +11,13 @@
 # The host is where you type this. Exit status: 1 if an answer is missing.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/lib/all.sh"
+source "$lib/containers.sh"
+source "$lib/namespaces.sh"
+answer_help "$@"
 
-types="pid mnt uts ipc net user cgroup time"
 neutral='' lesson='' dir='' hold='' pids=()
-declare -A ids=() names=()
+declare -A ids=() names=() own=()
 
 # clean_up lets the containers' read come to the end of its file: they end.
 clean_up() {
@@ -66,21 +67,12 @@ start_two() {
   dir=''
 }
 
-# read_ids looks up the namespaces of a process: in lsns, and what that does
-# not tell, or tells twice, in /proc/PID/ns.
+# read_ids PID looks up the namespaces of a process.
 read_ids() {
-  local pid=$1 id type
-  while read -r id type; do
-    [[ $id =~ ^[0-9]+$ && " $types " == *" $type "* ]] || continue
-    [[ -z ${ids["$pid $type"]:-} ]] || id=twice
-    ids["$pid $type"]=$id
-  done < <(lsns --noheadings --raw --output NS,TYPE --task "$pid" 2>/dev/null)
-  for type in $types; do
-    [[ -L /proc/self/ns/$type ]] || ids["$pid $type"]=none # in this kernel
-    [[ ${ids["$pid $type"]:-twice} == twice ]] || continue
-    id=$(readlink "/proc/$pid/ns/$type" | tr -cd 0-9) || return 1
-    ids["$pid $type"]=$id
-  done
+  local type
+  find_namespaces "$(links_of "$1")" || return 1
+  for type in "${ns_types[@]}"; do ids["$1 $type"]=${ns_number[$type]}; done
+  own[$1]=${ns_own[*]}
 }
 
 # missing says why there is no answer for a process.
@@ -101,7 +93,7 @@ missing() {
 neutralize() {
   local type pid id count
   local -A word
-  for type in $types; do
+  for type in "${ns_types[@]}"; do
     [[ ${ids["$$ $type"]} != none ]] || continue
     word=(["${ids["$$ $type"]}"]=host) count=0
     for pid in "${pids[@]}"; do
@@ -124,7 +116,7 @@ show() {
     printf 'PID %-11s' "$@"
     printf '\n'
   fi
-  for type in $types; do
+  for type in "${ns_types[@]}"; do
     host=${ids["$$ $type"]}
     if [[ $host == none ]]; then
       printf '%-8s%s\n' "$type" "not in this kernel"
@@ -144,20 +136,18 @@ show() {
 
 # sum_up says in one sentence what the table shows.
 sum_up() {
-  local pid type sets='' new same first shared=''
+  local pid type id sets='' new same first shared=''
   local -A seen=()
   for pid in "${pids[@]}"; do
-    new='' same=''
-    for type in $types; do
-      if [[ ${ids["$pid $type"]} == none ]]; then
-        continue
-      elif [[ ${ids["$pid $type"]} == "${ids["$$ $type"]}" ]]; then
+    new=${own[$pid]:+ ${own[$pid]}} same=''
+    for type in "${ns_types[@]}"; do
+      id=${ids["$pid $type"]}
+      if [[ "$new " == *" $type "* ]]; then
+        [[ -z ${seen["$id $type"]:-} ]] || shared=yes
+        seen["$id $type"]=yes
+      elif [[ $id != none ]]; then
         same+=" $type"
-        continue
       fi
-      new+=" $type"
-      [[ -z ${seen["${ids["$pid $type"]} $type"]:-} ]] || shared=yes
-      seen["${ids["$pid $type"]} $type"]=yes
     done
     first=${first-$new}
     [[ $new == "$first" ]] || sets=differ
@@ -177,7 +167,6 @@ sum_up() {
 
 while [[ $# -gt 0 ]]; do
   case $1 in
-  -h | --help) usage && exit ;;
   --neutral) neutral=yes ;;
   [1-8] | 0[1-8]*)
     [[ -z $lesson && ${#pids[@]} -eq 0 ]] || misused "one lesson, or PIDs"

@@ -9,8 +9,8 @@
 # of main.go, and the name of the lesson.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/lib/all.sh"
+answer_help "$@"
 
 # without_noise prints a file without what differs in every lesson.
 without_noise() {
@@ -85,7 +85,6 @@ find_width
 lesson='' mine=''
 for argument; do
   case $argument in
-  -h | --help) usage && exit ;;
   --mine) mine=yes ;;
   *)
     [[ -z $lesson ]] || misused "one lesson, not $lesson and $argument"

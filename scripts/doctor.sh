@@ -27,12 +27,10 @@ if ! true 6</dev/null; then
   echo '  ulimit -S -n 1024'
   exit 1
 fi
-# shellcheck source=scripts/lib.sh
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source=scripts/lib/cgroup.sh
-source "$repo/scripts/lib/cgroup.sh"
-# shellcheck source=scripts/lib/why.sh
-source "$repo/scripts/lib/why.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
+source "$lib/cgroup.sh"
+source "$lib/why.sh"
+answer_help "$@"
 export LC_ALL=C # messages are matched below
 
 json='' only=''

@@ -16,13 +16,12 @@
 # CHECK_TIMEOUT: seconds to wait for an answer of the launcher (20).
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/lib/all.sh"
+answer_help "$@"
 
 solution='' words=() command=()
 while [[ $# -gt 0 ]]; do
   case $1 in
-  -h | --help) usage && exit ;;
   --solution) solution=yes ;;
   --)
     shift

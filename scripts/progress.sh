@@ -16,8 +16,8 @@
 # for each lesson; the name. What stands last for a name, counts.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/lib/all.sh"
+answer_help "$@"
 export LC_ALL=C.UTF-8 # a name may have any letters
 
 mapfile -t lessons < <(rows lessons | cut -f 1)

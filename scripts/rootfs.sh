@@ -16,13 +16,12 @@
 
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
+answer_help "$@"
 
 kind=busybox tarball='' dir=''
 while [[ $# -gt 0 ]]; do
   case $1 in
-  -h | --help) usage && exit ;;
   --alpine)
     kind=alpine
     if [[ ${2:-} == *.tar.gz ]]; then

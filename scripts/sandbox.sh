@@ -35,14 +35,10 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 umask 022
-# shellcheck source=scripts/lib.sh
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source=scripts/dev/sandbox-tree.sh
-source "$repo/scripts/dev/sandbox-tree.sh"
-# shellcheck source=scripts/dev/sandbox-debian.sh
-source "$repo/scripts/dev/sandbox-debian.sh"
-# shellcheck source=scripts/dev/sandbox-machine.sh
-source "$repo/scripts/dev/sandbox-machine.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
+source "$lib/sandbox-tree.sh"
+source "$lib/sandbox-debian.sh"
+source "$lib/sandbox-machine.sh"
 
 # misused NOTE: the command line makes no sense.
 misused() {
@@ -161,7 +157,7 @@ else
     echo "$modules"
     declare -f get_kernel get_modules get_needed unpack_kernel
   } | sha256sum | cut -c -16)
-  version=$(cat "$repo"/scripts/dev/sandbox-{init,machine,tree}.sh \
+  version=$(cat "$repo"/scripts/lib/sandbox-{init,machine,tree}.sh \
     <(stat -c %Y /var/lib/dpkg/status) | sha256sum | cut -c -16)
   machine=$version-$arch.cpio
   if [[ ! -e $cache/$kernel ]]; then

@@ -11,8 +11,8 @@
 # What you have written stays: scripts/progress.sh reset NN starts again.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/lib/all.sh"
+answer_help "$@"
 
 lesson=$(full_name "$@") || misused 'NN is 01 to 08'
 number=${lesson%%-*}

@@ -10,8 +10,8 @@
 # were skipped, N flaky, and N passed, N failed, N skipped
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/lib/all.sh"
+answer_help "$@"
 
 quick=''
 case ${1:-} in

@@ -7,8 +7,9 @@
 # Exit status: 0 if the kernel showed all that was expected, 1 if not.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/lib/all.sh"
+source "$lib/namespaces.sh"
+answer_help "$@"
 export LC_ALL=C # the messages in the words that we expect
 
 demos=
@@ -19,7 +20,6 @@ case ${1:-} in
 esac
 
 need_processes
-types="pid mnt uts ipc net user cgroup time"
 summary=()
 queue=
 
@@ -57,18 +57,12 @@ expect() {
 
 # finish compares the namespaces inside with the host's, and notes the result.
 finish() {
-  local type inside outside own differ=()
   # shellcheck disable=SC2016 # $t is for the shell inside
-  inside=$("${launch[@]}" sh -c '
-    for t in '"$types"'; do readlink /proc/self/ns/$t || echo none; done' 2>/dev/null) || true
-  for type in $types; do
-    outside=$(readlink "/proc/self/ns/$type") || true # not all have time
-    read -r own || true
-    [[ $own != "$type:["* || $own == "$outside" ]] || differ+=("$type")
-  done <<<"$inside"
-  expect "namespaces of its own" "${differ[*]}" \
+  find_namespaces "$("${launch[@]}" sh -c '
+    for t in '"${ns_types[*]}"'; do readlink /proc/self/ns/$t; done' 2>/dev/null)" || true
+  expect "namespaces of its own" "${ns_own[*]}" \
     "$(rows lessons | awk -v name="$name" '$1 == name { gsub(",", " ", $2); print $2 }')"
-  summary+=("$name"$'\t'"${differ[*]:-none}"$'\t'"$verdict")
+  summary+=("$name"$'\t'"${ns_own[*]:-none}"$'\t'"$verdict")
 }
 
 install_for tour

@@ -10,15 +10,12 @@
 # Where they do not fit, each has one line. A ? is what only root can see.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-source "$(dirname "$0")/lib.sh"
-# shellcheck source-path=SCRIPTDIR source=lib/cgroup.sh
-source "$(dirname "$0")/lib/cgroup.sh"
+source "$(dirname "$0")/lib/all.sh"
+source "$lib/cgroup.sh"
+source "$lib/containers.sh"
+source "$lib/namespaces.sh"
+answer_help "$@"
 
-types=() # of namespaces, those that this kernel has
-for type in pid mnt uts ipc net user cgroup time; do
-  [[ ! -e /proc/self/ns/$type ]] || types+=("$type")
-done
 moment=3 # seconds that a container is marked as new or gone
 
 # What is known about a container, by its PID on the host.
@@ -35,7 +32,7 @@ enter=(--uts)
 
 # see notes what seldom changes about a container.
 see() {
-  local pid=$1 key value type line last='' words=() cleaned
+  local pid=$1 key value line last='' words=() cleaned
   while read -r key value; do
     [[ $key != NSpid: ]] || pids[pid]=${value//$'\t'/ > }
   done <"/proc/$pid/status"
@@ -43,15 +40,8 @@ see() {
   clean_text "${words[*]}" 400
   command[pid]=$cleaned
 
-  own[pid]=''
-  for type in "${types[@]}"; do
-    if [[ ! -e /proc/$pid/ns/$type ]]; then
-      own[pid]='?' # not for us to see
-      break
-    elif [[ ! /proc/$pid/ns/$type -ef /proc/self/ns/$type ]]; then
-      own[pid]+="${own[pid]:+ }$type"
-    fi
-  done
+  own[pid]='?' # not for us to see
+  ! find_namespaces "$(links_of "$pid")" || own[pid]=${ns_own[*]}
 
   hostname[pid]='' address[pid]=''
   [[ ${own[pid]} != '?' ]] || hostname[pid]='?' address[pid]='?'

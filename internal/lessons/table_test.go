@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Scripts read the table with lib.sh: what is accepted here, they read alike.
+// Scripts read the table with lib/lessons.sh: what is accepted here, they read alike.
 func TestTable(t *testing.T) {
 	table, err := os.ReadFile(filepath.Join(repo, "scripts", "lessons.tsv"))
 	require.NoError(t, err)
@@ -24,7 +24,7 @@ func TestTable(t *testing.T) {
 		dir := t.TempDir()
 		require.NoError(t, os.Mkdir(dir+"/scripts", 0o755))
 		put(t, dir+"/scripts/lessons.tsv", text)
-		got, err := exec.Command("bash", "-c", `source ../../scripts/lib.sh; repo=$0
+		got, err := exec.Command("bash", "-c", `source ../../scripts/lib/all.sh; repo=$0
 			rows lessons | while IFS=$'\t' read -r name names twin _; do
 				printf '%s %s %s\n' "$name" "$names" "$twin"
 			done`, dir).Output()

@@ -192,7 +192,7 @@ func cleanupTestLeftovers(t *testing.T) {
 		touch /dev/shm/nsl-letters
 		useradd --no-create-home nsl-test
 		mkdir -p /tmp/go-build1234567/b001
-		( source $repo/scripts/lib.sh; NSL_SCRIPT=$died; sleep 2000 ) & marked=$!
+		( source $repo/scripts/lib/all.sh; NSL_SCRIPT=$died; sleep 2000 ) & marked=$!
 		until [[ $(</proc/$marked/comm) == sleep ]]; do :; done
 
 		left=$(snapshot)

@@ -277,52 +277,6 @@ func TestCompareNeutralShowsWhatIsShared(t *testing.T) {
 	assert.Contains(t, p.last, "some of them shared")
 }
 
-// compareLsns are other versions of lsns, and broken ones. PID is what they
-// are asked about. The ids in their rows are of the machine of the test.
-var compareLsns = map[string]string{
-	"2.36, columns with blanks": `for t in $types; do printf '%10s %s\n' $(id $t) $t; done`,
-	"2.36, without time":        `for t in $types; do [ $t = time ] || echo $(id $t) $t; done`,
-	"2.38, --raw":               `for t in $types; do echo $(id $t) $t; done`,
-	"2.41, also namespaces without a process": `echo 4026539999 net; echo 4026539998 mnt
-		for t in $types; do echo $(id $t) $t; done; echo 4026539997 uts`,
-	"with headings":            `echo "        NS TYPE"; for t in $types; do echo $(id $t) $t; done`,
-	"2.38, a stranger's /proc": `exit 0`,
-	"2.41, no /proc":           `echo "lsns: failed to parse /proc/self/mountinfo" >&2; exit 32`,
-	"an option is unknown":     `echo "lsns: unrecognized option '--task'" >&2; exit 1`,
-	"other columns":            `for t in $types; do echo $t $(id $t) 3 $pid root sh; done`,
-	"JSON on one line": `echo '{"namespaces": [{"ns":4026531835, "type":"cgroup"}]}'
-		printf '{\n   "namespaces": [\n      {\n'`,
-}
-
-// Whatever lsns says, or if there is none, the picture is the same.
-func TestCompareCopesWithAnyLsns(t *testing.T) {
-	c := compareStart(t, "05-net", "-net=lo", "sh", "-c", compareWait)
-	run := func(t *testing.T, path string) map[string][]string {
-		cmd := compareScript(t, "compare.sh", strconv.Itoa(c.pid))
-		cmd.Env = append(os.Environ(), "PATH="+path)
-		return compareRead(t, compareOutput(t, cmd)).rows
-	}
-	want := run(t, os.Getenv("PATH"))
-	t.Run("none", func(t *testing.T) {
-		path := pathWithout(t, os.Getenv("PATH"), "lsns")
-		_, err := os.Stat(filepath.Join(path, "lsns"))
-		require.ErrorIs(t, err, os.ErrNotExist)
-		assert.Equal(t, want, run(t, path))
-	})
-	for name, body := range compareLsns {
-		t.Run(name, func(t *testing.T) {
-			asked := filepath.Join(t.TempDir(), "asked")
-			assert.Equal(t, want, run(t, fakes(t, os.Getenv("PATH"), map[string]string{"lsns": `
-				types="mnt net time cgroup pid user uts ipc"
-				for pid; do :; done
-				echo "$pid" >>` + asked + `
-				id() { readlink /proc/$pid/ns/$1 | tr -cd 0-9; }
-				` + body})))
-			assert.FileExists(t, asked, "lsns was not asked at all")
-		})
-	}
-}
-
 // compareAsNobody lets a run be an ordinary user's, in a copy of what the
 // scripts need: the repository may be out of that user's reach.
 func compareAsNobody(t *testing.T, name string, args ...string) *exec.Cmd {
@@ -395,8 +349,8 @@ func TestCompareFails(t *testing.T) {
 	})
 }
 
-// compareSlowLsns keeps the script busy while its containers run.
-const compareSlowLsns = `echo asked >"$NSL_ASKED"; exec sleep 600`
+// compareSlow keeps the script busy while its containers run.
+const compareSlow = `echo asked >"$NSL_ASKED"; exec sleep 600`
 
 // However the script ends, its containers end too, and no file stays.
 func TestCompareLeavesNothingBehind(t *testing.T) {
@@ -407,10 +361,10 @@ func TestCompareLeavesNothingBehind(t *testing.T) {
 			require.NoError(t, unix.Mkfifo(asked, 0o600))
 			cmd := compareScript(t, "compare.sh", "02")
 			cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "NSL_ASKED="+asked,
-				"PATH="+fakes(t, os.Getenv("PATH"), map[string]string{"lsns": compareSlowLsns}))
+				"PATH="+fakes(t, os.Getenv("PATH"), map[string]string{"readlink": compareSlow}))
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			require.NoError(t, cmd.Start())
-			// It asks lsns when both containers run.
+			// It asks for their namespaces when both containers run.
 			_, err := os.ReadFile(asked)
 			require.NoError(t, err)
 			launchers := compareChildren(t, cmd.Process.Pid, "02-mount")
@@ -423,7 +377,7 @@ func TestCompareLeavesNothingBehind(t *testing.T) {
 			err = cmd.Wait()
 			require.Error(t, err)
 			if sig == unix.SIGKILL {
-				require.NoError(t, unix.Kill(-cmd.Process.Pid, unix.SIGTERM), "the slow lsns")
+				require.NoError(t, unix.Kill(-cmd.Process.Pid, unix.SIGTERM), "the slow readlink")
 			}
 			for _, pid := range launchers {
 				require.Eventually(t, func() bool { return compareGone(pid) }, 10*time.Second,

@@ -21,7 +21,7 @@ func TestLibSudoIsForRoot(t *testing.T) {
 	}
 	repo, err := nstest.Repo()
 	require.NoError(t, err)
-	lib, err := os.ReadFile(repo + "/scripts/lib.sh")
+	lib, err := os.ReadFile(repo + "/scripts/lib/env.sh")
 	require.NoError(t, err)
 	for user, want := range map[string]string{"0": "0 root", "54321": "none none"} {
 		cmd := exec.Command("setpriv", "--reuid="+user, "--regid="+user, "--clear-groups",
@@ -46,7 +46,8 @@ func TestLibSudoIsForRoot(t *testing.T) {
 func TestLibFindContainers(t *testing.T) {
 	nstest.NeedRoot(t)
 	cmd := exec.Command("unshare", "--mount", "bash", "-euc", `
-		source ../../scripts/lib.sh
+		source ../../scripts/lib/all.sh
+		source ../../scripts/lib/containers.sh
 		rows lessons >/dev/null # before there is no /proc
 		lesson_names='01-pid 02-mount'
 		mount -t tmpfs none /proc
@@ -144,7 +145,7 @@ func TestLibNeedGo(t *testing.T) {
 	out, status := output(t, exec.Command("cp", "-r", "../../scripts", repo))
 	require.Zero(t, status, out)
 	require.NoError(t, os.WriteFile(repo+"/go.mod", []byte("module namespaces\n\ngo 1.99\n"), 0o644))
-	cmd := exec.Command("bash", "-euc", "source scripts/lib.sh; need_go")
+	cmd := exec.Command("bash", "-euc", "source scripts/lib/all.sh; need_go")
 	cmd.Dir = repo
 	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=auto", "GOPROXY=off", "GOFLAGS=-mod=mod")
 	out, status = output(t, cmd)

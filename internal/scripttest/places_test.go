@@ -90,14 +90,14 @@ func TestPlacesDevcontainer(t *testing.T) {
 	require.Len(t, place.PostCreateCommand, 3)
 	assert.Equal(t, []string{"bash", "-euc"}, place.PostCreateCommand[:2])
 	commands := strings.Split(place.PostCreateCommand[2], "; ")
-	require.Equal(t, "source scripts/lib.sh", commands[0])
+	require.Equal(t, "source scripts/lib/all.sh", commands[0])
 	assert.Equal(t, "install_for tour demo net exercise", commands[1])
 	for _, command := range commands[1:] {
 		cmd := exec.Command("bash", "-euc", commands[0]+`; declare -F "$1"`, "",
 			strings.Fields(command)[0])
 		cmd.Dir = "../.."
 		out, err := cmd.CombinedOutput()
-		assert.NoError(t, err, "no function of lib.sh: %s %s", command, out)
+		assert.NoError(t, err, "no function of lib/all.sh: %s %s", command, out)
 	}
 }
 

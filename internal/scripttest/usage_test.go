@@ -25,10 +25,11 @@ func TestUsage(t *testing.T) {
 			require.NoError(t, err)
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
-			// It is by this line that a script answers -h.
-			if info.Mode()&0o111 == 0 || !regexp.MustCompile(`(?m)^source .*/(lib|demo|exercise)\.sh"$`).Match(text) {
+			if info.Mode()&0o111 == 0 || !regexp.MustCompile(`(?m)^source .*/(all|demo|exercise)\.sh"$`).Match(text) {
 				continue
 			}
+			// It is by one of these lines that a script answers -h.
+			require.Regexp(t, `(?m)^answer_help "\$@"$|^begin .*"\$@"$|^ +-h`, string(text), file)
 			comment := regexp.MustCompile(`^#!.*\n((?:#.*\n)+)`).FindSubmatch(text)
 			require.NotNil(t, comment, file)
 			want := regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(string(comment[1]), "")
@@ -84,17 +85,17 @@ func TestMisused(t *testing.T) {
 // could not: it may write to nothing.
 func TestMisusedInTheWrongMachine(t *testing.T) {
 	for _, line := range [][]string{
-		{"sandbox-init.sh"}, {"sandbox-init.sh", "service"}, {"sandbox-init.sh", "again"},
-		{"test-vm-inside.sh"}, {"test-vm-inside.sh", "/tmp"},
-		{"test-vm-arch.sh"},
+		{"lib/sandbox-init.sh"}, {"lib/sandbox-init.sh", "service"}, {"lib/sandbox-init.sh", "again"},
+		{"dev/test-vm-inside.sh"}, {"dev/test-vm-inside.sh", "/tmp"},
+		{"dev/test-vm-arch.sh"},
 	} {
-		script, err := filepath.Abs("../../scripts/dev/" + line[0])
+		script, err := filepath.Abs("../../scripts/" + line[0])
 		require.NoError(t, err)
 		cmd := exec.Command("bwrap", append([]string{"--unshare-all", "--cap-drop", "ALL",
 			"--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", script}, line[1:]...)...)
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err, "%s", out)
 		assert.Equal(t, 2, cmd.ProcessState.ExitCode(), "%s", out)
-		assert.Contains(t, string(out), line[0]+": this is for the machine of scripts/")
+		assert.Contains(t, string(out), filepath.Base(line[0])+": this is for the machine of scripts/")
 	}
 }

@@ -5,8 +5,8 @@
 # It prints a table, the one of docs/performance.md: milliseconds from start to
 # exit (median) and, in brackets, those of CPU time. As root, on a quiet machine.
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../lib.sh
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/all.sh"
+answer_help "$@"
 
 runs=${1:-50}
 [[ $# -le 1 && $runs =~ ^[1-9][0-9]*$ ]] || misused "bench.sh takes a number of runs"

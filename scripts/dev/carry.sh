@@ -17,8 +17,8 @@
 # Exit status: 0 all is done, 1 something is left to do by hand, 2 the command
 # line is wrong.
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../lib.sh
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/all.sh"
+answer_help "$@"
 
 dry=''
 if [[ ${1:-} == --check ]]; then

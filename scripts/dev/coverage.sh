@@ -7,8 +7,8 @@
 # For each lesson: the share of its statements, and those that did not run.
 # It fails where that share is less than 85 %.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/all.sh"
+answer_help "$@"
 
 least=85
 user=nsl-cover

@@ -4,8 +4,8 @@
 # Usage: scripts/dev/npm.sh
 # It goes to ~/.cache/namespaces-npm, or below XDG_CACHE_HOME.
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR/.. source=lib.sh
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/all.sh"
+answer_help "$@"
 
 cd "$repo/scripts/dev"
 sum=$(cat package.json package-lock.json | sha256sum | cut -c 1-12)

@@ -9,8 +9,8 @@
 #   NSL_ALPINE   Alpine's root filesystem for 07: the sandbox has no network
 # Exit status: 0 if all of them came to their end.
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../lib.sh
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/all.sh"
+answer_help "$@"
 
 cd "$repo"
 out=$(mktemp -d /var/tmp/nsl.XXXXXX)

@@ -10,8 +10,8 @@
 #   --sources  collect the source packages of what is in that machine, for
 #              whoever publishes the pages
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR/.. source=lib.sh
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/all.sh"
+answer_help "$@"
 
 check='' machine=''
 while [[ $# -gt 0 ]]; do

@@ -7,15 +7,14 @@
 #   --check  and look at each slide in a browser: nothing cut, nothing small
 # It installs chromium and npm packages if they are missing.
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR/.. source=lib.sh
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/all.sh"
+answer_help "$@"
 
 check='' name=all title='Linux namespaces, by hand'
 cd "$repo"
 decks=("$repo"/*/slides.md)
 for argument; do
   case $argument in
-  -h | --help) usage && exit ;;
   --check) check=yes ;;
   *)
     name=$(full_name "$argument") || misused "there is no lesson $argument"

@@ -7,8 +7,8 @@
 # and without sudo; faults at each step. It wants a machine on which nobody else
 # runs lessons: their cgroups are in sight.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/all.sh"
+answer_help "$@"
 
 minutes=${1:-10}
 user=nsl-soak

@@ -9,8 +9,8 @@
 
 # shellcheck disable=SC2317 # step calls the functions
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../lib.sh
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/all.sh"
+answer_help "$@"
 [[ -d /lib/sandbox ]] || misused "this is for the machine of scripts/dev/test-vm.sh alone"
 tests=${1:?TESTS} all=${2:-} slow=${NSL_SLOW:-1}
 cd "$repo"

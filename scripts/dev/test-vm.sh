@@ -19,13 +19,12 @@
 # they are compiled here. The exit status is 0 if all of it has passed.
 
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../lib.sh
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/all.sh"
+answer_help "$@"
 
 suite=bookworm arch='' slow=3 whos=(root user) all=''
 while [[ $# -gt 0 ]]; do
   case $1 in
-  -h | --help) usage && exit ;;
   --all) all=all ;;
   --suite)
     [[ -n ${2:-} ]] || misused "--suite takes a release of Debian"

@@ -3,8 +3,7 @@
 # sourced, not run. A demonstration is a session at several terminals: `host`,
 # and one for each container. The prompt tells at which one a line is typed,
 # and $one is the PID, on the host, of the shell at the terminal `one`.
-# shellcheck source=scripts/lib.sh
-source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+source "${BASH_SOURCE[0]%/*}/all.sh"
 
 export LC_ALL=C # the messages in the words that we expect
 unset http_proxy HTTP_PROXY
@@ -21,6 +20,7 @@ one='' two='' three='' lab=''
 begin() {
   local who=$1
   shift
+  answer_help "$@"
   case ${1:-} in
   '') ;;
   --auto) auto=yes ;;

@@ -9,10 +9,8 @@
 #   --cgroup   only the controllers of lesson 08, and that
 
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
-# shellcheck source=scripts/lib/cgroup.sh
-source "$repo/scripts/lib/cgroup.sh"
+source "${BASH_SOURCE[0]%/*}/all.sh"
+source "$lib/cgroup.sh"
 export LC_ALL=C # doctor.sh knows the messages in English
 
 # --- The lessons ---

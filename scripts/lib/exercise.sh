@@ -1,12 +1,9 @@
 # shellcheck shell=bash
 # exercise.sh: what the checks of the exercises share. It is sourced, not run.
 
-# shellcheck source=scripts/lib.sh
-source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
-# shellcheck source=scripts/lib/check/report.sh
-source "$repo/scripts/lib/check/report.sh"
-# shellcheck source=scripts/lib/check/session.sh
-source "$repo/scripts/lib/check/session.sh"
+source "${BASH_SOURCE[0]%/*}/all.sh"
+source "$lib/check/report.sh"
+source "$lib/check/session.sh"
 
 # begin [FLAG...] -- COMMAND... prepares the check of the launcher COMMAND. A
 # launcher that needs root is checked as root from start to end. Root's check
@@ -21,6 +18,7 @@ begin() {
   done
   shift
   [[ $# -gt 0 ]] || misused 'there is no COMMAND'
+  answer_help "$1"
   command=("$@")
   patience=${CHECK_TIMEOUT:-20}
   export LC_ALL=C # for the messages of the kernel's errors

@@ -2,7 +2,6 @@
 # -init: an init process that reaps orphans and forwards signals.
 # Usage: 01-pid/exercises/1-init/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin -- "$@"
 

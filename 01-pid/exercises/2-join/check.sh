@@ -2,7 +2,6 @@
 # -join PID: run the command in the PID namespace of a process.
 # Usage: 01-pid/exercises/2-join/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin -- "$@"
 

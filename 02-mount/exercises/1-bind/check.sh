@@ -2,7 +2,6 @@
 # -bind SRC:DST[:ro]: a directory of the host at another place inside.
 # Usage: 02-mount/exercises/1-bind/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin -- "$@"
 need_linux 5.12 'mount_setattr(2)'

@@ -2,7 +2,6 @@
 # -propagation slave: what the host mounts later appears inside, too.
 # Usage: 02-mount/exercises/2-propagation/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin -- "$@"
 

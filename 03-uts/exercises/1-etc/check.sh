@@ -2,7 +2,6 @@
 # -etc: an /etc/hostname and an /etc/hosts that know the name.
 # Usage: 03-uts/exercises/1-etc/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin --uts -- "$@"
 

@@ -2,7 +2,6 @@
 # -join PID: run the command in all namespaces of a container that runs.
 # Usage: 03-uts/exercises/2-join/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin --uts -- "$@"
 

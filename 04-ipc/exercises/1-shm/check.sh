@@ -2,7 +2,6 @@
 # -shm SIZE: a /dev/shm of its own, with a limit.
 # Usage: 04-ipc/exercises/1-shm/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin --uts --ipc -- "$@"
 

@@ -2,7 +2,6 @@
 # -sysctl NAME=VALUE: settings of its own IPC namespace, and of nothing else.
 # Usage: 04-ipc/exercises/2-sysctl/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin --uts --ipc -- "$@"
 

@@ -2,7 +2,6 @@
 # -net=bridge: containers that reach each other.
 # Usage: 05-net/exercises/1-bridge/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin --net -- "$@"
 ip link set lo up

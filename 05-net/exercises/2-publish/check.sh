@@ -2,7 +2,6 @@
 # -publish HOST:CONTAINER: a port of the host that leads into the container.
 # Usage: 05-net/exercises/2-publish/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin --net -- "$@"
 ip link set lo up

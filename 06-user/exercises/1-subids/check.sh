@@ -2,7 +2,6 @@
 # -subids: more IDs than one, from /etc/subuid, without privilege.
 # Usage: 06-user/exercises/1-subids/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin -- "$@"
 install_for exercise

@@ -2,7 +2,6 @@
 # -join PID: run the command in a container that runs, in all its namespaces.
 # Usage: 06-user/exercises/2-join/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin --uts -- "$@"
 

@@ -2,7 +2,6 @@
 # -overlay: a root that is never written to.
 # Usage: 07-pivot-root/exercises/1-overlay/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin -- "$@"
 grep -qw overlay /proc/filesystems || as_root modprobe overlay 2>/dev/null ||

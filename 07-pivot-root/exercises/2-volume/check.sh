@@ -2,7 +2,6 @@
 # -volume SRC:DST[:ro]: a directory of the host inside.
 # Usage: 07-pivot-root/exercises/2-volume/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin -- "$@"
 need_linux 5.12 'mount_setattr(2)'

@@ -2,7 +2,6 @@
 # -freeze: SIGTSTP freezes all of the container, then stops the launcher.
 # Usage: 08-cgroups/exercises/1-freeze/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin -- "$@"
 

@@ -2,7 +2,6 @@
 # -drop CAPABILITY,...: a root that may do less.
 # Usage: 08-cgroups/exercises/2-drop/check.sh COMMAND...
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../../../scripts/lib/exercise.sh
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin -- "$@"
 

@@ -10,8 +10,8 @@
 # ~/.cache/namespaces-machine, or below XDG_CACHE_HOME, by the sum of all that
 # goes into it.
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR/../.. source=lib.sh
-source "$(dirname "$0")/../../lib.sh"
+source "$(dirname "$0")/../../lib/all.sh"
+answer_help "$@"
 
 here=$repo/scripts/dev/machine
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-machine

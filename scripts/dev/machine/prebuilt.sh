@@ -6,8 +6,8 @@
 #   SCRATCH  a directory
 # build.sh calls it.
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR/../.. source=lib.sh
-source "$(dirname "$0")/../../lib.sh"
+source "$(dirname "$0")/../../lib/all.sh"
+answer_help "$@"
 [[ $# -eq 2 ]] || misused 'COURSE and SCRATCH'
 
 cd "$repo"

@@ -2,7 +2,7 @@
 # report.sh: the report of a check, a line for each point. It is sourced, by
 # check.sh and by the checks of the exercises, not run.
 
-# shellcheck disable=SC2154 # set by lib.sh
+# shellcheck disable=SC2154 # of say.sh
 
 # What the script may set: only, the one type that is asked for; twin and
 # excuses, what is excused; quiet; tap.

@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # of env.sh
+# lessons.sh: the lessons, and what starts one. It is sourced, not run.
+
+# rows prints the rows of a table, lessons or lib/packages, without its comments.
+rows() { grep -v '^#' "$repo/scripts/$1.tsv"; }
+
+# full_name NN prints the name of a lesson: 03, 3 and 03-uts are 03-uts.
+full_name() {
+  local name
+  [[ $# -eq 1 ]] || return 1
+  while read -r name _; do
+    case $1 in
+    "$name" | "${name%%-*}" | "${name:1:1}") echo "$name" && return ;;
+    esac
+  done < <(rows lessons)
+  return 1
+}
+
+# need_go ends the script where there is no Go that can build the lessons.
+need_go() {
+  local least have
+  least=$(sed -n 's/^go //p' "$repo/go.mod")
+  command -v go >/dev/null ||
+    die "there is no go on this machine" \
+      "install Go $least or newer: https://go.dev/doc/install"
+  have=$(GOTOOLCHAIN=local go env GOVERSION) # else it may try to get another Go
+  [[ $(printf '%s\n' "$least" "${have#go}" | sort -V | head -n 1) == "$least" ]] ||
+    die "$have is too old: go.mod says $least" \
+      "install a newer Go: https://go.dev/doc/install"
+}
+
+# build_lessons builds bin/01-pid to bin/08-cgroups. Without cgo, so that
+# they run in any root filesystem and on any distribution.
+build_lessons() {
+  need_go
+  say "building the lessons into bin/"
+  (cd "$repo" && as_user env CGO_ENABLED=0 go build -o bin/ ./0*)
+}
+
+# need_rootfs makes rootfs/ for lessons 07 and 08, unless there is one.
+need_rootfs() {
+  [[ -d $repo/rootfs ]] || as_user "$repo/scripts/rootfs.sh"
+}
+
+# need_mqueue makes the directory in which lessons from 04 on show POSIX
+# message queues. Where systemd runs, it is there.
+need_mqueue() {
+  [[ ! -d /dev/mqueue ]] || return 0
+  say "making the directory /dev/mqueue"
+  as_root mkdir -p /dev/mqueue
+}
+
+# launcher NN-name [PROGRAM] sets the array launch to what starts that lesson
+# here, bin/NN-name or PROGRAM: 01 to 05 need root, 08 the right to make a
+# cgroup.
+launcher() {
+  launch=("${2:-$repo/bin/$1}")
+  [[ $EUID -ne 0 ]] || return 0
+  case $1 in
+  0[1-5]-*) launch=(sudo "${launch[@]}") ;;
+  08-*)
+    if systemctl --user --quiet is-active default.target 2>/dev/null &&
+      [[ $(stat -f -c %T /sys/fs/cgroup) == cgroup2fs ]]; then
+      launch=(systemd-run --user --scope --quiet -p Delegate=yes "${launch[@]}")
+    else
+      launch=(sudo "${launch[@]}")
+    fi
+    ;;
+  esac
+}

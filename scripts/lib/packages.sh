@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# packages.sh: what this machine has of lib/packages.tsv, and what installs the rest.
+# It is sourced, not run.
+
+# static_busybox prints the path of a busybox that is one file: a dynamic one
+# needs libraries that a new root does not have. It asks the kernel, which
+# lists a library that a program has mapped like any other file.
+static_busybox() {
+  local candidate maps
+  while read -r candidate; do
+    maps=$("$candidate" cat /proc/self/maps 2>/dev/null) || continue
+    if [[ -n $maps && $maps != *.so* ]]; then
+      printf '%s\n' "$candidate"
+      return 0
+    fi
+  done < <(type -ap busybox busybox.static)
+  return 1
+}
+
+# have tells if this machine has what a row of packages.tsv needs.
+have() {
+  if [[ $1 == busybox ]]; then
+    static_busybox >/dev/null
+  else
+    command -v "$1" >/dev/null
+  fi
+}
+
+# install_line NEED... prints what installs them on this machine: packages.tsv
+# has a column for each package manager.
+install_line() {
+  local column line packages
+  if command -v apt-get; then
+    column=3 line='sudo apt-get install'
+  elif command -v dnf; then
+    column=4 line='sudo dnf install'
+  elif command -v pacman; then
+    column=5 line='sudo pacman -S'
+  elif command -v apk; then
+    column=6 line='sudo apk add'
+  else
+    column=1 line='install'
+  fi >/dev/null
+  packages=$(rows lib/packages | awk -F '\t' -v needs=" $* " -v column="$column" '
+    index(needs, " " $1 " ") { print $column }' | tr ' ' '\n' | sort -u | xargs)
+  echo "$line ${packages:-$*}"
+}
+
+# install_for KIND... installs what the scripts of that kind need and this
+# machine lacks.
+install_for() {
+  local need kind line missing=() packages=()
+  while read -r need kind _; do
+    [[ " $* " != *" $kind "* ]] || have "$need" || missing+=("$need")
+  done < <(rows lib/packages)
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  line=$(install_line "${missing[@]}")
+  [[ $line == 'sudo apt-get '* ]] || die "missing: ${missing[*]}" "$line"
+  read -ra packages <<<"${line#sudo apt-get install }"
+  say "installing ${packages[*]} (for ${missing[*]})"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
+  for need in "${missing[@]}"; do
+    have "$need" ||
+      die "$need is still missing after installing ${packages[*]}"
+  done
+}

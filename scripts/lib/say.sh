@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# say.sh: what a script says, and how it ends. It is sourced, not run.
+
+# shellcheck disable=SC2034 # used by the scripts that source this file
+bold='' red='' green='' dim='' plain=''
+if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
+  # shellcheck disable=SC2034
+  bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' dim=$'\e[2m' plain=$'\e[0m'
+fi
+
+# find_width sets width to the columns that a text may have: those of the
+# terminal, from 40 to 100.
+find_width() {
+  width=100
+  [[ ! -t 0 || ! -t 1 ]] || read -r _ width < <(stty size)
+  [[ $width -ge 40 && $width -lt 100 ]] || width=100
+}
+
+# clean_text TEXT MOST sets cleaned to TEXT, in which a stranger may have a part: cut
+# to so many characters first, and then without what could move the cursor, turn
+# the direction of writing, or is no character at all.
+clean_text() {
+  cleaned=${1:0:$2}
+  cleaned=${cleaned//[[:cntrl:]]/?}
+  cleaned=${cleaned//[$'\u80'-$'\u9f\u200b'-$'\u200f\u202a'-$'\u202e\u2066'-$'\u2069']/?}
+  cleaned=${cleaned//[![:print:]]/?}
+}
+
+# clean TEXT prints it so, as a line.
+clean() {
+  local cleaned
+  clean_text "$1" 400
+  printf '%s\n' "$cleaned"
+}
+
+# say prints a line about what the script does; the commands' own output
+# stays as it is.
+say() { printf '%s\n' "$bold$*$plain"; }
+
+# die ends the script: what failed, and what to type.
+die() {
+  printf '%s: %s\n' "${0##*/}" "$1" >&2
+  shift
+  [[ $# -eq 0 ]] || printf '  %s\n' "$@" >&2
+  exit 1
+}
+
+# usage prints the comment at the top of a script.
+usage() { sed -n '1d; /^#/!q; s/^# \{0,1\}//p' "$0"; }
+
+# answer_help ARGUMENT... answers -h, before the script does anything.
+answer_help() {
+  while [[ $# -gt 0 && $1 != -- ]]; do
+    case $1 in
+    -h | --help) usage && exit ;;
+    esac
+    shift
+  done
+}
+
+# misused NOTE: the command line makes no sense.
+misused() {
+  printf '%s: %s\n  %s -h\n' "${0##*/}" "$1" "$0" >&2
+  exit 2
+}
+
+# exit_on_signals lets the trap for EXIT clean up after a signal, too: once the
+# command that runs has ended.
+exit_on_signals() {
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+}

@@ -25,7 +25,7 @@ const lesson = "02-mount"
 
 // options are what the command line asks for.
 type options struct {
-	command []string // and its arguments; none for a shell
+	command []string // with its arguments; empty for a shell
 }
 
 // main is one of two halves: the parent, on the host, or the child, which
@@ -54,7 +54,7 @@ func parent(opt options) error {
 	attr.Cloneflags |= unix.CLONE_NEWPID
 	attr.Cloneflags |= unix.CLONE_NEWNS
 
-	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU) // which do not stop process 1
+	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU) // they do not stop process 1
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
 	if err := cmd.Start(); err != nil {
@@ -71,6 +71,6 @@ func child(opt options) {
 	execute(opt.command)
 }
 
-// init keeps main on its first thread: Pdeathsig comes when the thread that
-// started the child ends, and is lost if another calls execve. See prctl(2).
+// init keeps main on its first thread. Pdeathsig comes when the thread that
+// started the child ends, and is lost if another thread calls execve: prctl(2).
 func init() { runtime.LockOSThread() }

@@ -6,8 +6,8 @@ Usage, as root:
 
 	03-uts [-hostname NAME] [command [argument ...]]
 
-New here: CLONE_NEWUTS. UTS is for UNIX Time-sharing System, the struct
-utsname of uname(2): the hostname and the NIS domain name are in it.
+New here: CLONE_NEWUTS. UTS stands for UNIX Time-sharing System. The struct
+utsname of uname(2) holds the hostname and the NIS domain name.
 See uts_namespaces(7).
 */
 package main
@@ -27,7 +27,7 @@ const lesson = "03-uts"
 
 // options are what the command line asks for.
 type options struct {
-	command []string // and its arguments; none for a shell
+	command []string // with its arguments; empty for a shell
 
 	hostname string // at most 64 bytes
 }
@@ -60,7 +60,7 @@ func parent(opt options) error {
 	attr.Cloneflags |= unix.CLONE_NEWNS
 	attr.Cloneflags |= unix.CLONE_NEWUTS
 
-	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU) // which do not stop process 1
+	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU) // they do not stop process 1
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
 	if err := cmd.Start(); err != nil {
@@ -78,6 +78,6 @@ func child(opt options) {
 	execute(opt.command)
 }
 
-// init keeps main on its first thread: Pdeathsig comes when the thread that
-// started the child ends, and is lost if another calls execve. See prctl(2).
+// init keeps main on its first thread. Pdeathsig comes when the thread that
+// started the child ends, and is lost if another thread calls execve: prctl(2).
 func init() { runtime.LockOSThread() }

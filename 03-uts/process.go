@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// execute turns this process into the command, which so has PID 1: execve(2).
+// execute turns this process into the command, which keeps PID 1: execve(2).
 func execute(command []string) {
 	if len(command) == 0 {
 		command = []string{cmp.Or(os.Getenv("SHELL"), "/bin/sh")}
@@ -39,7 +39,7 @@ func must(err error) {
 	}
 	if ended := new(exec.ExitError); errors.As(err, &ended) {
 		if sig := ended.Sys().(syscall.WaitStatus).Signal(); sig > 0 {
-			os.Exit(128 + int(sig)) // as a shell counts
+			os.Exit(128 + int(sig)) // as in a shell
 		}
 		os.Exit(ended.ExitCode())
 	}
@@ -55,7 +55,7 @@ func must(err error) {
 // process 1 it never gets them, only SIGKILL. See pid_namespaces(7).
 func forwardSignals(child *os.Process, signals <-chan os.Signal) {
 	for sig := range signals {
-		group, _ := unix.Getpgid(child.Pid) // a terminal signals all of one
+		group, _ := unix.Getpgid(child.Pid) // a terminal signals a whole group
 		if !handles(child.Pid, sig.(syscall.Signal)) {
 			child.Kill()
 		} else if sig == unix.SIGTERM || group != unix.Getpgrp() {
@@ -66,7 +66,7 @@ func forwardSignals(child *os.Process, signals <-chan os.Signal) {
 
 // handles reports whether the command has a handler for a signal: SigCgt is
 // the mask of those it catches. See proc_pid_status(5). Before execve, the
-// child is named exe, and all that Go handles would be lost with the handlers.
+// child is named exe, and its handlers are Go's, which do not outlive execve.
 func handles(pid int, sig unix.Signal) bool {
 	var mask uint64
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

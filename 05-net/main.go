@@ -26,7 +26,7 @@ const lesson = "05-net"
 
 // options are what the command line asks for.
 type options struct {
-	command []string // and its arguments; none for a shell
+	command []string // with its arguments; empty for a shell
 
 	hostname string // at most 64 bytes
 
@@ -64,7 +64,7 @@ func parent(opt options) error {
 	attr.Cloneflags |= unix.CLONE_NEWIPC
 	attr.Cloneflags |= unix.CLONE_NEWNET
 
-	// Only the parent has the end of the pipe to write to. So if it dies, the
+	// Only the parent has the writing end of the pipe. So if it dies, the
 	// child reads end of file from descriptor 3, and does not wait for ever.
 	read, ready, err := os.Pipe()
 	if err != nil {
@@ -72,7 +72,7 @@ func parent(opt options) error {
 	}
 	cmd.ExtraFiles = []*os.File{read}
 
-	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU) // which do not stop process 1
+	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU) // they do not stop process 1
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
 	if err := cmd.Start(); err != nil {
@@ -96,6 +96,6 @@ func child(opt options) {
 	execute(opt.command)
 }
 
-// init keeps main on its first thread: Pdeathsig comes when the thread that
-// started the child ends, and is lost if another calls execve. See prctl(2).
+// init keeps main on its first thread. Pdeathsig comes when the thread that
+// started the child ends, and is lost if another thread calls execve: prctl(2).
 func init() { runtime.LockOSThread() }

@@ -7,7 +7,7 @@ Usage, as any user:
 	06-user [-net=veth|lo] [-hostname NAME] [command [argument ...]]
 
 New here: CLONE_NEWUSER. You are root inside, with all capabilities over the
-other new namespaces, and outside you remain who you are: sudo is gone.
+other new namespaces, and outside you remain who you are: no more sudo.
 A veth pair still needs root on the host. See user_namespaces(7).
 */
 package main
@@ -27,7 +27,7 @@ const lesson = "06-user"
 
 // options are what the command line asks for.
 type options struct {
-	command []string // and its arguments; none for a shell
+	command []string // with its arguments; empty for a shell
 
 	hostname string // at most 64 bytes
 
@@ -70,7 +70,7 @@ func parent(opt options) error {
 		return err
 	}
 
-	// Only the parent has the end of the pipe to write to. So if it dies, the
+	// Only the parent has the writing end of the pipe. So if it dies, the
 	// child reads end of file from descriptor 3, and does not wait for ever.
 	read, ready, err := os.Pipe()
 	if err != nil {
@@ -78,7 +78,7 @@ func parent(opt options) error {
 	}
 	cmd.ExtraFiles = []*os.File{read}
 
-	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU) // which do not stop process 1
+	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU) // they do not stop process 1
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
 	if err := cmd.Start(); err != nil {
@@ -103,6 +103,6 @@ func child(opt options) {
 	execute(opt.command)
 }
 
-// init keeps main on its first thread: Pdeathsig comes when the thread that
-// started the child ends, and is lost if another calls execve. See prctl(2).
+// init keeps main on its first thread. Pdeathsig comes when the thread that
+// started the child ends, and is lost if another thread calls execve: prctl(2).
 func init() { runtime.LockOSThread() }

@@ -48,7 +48,7 @@ func connect(pid int, mode string) (string, error) {
 	for i := range subnets {
 		n := (pid + i) % subnets
 		err := addVeth(n, pid)
-		if !errors.Is(err, unix.EEXIST) { // that would be another container's
+		if !errors.Is(err, unix.EEXIST) { // EEXIST: it is another container's
 			return address(n, 2), err
 		}
 	}
@@ -66,8 +66,8 @@ func addVeth(n, pid int) error {
 	pair := &netlink.Veth{LinkAttrs: netlink.NewLinkAttrs()}
 	pair.Name, pair.PeerName = fmt.Sprintf("nsl%d", n), "eth0"
 	pair.PeerNamespace = netlink.NsPid(pid)
-	// udev replaces a MAC address that the kernel chose, when somebody inside
-	// may have learned it already. See MACAddressPolicy in systemd.link(5).
+	// udev replaces a MAC address that the kernel chose, maybe after somebody
+	// inside has learned it. See MACAddressPolicy in systemd.link(5).
 	pair.HardwareAddr = net.HardwareAddr{2, 0, 10, 200, byte(n >> 8), byte(n)}
 	if err := netlink.LinkAdd(pair); err != nil {
 		return fmt.Errorf("add veth %s for process %d: %w", pair.Name, pid, err)

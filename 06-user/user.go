@@ -32,7 +32,7 @@ func mapRoot(attr *unix.SysProcAttr) error {
 	}
 	attr.UidMappings = []syscall.SysProcIDMap{{HostID: uid, Size: 1}}
 	attr.GidMappings = []syscall.SysProcIDMap{{HostID: gid, Size: 1}}
-	attr.Credential = &syscall.Credential{} // be uid and gid 0 in there
+	attr.Credential = &syscall.Credential{} // uid and gid 0 inside
 	return nil
 }
 

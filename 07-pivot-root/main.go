@@ -7,8 +7,8 @@ Usage, as any user:
 	07-pivot-root [-rootfs DIR] [-net=veth|lo] [-hostname NAME]
 	              [command [argument ...]]
 
-New here: pivot_root. The directory becomes /, and nothing of the host's files
-is left in sight. scripts/rootfs.sh makes one. See pivot_root(2).
+New here: pivot_root. The directory becomes /, and none of the host's files is
+left in sight. scripts/rootfs.sh makes such a directory. See pivot_root(2).
 */
 package main
 
@@ -27,7 +27,7 @@ const lesson = "07-pivot-root"
 
 // options are what the command line asks for.
 type options struct {
-	command []string // and its arguments; none for a shell
+	command []string // with its arguments; empty for a shell
 
 	hostname string // at most 64 bytes
 
@@ -73,18 +73,18 @@ func parent(opt options) error {
 		return err
 	}
 
-	// Only the parent has the end of the pipe to write to. So if it dies, the
+	// Only the parent has the writing end of the pipe. So if it dies, the
 	// child reads end of file from descriptor 3, and does not wait for ever.
 	read, ready, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("pipe to the child: %w", err)
 	}
 	cmd.ExtraFiles = []*os.File{read}
-	// Without a terminal, kill 0 inside is not to reach the caller's group.
+	// Without a terminal, kill 0 inside must not reach the caller's group.
 	_, err = unix.IoctlGetTermios(0, unix.TCGETS)
 	attr.Setpgid = err != nil
 
-	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU) // which do not stop process 1
+	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU) // they do not stop process 1
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
 	if err := cmd.Start(); err != nil {
@@ -115,6 +115,6 @@ func child(opt options) {
 	execute(opt.command)
 }
 
-// init keeps main on its first thread: Pdeathsig comes when the thread that
-// started the child ends, and is lost if another calls execve. See prctl(2).
+// init keeps main on its first thread. Pdeathsig comes when the thread that
+// started the child ends, and is lost if another thread calls execve: prctl(2).
 func init() { runtime.LockOSThread() }

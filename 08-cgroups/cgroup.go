@@ -57,7 +57,7 @@ func makeCgroup(parent string) (string, error) {
 	for _, dir := range left {
 		info, err := os.Stat(dir)
 		if err == nil && time.Since(info.ModTime()) > 10*time.Second {
-			os.Remove(dir) // and not one that is about to be entered
+			os.Remove(dir) // but not one that is about to be entered
 		}
 	}
 	dir, err := os.MkdirTemp(parent, fmt.Sprintf("nsl-%d-*", os.Getpid()))
@@ -67,20 +67,20 @@ func makeCgroup(parent string) (string, error) {
 	return dir, os.Chmod(dir, 0o755)
 }
 
-// microseconds is what so many CPUs have in the kernel's period of 100,000.
+// microseconds is what so many CPUs get in the kernel's period of 100,000.
 func microseconds(cpus string) string {
 	n, err := strconv.ParseFloat(cpus, 64)
 	if err != nil {
-		return cpus // max, or the kernel says what it thinks of it
+		return cpus // max, or something that the kernel refuses
 	}
 	return strconv.Itoa(int(n * 100_000))
 }
 
-// write writes a limit. It does not create the file, as os.WriteFile does:
-// then cgroupfs answers "permission denied" when it means "no such file".
+// write writes a limit. Unlike os.WriteFile, it does not create the file: if it
+// did, cgroupfs would say "permission denied" when it means "no such file".
 func write(dir, file, value string) error {
 	if value == "max" {
-		return nil // as it is from the start
+		return nil // which is the default
 	}
 	f, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY, 0)
 	optional := strings.Contains(file, "sw") || strings.Contains(file, "tcp")
@@ -97,7 +97,7 @@ func write(dir, file, value string) error {
 	return nil
 }
 
-// enter lets the child be born in its cgroup: there is no moment without
+// enter has the child born in its cgroup: there is no moment without
 // limits. See CLONE_INTO_CGROUP in clone(2).
 func (cg *cgroup) enter(attr *unix.SysProcAttr) error {
 	if err := moveTo(cg.v1); err != nil || cg.dir == "" {
@@ -108,7 +108,7 @@ func (cg *cgroup) enter(attr *unix.SysProcAttr) error {
 	return err
 }
 
-// remove removes the cgroup, when everything in it has ended.
+// remove removes the cgroup, once everything in it has ended.
 func (cg *cgroup) remove() {
 	moveTo(cg.own)
 	for _, dir := range append(cg.v1, cg.dir) {
@@ -127,7 +127,7 @@ func (cg *cgroup) remove() {
 }
 
 // unshareCgroup makes the cgroup of this process the root of all that it sees;
-// in clone(2), it would be the parent's. See cgroup_namespaces(7).
+// with clone(2), it would be the parent's. See cgroup_namespaces(7).
 func unshareCgroup() error {
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
 		return fmt.Errorf("unshare CLONE_NEWCGROUP: %w", err)
@@ -135,8 +135,8 @@ func unshareCgroup() error {
 	return nil
 }
 
-// mountCgroup shows this root where programs look for it, and read-only: what
-// is limited must not change its limits.
+// mountCgroup shows this root where programs look for it, read-only: whoever
+// is limited must not change the limits.
 func mountCgroup() error {
 	own, _ := os.ReadFile("/proc/self/cgroup")
 	if string(own) != "0::/\n" {

@@ -12,7 +12,7 @@ import (
 )
 
 // makeV1 makes a cgroup in each hierarchy of cgroup v1, which has one for each
-// controller or for a few. In one without a limit, too: else root inside could
+// controller or a few. Even in one without a limit: or else root inside could
 // mount that hierarchy, and freeze the caller. See cgroups(7).
 func (cg *cgroup) makeV1(l limits, cgroups string) (err error) {
 	set := map[string][]string{
@@ -40,7 +40,7 @@ func (cg *cgroup) makeV1(l limits, cgroups string) (err error) {
 		cg.v1, cg.own = append(cg.v1, dir), append(cg.own, own)
 		for _, name := range names {
 			for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
-				if name == "cpuset" { // nothing could run while it is empty
+				if name == "cpuset" { // while it is empty, nothing could run
 					value, _ := os.ReadFile(filepath.Join(own, file))
 					err = cmp.Or(err, write(dir, file, string(value)))
 				}
@@ -74,7 +74,7 @@ func findCgroup(name, path string) string {
 			continue
 		}
 		m := strings.Fields(mount)
-		rel, _ := filepath.Rel(m[3], path) // upwards, if it is elsewhere
+		rel, _ := filepath.Rel(m[3], path) // begins with .. if it is elsewhere
 		dir := filepath.Join(m[4], rel)
 		if _, err := os.Stat(dir); err == nil && !strings.HasPrefix(rel, "..") {
 			return dir

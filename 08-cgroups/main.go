@@ -29,7 +29,7 @@ const lesson = "08-cgroups"
 
 // options are what the command line asks for.
 type options struct {
-	command []string // and its arguments; none for a shell
+	command []string // with its arguments; empty for a shell
 
 	hostname string // at most 64 bytes
 
@@ -80,24 +80,24 @@ func parent(opt options) error {
 		return err
 	}
 
-	// Only the parent has the end of the pipe to write to. So if it dies, the
+	// Only the parent has the writing end of the pipe. So if it dies, the
 	// child reads end of file from descriptor 3, and does not wait for ever.
 	read, ready, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("pipe to the child: %w", err)
 	}
 	cmd.ExtraFiles = []*os.File{read}
-	// Without a terminal, kill 0 inside is not to reach the caller's group.
+	// Without a terminal, kill 0 inside must not reach the caller's group.
 	_, err = unix.IoctlGetTermios(0, unix.TCGETS)
 	attr.Setpgid = err != nil
 
-	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU) // which do not stop process 1
+	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU) // they do not stop process 1
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
-	if !signal.Ignored(unix.SIGHUP) { // as nohup(1) has it
-		signal.Notify(signals, unix.SIGHUP) // or cg.remove would not come
+	if !signal.Ignored(unix.SIGHUP) { // it is under nohup(1)
+		signal.Notify(signals, unix.SIGHUP) // or cg.remove would not run
 	}
-	os.Setenv("GOMAXPROCS", "1") // few threads: -pids counts them, too
+	os.Setenv("GOMAXPROCS", "1") // few threads: -pids counts them too
 	cg, err := newCgroup(opt.limits)
 	defer cg.remove()
 	if err = cmp.Or(err, cg.enter(attr)); err != nil {
@@ -108,7 +108,7 @@ func parent(opt options) error {
 		return fmt.Errorf("clone the child: %w", err)
 	}
 	go forwardSignals(cmd.Process, signals)
-	moveTo(cg.own) // if this fails, cg.remove cannot remove and says so
+	moveTo(cg.own) // if this fails, cg.remove fails too, and says so
 
 	if err := connectChild(cmd, ready, opt.net); err != nil {
 		return err
@@ -135,6 +135,6 @@ func child(opt options) {
 	execute(opt.command)
 }
 
-// init keeps main on its first thread: Pdeathsig comes when the thread that
-// started the child ends, and is lost if another calls execve. See prctl(2).
+// init keeps main on its first thread. Pdeathsig comes when the thread that
+// started the child ends, and is lost if another thread calls execve: prctl(2).
 func init() { runtime.LockOSThread() }

@@ -14,7 +14,7 @@ import (
 )
 
 // enterRoot goes to the directory that is to be the root, and makes it a mount
-// point: pivot_root takes nothing else.
+// point: pivot_root accepts nothing else.
 func enterRoot(dir string) error {
 	dir, err := filepath.Abs(dir) // "." would be the directory below the mount
 	if err == nil {
@@ -26,9 +26,9 @@ func enterRoot(dir string) error {
 	return err
 }
 
-// protectProc makes read-only what in /proc is the whole machine's, and hides
-// what is only the host's business: where root itself starts the lesson, the
-// root inside is the same user, and these files belong to it.
+// protectProc makes the parts of /proc read-only that are the whole machine's,
+// and hides those that are only the host's business. If root itself starts the
+// lesson, root inside is the same user, who owns these files.
 func protectProc() error {
 	for name, source := range map[string]string{
 		"sys": "/proc/sys", "sysrq-trigger": "/proc/sysrq-trigger",
@@ -36,19 +36,19 @@ func protectProc() error {
 		"keys": "/dev/null", "timer_list": "/dev/null",
 	} {
 		err := bindReadOnly(source, "/proc/"+name)
-		if err != nil && !errors.Is(err, unix.ENOENT) { // not in each kernel
+		if err != nil && !errors.Is(err, unix.ENOENT) { // not in every kernel
 			return err
 		}
 	}
 	return nil
 }
 
-// mountDev covers /dev, /sys and /tmp with new ones. The new /dev takes devices
-// of the host, since mknod(2) is refused in a user namespace: while these have
-// to be in sight, it stands on /sys.
+// mountDev covers /dev, /sys and /tmp with new ones. The new /dev has devices
+// of the host, since mknod(2) is refused in a user namespace. It is built on
+// /sys, and moved to /dev when it no longer needs the old one.
 func mountDev() error {
-	// Not mode 1777, as /tmp: in such a directory protected_regular of
-	// proc_sys_fs(5) keeps root from writing to /dev/null.
+	// Not mode 1777, as for /tmp: there, protected_regular of
+	// proc_sys_fs(5) would keep root from writing to /dev/null.
 	err := mount("tmpfs", "/sys", "tmpfs", unix.MS_NOSUID, "mode=755")
 	for _, name := range []string{
 		"null", "zero", "full", "random", "urandom", "tty",
@@ -78,8 +78,8 @@ func mountDev() error {
 		mount("tmpfs", "/tmp", "tmpfs", unix.MS_NOSUID, "mode=1777"))
 }
 
-// bindReadOnly shows source at target too, read-only there. That also keeps
-// the mode of a device from being changed, but not the device from working.
+// bindReadOnly shows source at target too, read-only there. So nobody inside
+// can change the mode of a device, but the device works.
 func bindReadOnly(source, target string) error {
 	if err := mount(source, target, "", unix.MS_BIND, ""); err != nil {
 		return err
@@ -100,7 +100,7 @@ func leaveOldRoot() error {
 		}
 	}
 	// The same directory twice puts the old root on top of the new one, where
-	// it is unmounted: no directory has to be made to hold it.
+	// it is unmounted: nobody has to make a directory to hold it.
 	if err := unix.PivotRoot(".", "."); err != nil {
 		return fmt.Errorf("pivot_root: %w", err)
 	}
@@ -113,7 +113,7 @@ func leaveOldRoot() error {
 // takeAlong binds a directory to where the new root has it. Other containers
 // may share that root, and swap a directory in it for a link to the host just
 // when a runtime looks it up (CVE-2021-30465). So it is looked up once, without
-// following links, and then it is its descriptor that counts. See openat2(2).
+// following links, and used by its descriptor from then on. See openat2(2).
 func takeAlong(name string) error {
 	fd, err := unix.Openat2(unix.AT_FDCWD, name, &unix.OpenHow{
 		Flags:   unix.O_PATH | unix.O_CLOEXEC,
@@ -137,7 +137,7 @@ func closeInherited() error {
 	return nil
 }
 
-// bareEnvironment keeps out the caller's variables, and keys of its session:
+// bareEnvironment keeps out the caller's variables and the keys of its session:
 // both may hold secrets.
 func bareEnvironment() error {
 	term := os.Getenv("TERM")

@@ -21,8 +21,8 @@ if [[ ! -e /proc/self/exe ]]; then
   echo "  $([[ $EUID -eq 0 ]] || echo 'sudo ')mount -t proc proc /proc"
   exit 1
 fi
-# Nor with less than 7 files: bash says so, and what follows what to type.
-if ! true 6</dev/null; then
+# Nor with less than 7 files.
+if ! "$BASH" -c 'true 6</proc/self/status' 2>&-; then
   echo 'a limit on open files is reached: ulimit -n'
   echo '  ulimit -S -n 1024'
   exit 1
@@ -62,12 +62,17 @@ collect() {
 examine() {
   local scope="timeout 5 systemd-run --scope --quiet -p Delegate=yes"
   [[ -z ${result[$1.is.CapEff]:-} ]] || return 0
-  run_try "$1" "$1"
+  run_try "$1" "$1" --facts
   [[ -n ${result[$1.is.CapEff]:-} ]] || die "$try does not run" "bash -x $try"
   [[ ${result[$1.is.chroot]} == no ]] || chroot=yes
   [[ $1 == root ]] || scope+=' --user'
   [[ ! -d /run/systemd/system || -z $(lacking "$1.cgroup") ]] ||
     run_try "$1.scope" "$1" --cgroup "$scope"
+}
+
+# try_namespaces WHO tries what the lessons do, one by one.
+try_namespaces() {
+  [[ -n ${result[$1.pid]:-} ]] || run_try "$1" "$1" --namespaces
 }
 
 # run_try PREFIX WHO [ARGUMENT...] reads results. What follows --cgroup is a
@@ -99,6 +104,10 @@ lacking() {
 become='' no_root=''
 try_sudo() {
   local answer
+  if grep -q '^NoNewPrivs:.*1' /proc/self/status; then
+    no_root='no_new_privs is set: no program makes you root, see prctl(2)'
+    return
+  fi
   for become in sudo doas su ''; do
     [[ -z $become ]] || ! command -v $become >/dev/null || break
   done
@@ -120,7 +129,7 @@ try_sudo() {
 # root_line LINE prints how you type that to do it as root.
 root_line() {
   case $become in
-  '') echo "$1" ;;
+  '') echo "$([[ $EUID -eq 0 ]] || echo 'as root: ')$1" ;;
   su) echo "su -c '$1'" ;;
   *) echo "$become $1" ;;
   esac
@@ -171,6 +180,11 @@ mount_points() {
 }
 
 kernel=$(uname -r)
+# old_kernel says whether it is older than what lessons 07 and 08 call.
+old_kernel() {
+  [[ $kernel =~ ^([0-9]+)\.([0-9]+) ]] &&
+    ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] < 5012))
+}
 wsl=no
 case $kernel in
 *-Microsoft) wsl=1 ;;
@@ -260,7 +274,11 @@ guess() {
   [[ ! -e $repo/bin/$2 && -z ${result[$1.lesson.$2]:-} ]] || return 0
   look_around
   examine "$1"
+  try_namespaces "$1"
   bad=$(first_bad "$1" "$2")
+  if [[ $2 == 0[78]* ]] && old_kernel; then
+    bad=mount_setattr result[$1.$bad]='Function not implemented'
+  fi
   if [[ -n $bad ]]; then
     result[$1.said.$2]="$bad: ${result[$1.$bad]}"
     [[ ${result[$1.$bad]} != 'not tried: '* ]] || result[$1.said.$2]=${result[$1.$bad]}
@@ -326,11 +344,6 @@ judge() {
   if [[ $wsl == 1 ]]; then
     reason='WSL 1 is no Linux kernel'
     fix='in Windows: wsl --set-version DISTRIBUTION 2'
-    return
-  elif [[ ! $kernel =~ ^([0-9]+)\.([0-9]+) ]] ||
-    ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] < 5011)); then
-    reason="Linux $kernel, the lessons need 5.11"
-    fix="scripts/sandbox.sh bin/$lesson"
     return
   fi
 
@@ -407,7 +420,7 @@ fi
 # === All of them ===
 
 look_around
-for who in "${whos[@]}"; do examine "$who"; done
+for who in "${whos[@]}"; do examine "$who" && try_namespaces "$who"; done
 statuses=() reasons=() fixes=()
 all_ready=true
 for lesson in "${lessons[@]}"; do
@@ -516,17 +529,17 @@ done < <(rows lib/packages)
 [[ $forward != drop* ]] ||
   note "The host drops what containers send each other (${forward/drop/FORWARD})." \
     "$(if [[ $forward == drop ]]; then
-      echo "sudo iptables -I FORWARD -i 'nsl+' -j ACCEPT"
+      root_line 'iptables -I FORWARD -i nsl+ -j ACCEPT'
     else
-      echo "sudo nft insert rule ${forward#drop } 'iifname \"nsl*\" accept'"
+      root_line "nft insert rule ${forward#drop } iifname nsl\\* accept"
     fi)"
 [[ $forward != drop* || $bridge_filter != 1 ]] ||
   note 'So it does on a bridge (br_netfilter).' \
-    'sudo sysctl net.bridge.bridge-nf-call-iptables=0'
+    "$(sysctl_line net.bridge.bridge-nf-call-iptables=0)"
 [[ -z $greedy ]] ||
   note "systemd-networkd takes the address from the cable of lesson 05: $greedy matches it." \
     "printf '[Match]\nName=nsl*\n[Link]\nUnmanaged=yes\n' |
-    sudo tee /etc/systemd/network/10-nsl.network && sudo networkctl reload"
+    ${become:+$become }tee /etc/systemd/network/10-nsl.network && ${become:+$become }networkctl reload"
 [[ $hidepid =~ =(no|0|off)$ ]] ||
   note "/proc has $hidepid: ps shows you only what is yours." \
     'use sudo where a script looks at processes'

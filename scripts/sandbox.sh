@@ -103,7 +103,7 @@ esac
 cpus=1
 [[ -z $suite ]] || cpus=2
 install_for vm "vm-$arch" >&2
-[[ -d $repo/bin ]] || die "there is no $repo/bin" "go build -o bin/ ./0*"
+[[ -d $repo/bin ]] || die "there is no $repo/bin" "CGO_ENABLED=0 go build -o bin/ ./0*"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-sandbox
 scratch=$cache/run.$$
@@ -209,6 +209,8 @@ printf "'%s' " set -- "${@//\'/$quote}" >"$scratch/job"
 for part in bin scripts rootfs; do
   [[ ! -e $repo/$part ]] || bring+=("$repo/$part")
 done
+closed=$(find "${bring[@]}" ! -readable -print -quit 2>/dev/null) || true
+[[ -z $closed ]] || die "cannot read $closed" "sudo chown -R \$USER '$closed'"
 tar -cf "$scratch/disk" --owner=$uid --group=$uid -C "$scratch" job \
   -C / "${bring[@]#/}" --no-recursion "${repo#/}"
 

@@ -44,12 +44,19 @@ begin() {
   [[ -n $auto ]] || echo 'Enter runs the line that is shown, Ctrl-C ends it all.'
 }
 
-# scratch makes the directory. Some machines let no program run in /tmp, others
-# lack a /var/tmp where users may remove what is theirs (sticky bit, -k).
+# scratch makes the directory, where users may remove what is theirs (sticky bit,
+# -k) and programs may run: not all machines let them in /tmp.
 scratch() {
-  local place=/var/tmp
-  [[ -k $place && -w $place ]] || place=/tmp
-  mktemp -d "$place/nsl.XXXXXX"
+  local place dir
+  for place in /var/tmp /tmp; do
+    [[ $place == /tmp || (-k $place && -w $place) ]] || continue
+    dir=$(mktemp -d "$place/nsl.XXXXXX")
+    install -m 755 /dev/null "$dir/x"
+    [[ ! -x $dir/x ]] || { rm "$dir/x" && echo "$dir" && return; }
+    rm -r "$dir"
+  done
+  die "no program may be run in $place: noexec" \
+    "sudo mount -o remount,exec $(findmnt -n -o TARGET --target "$place")"
 }
 
 become_root() {
@@ -74,7 +81,7 @@ step_down() {
   chown -R "$uid:$gid" "$tmp"
   printf '%s\n' "You are root: this goes on as the ordinary user $uid."
   exec "${be[@]}" env -u SUDO_UID -u SUDO_GID -u SUDO_USER HOME="$tmp" NSL_TMP="$tmp" \
-    NSL_BIN="$tmp/bin" "$tmp/scripts/${0##*/}" "$@"
+    NSL_BIN="$tmp/bin" bash "$tmp/scripts/${0##*/}" "$@"
 }
 
 # clean_up undoes everything, the last thing first. Neither must a second Ctrl-C

@@ -3,10 +3,12 @@
 # child that is thrown away, and prints how it went: a name, a tab, and "ok" or
 # what went wrong. doctor.sh runs it, as you and as root, and draws the conclusions.
 #
-# Usage: scripts/lib/doctor-try.sh [--lessons NN-NAME... | --cgroup]
+# Usage: scripts/lib/doctor-try.sh --lessons NN-NAME... | --namespaces | --facts | --cgroup
 #
-#   --lessons  only these
-#   --cgroup   only the controllers of lesson 08, and that
+#   --lessons     these, if they are built
+#   --namespaces  what they do, but for the cgroup
+#   --facts       who tries it, and the controllers of lesson 08
+#   --cgroup      lesson 08, and its controllers
 
 set -euo pipefail
 source "${BASH_SOURCE[0]%/*}/all.sh"
@@ -225,11 +227,9 @@ case ${1:-} in
   for lesson in "${@:2}"; do try_lesson "$lesson"; done
   exit
   ;;
+--namespaces) try_namespaces && exit ;;
 --cgroup) try_lesson 08-cgroups ;;
-'')
-  facts
-  try_namespaces
-  ;;
+--facts) facts ;;
 *) misused "unknown argument: $1" ;;
 esac
 for controller in memory pids cpu; do

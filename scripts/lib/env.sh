@@ -20,8 +20,10 @@ export HOME=${HOME:-/}
 # - the tools' messages in another language: scripts read them
 locale=${LC_ALL:-${LC_CTYPE:-${LANG:-}}}
 unset LANGUAGE
-export LC_ALL=C.UTF-8
-[[ $(LC_ALL=C.UTF-8 printf '\u00e9' 2>&1) == $'\xc3\xa9' ]] || LC_ALL=C
+{
+  export LC_ALL=C.UTF-8 # where there is none, bash warns, and it is as C
+  [[ $(printf '\u00e9') == $'\xc3\xa9' ]] || LC_ALL=C
+} 2>/dev/null
 
 repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 

@@ -29,7 +29,17 @@ explain() {
 explain_errno() {
   local answer=$reason type
   case $2 in
+  'mount "'*'no space left'*)
+    reason="there are fs.mount-max=$(sysctl_value fs.mount-max) mounts"
+    fix=$(sysctl_line fs.mount-max=1000000)
+    ;;
   *'no space left'*) explain_limit "$1" ;;
+  *keyring*'quota exceeded'*)
+    type=kernel.keys.
+    [[ $1 != root ]] || type+=root_
+    reason="you have as many keys as ${type}maxkeys and maxbytes let you"
+    fix=$(sysctl_line "${type}maxkeys=1000000 ${type}maxbytes=25000000")
+    ;;
   *'resource temporarily unavailable'* | *'os thread'* | *errno=11*)
     explain_processes || true
     ;;
@@ -37,10 +47,21 @@ explain_errno() {
     [[ ${#short_reasons[@]} -eq 0 ]] ||
       reason=${short_reasons[0]} fix=${short_fixes[0]}
     ;;
+  *'no such device'*) reason="this kernel has no such file system, see /proc/filesystems: $answer" ;;
+  *veth*'not supported'*)
+    reason='this kernel has no veth devices' fix=$(root_line 'modprobe veth')
+    if [[ ! -d /lib/modules/$kernel ]]; then
+      reason+=', and there is no /lib/modules/'$kernel': it was updated' fix=$(root_line reboot)
+    fi
+    ;;
   *'not implemented'*)
     reason="the kernel does not know that: $answer"
-    [[ ${result[$1.is.Seccomp]} != 2 ]] ||
+    if old_kernel; then
+      reason="Linux $kernel does not know that, 5.12 does: $answer"
+      return
+    elif [[ ${result[$1.is.Seccomp]} == 2 ]]; then
       reason="a seccomp filter does not let this through: $answer"
+    fi
     elsewhere
     ;;
   *'read-only file system'*) explain_mount user.proc || true ;;
@@ -63,11 +84,25 @@ explain_errno() {
 privileged='start the container with --privileged'
 elsewhere() { [[ $container == no ]] || fix=$privileged; }
 
+# sysctl_line KEY=VALUE... prints what sets them.
+sysctl_line() {
+  if [[ -n $(findmnt -n -O ro /proc/sys) ]]; then
+    echo "$privileged"
+  elif command -v sysctl >/dev/null; then
+    root_line "sysctl $*"
+  else
+    root_line "busybox sysctl $*"
+  fi
+}
+
 # explain_program TEXT is about a program that cannot be started at all.
 explain_program() {
   local file=$repo/bin/$lesson kind
+  if [[ -e $file && ! -r $file ]]; then
+    reason="bin/$lesson is closed to you" fix=$(root_line 'chmod a+rx bin bin/*')
+    return
   # Whoever is to run it may take it for a shell script, and say other things.
-  if [[ -e $file && $(machine_of "$file") != "$(machine_of "$BASH")" ]]; then
+  elif [[ -e $file && $(machine_of "$file") != "$(machine_of "$BASH")" ]]; then
     reason="bin/$lesson was built for another machine" fix=$build
     return
   fi
@@ -97,6 +132,11 @@ explain_rootfs() {
     reason='the root filesystem, rootfs, is empty'
     return
   fi
+  if [[ $1 == chdir*denied* ]]; then
+    reason='rootfs is closed to you'
+    fix=$(root_line "chown -R ${SUDO_USER:-${USER:-$EUID}} rootfs")
+    return
+  fi
   fix='mv rootfs rootfs.old && scripts/rootfs.sh'
   for name in proc sys dev tmp; do
     if [[ -L $repo/rootfs/$name || (-e $repo/rootfs/$name && ! -d $repo/rootfs/$name) ]]; then
@@ -120,6 +160,7 @@ explain_rootfs() {
 # explain_limit WHO is about limits on namespaces, not about disks.
 explain_limit() {
   local type key value
+  try_namespaces "$1"
   for type in user pid mnt uts ipc net cgroup; do
     key=user.max_${type}_namespaces
     value=$(sysctl_value $key)
@@ -130,7 +171,7 @@ explain_limit() {
     else
       continue
     fi
-    fix=$(root_line "sysctl $key=10000")
+    fix=$(sysctl_line $key=10000)
     return 0
   done
   reason='namespaces are nested 32 deep here, or a limit further out is reached'
@@ -184,7 +225,12 @@ explain_permission() {
     [[ $container == no ]] || reason+=', as in a container'
     elsewhere
   elif [[ $1 == user && ! $((0x${result[user.is.CapEff]} >> sys_admin & 1)) -eq 1 ]]; then
-    reason='needs root' fix=$(root_line "bin/$lesson") root_helps=yes
+    reason='needs root' root_helps=yes
+    if [[ ${result[user.is.NoNewPrivs]} == 0 ]]; then
+      fix=$(root_line "bin/$lesson")
+    elif [[ $container != no ]]; then
+      fix='start the container without no-new-privileges'
+    fi
   elif [[ $2 == *veth* || $2 == *'set lo'* || $2 == *rtnetlink* ]] &&
     ! has_cap "$1" $net_admin; then
     reason='root lacks CAP_NET_ADMIN here'
@@ -219,7 +265,7 @@ explain_user_namespace() {
     bad=${key#*=} key=${key%=*}
     value=$(sysctl_value "$key")
     [[ $1 == root || $value != "$bad" ]] || {
-      reason="this machine has $key=$value; $(root_line "sysctl $key=$((1 - bad))")"
+      reason="this machine has $key=$value; $(sysctl_line "$key=$((1 - bad))")"
       reason+=' changes that until the next boot'
       fix=$(root_line "bin/$lesson") root_helps=yes
       return
@@ -255,10 +301,10 @@ explain_mount() {
   elif [[ -n $covered ]]; then
     reason="a new $point would show what is covered here: $covered"
     elsewhere
-  elif [[ ,$options, != *,relatime,* ]]; then
-    options=$(grep -oE 'noatime|strictatime' <<<"$options") || options='without relatime'
-    reason="$point is mounted $options, and a new one would not be"
-    fix=$(root_line "mount -o remount,bind,atime,relatime $point")
+  elif [[ ,$options, != *,relatime,* || $options == *nodiratime* ]]; then
+    options=$(grep -oE 'noatime|nodiratime' <<<"$options" | xargs) || true
+    reason="$point is mounted ${options:-without relatime}, and a new one would not be"
+    fix=$(root_line "mount -o remount,bind,atime,diratime,relatime $point")
   else
     return 1
   fi

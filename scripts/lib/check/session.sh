@@ -33,7 +33,7 @@ work_on_copies() {
 new_session() {
   command -v "${command[0]}" >/dev/null ||
     die "there is no program ${command[0]} to execute" \
-      "if it is one of ours: go build -o bin/ ./0*"
+      "if it is one of ours: CGO_ENABLED=0 go build -o bin/ ./0*"
   read -r mark </proc/sys/kernel/random/uuid
   dir=$(mktemp -d -t nsl.XXXXXX)
 }

@@ -104,6 +104,11 @@ cpus=1
 [[ -z $suite ]] || cpus=2
 install_for vm "vm-$arch" >&2
 [[ -d $repo/bin ]] || die "there is no $repo/bin" "CGO_ENABLED=0 go build -o bin/ ./0*"
+for part in bin scripts rootfs; do
+  [[ ! -e $repo/$part ]] || bring+=("$repo/$part")
+done
+closed=$(find "${bring[@]}" ! -readable -print -quit 2>/dev/null) || true
+[[ -z $closed ]] || die "cannot read $closed" "sudo chown -R \$USER '$closed'"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-sandbox
 scratch=$cache/run.$$
@@ -206,11 +211,6 @@ size=${terminal:+$(stty size)}
 set -- "$user" "$repo" "${TERM:-dumb}" "$size" "$@"
 quote="'\\''"
 printf "'%s' " set -- "${@//\'/$quote}" >"$scratch/job"
-for part in bin scripts rootfs; do
-  [[ ! -e $repo/$part ]] || bring+=("$repo/$part")
-done
-closed=$(find "${bring[@]}" ! -readable -print -quit 2>/dev/null) || true
-[[ -z $closed ]] || die "cannot read $closed" "sudo chown -R \$USER '$closed'"
 tar -cf "$scratch/disk" --owner=$uid --group=$uid -C "$scratch" job \
   -C / "${bring[@]#/}" --no-recursion "${repo#/}"
 

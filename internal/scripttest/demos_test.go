@@ -559,3 +559,15 @@ func TestDemoNeedsAUser(t *testing.T) {
 		assert.Contains(t, out, "root cannot become one in here")
 	}
 }
+
+// Where no program may be run in /tmp and /var/tmp, that is said.
+func TestDemoNoexec(t *testing.T) {
+	nstest.NeedRoot(t)
+	cmd := exec.Command("unshare", "--mount", "bash", "-euc", `for dir in /tmp /var/tmp; do
+		mount -t tmpfs -o noexec,mode=1777 none $dir; done; exec ../../scripts/07-pivot-root.sh`)
+	cmd.Env = append(os.Environ(), "NSL_BIN=bin")
+	out, status := output(t, cmd)
+	require.Equal(t, "07-pivot-root.sh: no program may be run in /tmp: noexec\n"+
+		"  mount -o remount,exec /tmp\n", out)
+	require.Equal(t, 1, status)
+}

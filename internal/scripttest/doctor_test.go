@@ -544,6 +544,48 @@ func doctorHybrid(t *testing.T) bool {
 	return bytes.Contains(mounts, []byte(" - cgroup cgroup "))
 }
 
+// In containers, more or less closed: what is ready runs, and nothing else does.
+func TestDoctorPodman(t *testing.T) {
+	nstest.NeedRoot(t)
+	_, err := exec.LookPath("podman")
+	require.NoError(t, err, "apt-get install podman")
+	doctorBuild(t)
+	const free, unmask = "--security-opt=seccomp=unconfined", "--security-opt=unmask=ALL"
+	m := doctorIn(`mkdir -p $0; mount -t tmpfs none $0
+		mkdir -p $0/image/{usr,etc,proc,sys,dev,tmp,run,repo}
+		for name in bin sbin lib lib64; do ln -s usr/$name $0/image/; done
+		cp /etc/passwd /etc/group $0/image/etc
+		printf '[engine]\ncgroup_manager="cgroupfs"\nevents_logger="file"\n' >$0/conf
+		export CONTAINERS_CONF=$0/conf`)
+	dir := doctorDir + "/podman"
+	m.wrap[len(m.wrap)-1] = dir // $0
+	for args, want := range map[string]string{
+		"":                       "01 not here",
+		unmask:                   "01 not here",
+		free + " " + unmask:      "01 not here, 06 ready, 08 not here",
+		"--cap-add=SYS_ADMIN":    "01 ready, 05 not here",
+		"--privileged":           "01 ready",
+		"--privileged --user=12": "01 not here, 06 ready, 08 not here",
+		"--cap-add=SYS_ADMIN " + free + " " + unmask: "01 ready, 05 not here, 06 ready, 08 not here",
+	} {
+		run := append([]string{"podman", "--root", dir + "/root", "--runroot", dir + "/run",
+			"--storage-driver=vfs", "run", "--rm", "--network=none", "--log-driver=none",
+			"-v", "/usr:/usr:ro", "-v", "/etc/alternatives:/etc/alternatives:ro",
+			"-v", doctorDir + ":/repo:ro", "-w", "/repo"}, strings.Fields(args)...)
+		out, errs, _ := m.run(t, m.wrap, append(run, "--rootfs", dir+"/image:O", "bash", "-c",
+			`for lesson in bin/0*; do $lesson true >/dev/null 2>&1; echo $?; done; scripts/doctor.sh --json`)...)
+		lines := strings.SplitN(out, "\n", 9)
+		var r doctorReport
+		require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &r), out+errs)
+		require.Len(t, r.Lessons, 8)
+		assert.Equal(t, want, r.statuses(), args)
+		for i, l := range r.Lessons {
+			assert.Equal(t, lines[i] == "0", l.Status == "ready" && l.Fix == "", "%s %s", args, l)
+			assert.NotContains(t, l.Fix, "systemd-run")
+		}
+	}
+}
+
 // doctorCase is a condition that keeps one lesson from running.
 type doctorCase struct {
 	lesson string

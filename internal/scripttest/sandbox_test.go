@@ -701,17 +701,31 @@ func TestSandboxUsage(t *testing.T) {
 	require.NoError(t, exec.Command("cp", "-r", filepath.Join(s.Dir, "scripts"), dir).Run())
 	s.Path = filepath.Join(dir, "scripts", "sandbox.sh")
 	assert.Equal(t, 1, s.status(t))
-	assert.Contains(t, s.stderr.String(), "go build -o bin/ ./0*")
+	assert.Contains(t, s.stderr.String(), "CGO_ENABLED=0 go build -o bin/ ./0*")
+
+	// What root has made, a user may not be able to read.
+	closed := filepath.Join(dir, "rootfs", "root")
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "bin"), 0o755))
+	require.NoError(t, os.Mkdir(filepath.Dir(closed), 0o755))
+	require.NoError(t, os.Mkdir(closed, 0o300))
+	s = newSandbox(t, "true")
+	s.Path = filepath.Join(dir, "scripts", "sandbox.sh")
+	if nstest.Root() {
+		s.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	assert.Equal(t, 1, s.status(t))
+	assert.Contains(t, s.stderr.String(), "cannot read "+closed+"\n  sudo chown -R $USER '"+closed+"'\n")
 
 	for manager, line := range map[string]string{
-		"dnf": "sudo dnf install qemu-system-x86-core", "pacman": "sudo pacman -S qemu-system-x86",
-		"apk": "sudo apk add qemu-system-x86_64",
+		"dnf": "dnf install qemu-system-x86-core", "pacman": "pacman -S qemu-system-x86",
+		"apk": "apk add qemu-system-x86_64",
 	} {
 		s = newSandbox(t, "true")
 		path := pathWithout(t, os.Getenv("PATH"), "qemu-system-x86_64", "apt-get")
 		s.Env = append(s.Env, "PATH="+fakes(t, path, map[string]string{manager: "exit 1\n"}))
 		assert.Equal(t, 1, s.status(t))
-		assert.Contains(t, s.stderr.String(), "missing: qemu-system-x86_64\n  "+line+"\n")
+		assert.Regexp(t, "missing: qemu-system-x86_64\n  (sudo )?"+line+"\n", s.stderr.String())
 	}
 
 	// Where no package has a kernel for it.

@@ -56,7 +56,7 @@ scratch() {
     rm -r "$dir"
   done
   die "no program may be run in $place: noexec" \
-    "sudo mount -o remount,exec $(findmnt -n -o TARGET --target "$place")"
+    "$([[ $EUID -eq 0 ]] || echo 'sudo ')mount -o remount,exec $(findmnt -nfo TARGET --target "$place")"
 }
 
 become_root() {

@@ -41,6 +41,7 @@ install_line() {
   else
     column=1 line='install'
   fi >/dev/null
+  [[ $EUID -ne 0 ]] || line=${line#sudo }
   packages=$(rows lib/packages | awk -F '\t' -v needs=" $* " -v column="$column" '
     index(needs, " " $1 " ") { print $column }' | tr ' ' '\n' | sort -u | xargs)
   echo "$line ${packages:-$*}"
@@ -55,8 +56,8 @@ install_for() {
   done < <(rows lib/packages)
   [[ ${#missing[@]} -gt 0 ]] || return 0
   line=$(install_line "${missing[@]}")
-  [[ $line == 'sudo apt-get '* ]] || die "missing: ${missing[*]}" "$line"
-  read -ra packages <<<"${line#sudo apt-get install }"
+  [[ $line == *'apt-get install '* ]] || die "missing: ${missing[*]}" "$line"
+  read -ra packages <<<"${line#*apt-get install }"
   say "installing ${packages[*]} (for ${missing[*]})"
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive \

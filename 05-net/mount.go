@@ -17,7 +17,7 @@ func makePrivate() error {
 }
 
 // mountProc covers the host's /proc with one of this PID namespace: a proc
-// file system shows the processes of the namespace in which it was mounted.
+// filesystem shows the processes of the namespace in which it was mounted.
 // See "/proc and PID namespaces" in pid_namespaces(7).
 func mountProc() error {
 	return mount("proc", "/proc", "proc", safe, "")

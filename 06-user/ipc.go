@@ -11,7 +11,7 @@ import (
 )
 
 // mountMqueue covers /dev/mqueue with the POSIX message queues of this IPC
-// namespace: like /proc, this file system shows the namespace in which it was
+// namespace: like /proc, this filesystem shows the namespace in which it was
 // mounted. System V objects have no files: for them, CLONE_NEWIPC is enough.
 // See ipc_namespaces(7) and mq_overview(7).
 func mountMqueue() error {

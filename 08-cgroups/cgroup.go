@@ -20,7 +20,7 @@ type limits struct{ memory, pids, cpus string }
 
 // cgroup holds a container to its limits.
 type cgroup struct {
-	dir     string   // a directory in the file system of cgroup v2
+	dir     string   // a directory in the filesystem of cgroup v2
 	v1, own []string // on an older host: see cgroup_v1.go
 }
 

@@ -342,7 +342,7 @@ func TestLeast(t *testing.T) {
 	check()
 }
 
-// Where the cgroup file system is read-only, as in most containers, the lesson
+// Where the cgroup filesystem is read-only, as in most containers, the lesson
 // says so.
 func TestReadOnlyCgroups(t *testing.T) {
 	nstest.NeedCgroup(t)

@@ -276,7 +276,7 @@ func reopenSys(s scene) error {
 	return openForWriting(dir + strings.TrimPrefix(s.Setting, "/sys"))
 }
 
-// mountNew mounts a file system of the kernel's at a new place.
+// mountNew mounts a filesystem of the kernel's at a new place.
 func mountNew(source, kind string) (string, error) {
 	if err := unix.Mount("tmpfs", "/tmp", "tmpfs", 0, ""); err != nil {
 		return "", fmt.Errorf("mount tmpfs: %w", err)
@@ -303,7 +303,7 @@ func setClock(scene) error {
 	return unix.ClockSettime(unix.CLOCK_REALTIME, &now)
 }
 
-// mountDisk tries all file systems that are on disks.
+// mountDisk tries all filesystems that are on disks.
 func mountDisk(scene) error {
 	text, err := os.ReadFile("/proc/filesystems")
 	if err != nil {

@@ -456,7 +456,7 @@ func writable(t *testing.T, dirs ...string) string {
 				return nil // closed to us
 			}
 			if entry.Name() == "debug" || entry.Name() == "tracing" {
-				return filepath.SkipDir // other file systems
+				return filepath.SkipDir // other filesystems
 			}
 			info, err := entry.Info()
 			if err == nil && info.Mode().IsRegular() && info.Mode()&0o222 == 0o200 {

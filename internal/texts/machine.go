@@ -129,7 +129,7 @@ func furnish(o order) error {
 		return err
 	}
 
-	// An overlay shows one file system. Programs may be on another.
+	// An overlay shows one filesystem. Programs may be on another.
 	for _, dir := range []string{"/usr", "/usr/local", "/opt", "/nix"} {
 		if !mountPoint(dir) {
 			continue

@@ -6,7 +6,7 @@ source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin -- "$@"
 need_linux 5.12 'mount_setattr(2)'
 
-# In SRC is a file, and a file system with another one.
+# In SRC is a file, and a filesystem with another one.
 src=$dir/src dst=$dir/dst
 mkdir -p "$src/below" "$dst"
 mount -t tmpfs check "$src/below"
@@ -35,7 +35,7 @@ point bind 'a file in what is mounted below SRC' "$(same a below/file)" \
   'the same file' 'Of how many mounts does a bind mount make copies?'
 seen=$(writes a new)
 [[ -e $src/new ]] || seen+=', but not in SRC'
-point bind 'a new file at DST' "$seen" written 'Whose file system is at DST?'
+point bind 'a new file at DST' "$seen" written 'Whose filesystem is at DST?'
 point bind 'DST on the host' "$(find "$dst" -mindepth 1 | wc -l) files" '0 files' \
   'In which mount namespace is the bind mount, and with whom does that share mounts?'
 
@@ -49,7 +49,7 @@ point bind 'a new file in what is mounted below' "$(writes b below/no)" \
 seen=written
 touch "$src/host" "$src/below/host" || seen='Read-only file system'
 point bind 'a new file in SRC, on the host' "$seen" written \
-  'Is it the mount that is read-only, or the file system?'
+  'Is it the mount that is read-only, or the filesystem?'
 
 point bind 'a SRC that is not there' "$(refuses c -bind "$src/none:$dst")" 'an error' \
   'Which of your system calls fails, and who looks at its result?'

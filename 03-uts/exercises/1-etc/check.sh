@@ -48,6 +48,6 @@ lines="^(127[0-9.]*[[:space:]]+)?$name([[:space:]].*)?$"
 point etc 'files on the host that have the name in them' "$(
   find /etc /run /tmp /var/tmp /dev/shm -xdev -newer "$dir/before-hosts" \
     -size -99k -type f -exec grep -Els "$lines" {} + 2>/dev/null | paste -sd ' '
-)" nothing 'Who removes them, if the launcher is killed? Which file systems end with a mount namespace?'
+)" nothing 'Who removes them, if the launcher is killed? Which filesystems end with a mount namespace?'
 
 finish_check

@@ -15,7 +15,7 @@ run a -shm 4m
 run b -shm 8m
 ask a 'ls /dev/shm | wc -l'
 point shm 'files in /dev/shm at the beginning' "$answer" 0 \
-  'Whose file system is it? What did lesson 02 do about /proc?'
+  'Whose filesystem is it? What did lesson 02 do about /proc?'
 
 ask a 'echo hello >/dev/shm/note && ls /dev/shm'
 seen="run a: ${answer//$'\n'/ }, run b: "
@@ -23,7 +23,7 @@ ask b 'ls /dev/shm'
 answer=${answer//$'\n'/ }
 seen+="${answer:-nothing}, host: $(find /dev/shm -name note | wc -l)"
 point shm 'a file made in run a' "$seen" 'run a: note, run b: nothing, host: 0' \
-  'Which mount namespace is the new file system in? And is it the same one for both?'
+  'Which mount namespace is the new filesystem in? And is it the same one for both?'
 
 # fill RUN MIB prints whether a file of that size has room.
 fill() {

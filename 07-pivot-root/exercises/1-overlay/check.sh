@@ -5,7 +5,7 @@ set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
 begin -- "$@"
 grep -qw overlay /proc/filesystems || as_root modprobe overlay 2>/dev/null ||
-  die 'this kernel has no overlay file system' 'grep overlay /proc/filesystems'
+  die 'this kernel has no overlay filesystem' 'grep overlay /proc/filesystems'
 
 # A root of our own: what is written to it is nobody's loss.
 "$repo/scripts/rootfs.sh" "$dir/root" >/dev/null

@@ -2,12 +2,16 @@
 # compare.sh puts the namespaces of the host and of containers side by side: a
 # row for each type, a column for each of them, and a sign where they differ.
 # Usage: scripts/compare.sh [--neutral] [NN | PID...]
+#        scripts/compare.sh --tree
 #   NN         a lesson, 01 to 08: starts two containers of it, and ends them
 #   PID...     these processes, by the numbers that they have on the host; 1 to
 #              8 are lessons
 #   (nothing)  all containers of the lessons that run on this machine now
 #   --neutral  host, new-1, new-2 instead of numbers: the same on any machine,
 #              so that two people can compare theirs with diff
+#   --tree     all namespaces here, below the user namespace that owns them: who
+#              made that one, and what holds one in which there is no process. = is
+#              the host's. Without root, only what is yours
 # The host is where you type this. Exit status: 1 if an answer is missing.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
@@ -168,6 +172,16 @@ sum_up() {
 while [[ $# -gt 0 ]]; do
   case $1 in
   --neutral) neutral=yes ;;
+  --tree)
+    [[ $# -eq 1 && -z $neutral$lesson && ${#pids[@]} -eq 0 ]] || misused "--tree stands alone"
+    source "$lib/cgroup.sh" # unescape
+    source "$lib/tree.sh"
+    find_all_namespaces
+    find_owners
+    find_width
+    show_tree | sed 's/ *$//'
+    exit
+    ;;
   [1-8] | 0[1-8]*)
     [[ -z $lesson && ${#pids[@]} -eq 0 ]] || misused "one lesson, or PIDs"
     lesson=$(full_name "$1") || misused "there is no lesson $1"

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # watch.sh shows the lessons' containers that run on this machine, below the
 # host, as a picture that is live: start it on the projector.
-# Usage: scripts/watch.sh [--once]
+# Usage: scripts/watch.sh [--all] [--once]
+#   --all   whatever has namespaces of its own, started by Docker, podman, runc,
+#           bubblewrap, unshare or by anything else, by the first process in them
 #   --once  one picture and no more, as it also is where there is no terminal
 # q or Ctrl-C ends it. + is a new container, - one that has just ended.
-#   first line   lesson, PID on the host > inside, command of its first process
+#   first line   lesson, or what has started it, PID on the host > inside, command
+#                of its first process
 #   second line  its namespaces that are not the host's
 #   third line   its hostname, address, memory and processes used of its limits
 # Where they do not fit, each has one line. A ? is what only root can see.
@@ -14,6 +17,7 @@ source "$(dirname "$0")/lib/all.sh"
 source "$lib/cgroup.sh"
 source "$lib/containers.sh"
 source "$lib/namespaces.sh"
+source "$lib/rooms.sh"
 answer_help "$@"
 
 moment=3 # seconds that a container is marked as new or gone
@@ -37,7 +41,7 @@ see() {
     [[ $key != NSpid: ]] || pids[pid]=${value//$'\t'/ > }
   done <"/proc/$pid/status"
   mapfile -d '' -t -n 40 words < <(head -c 400 "/proc/$pid/cmdline")
-  clean_text "${words[*]}" 400
+  clean_text "${words[*]:-[${name_of[pid]:-}]}" 400 # a kernel thread has no command
   command[pid]=$cleaned
 
   own[pid]='?' # not for us to see
@@ -76,6 +80,11 @@ size() {
   fi
 }
 
+# has_limits DIR: is this a cgroup of its own?
+has_limits() {
+  [[ $1 == */nsl-* || (-n $all && -n $1 && " ${not_own[*]} " != *" $1 "*) ]]
+}
+
 # place notes the directories in which files say what a container uses, if it
 # is in a cgroup of its own.
 place() {
@@ -83,11 +92,11 @@ place() {
   memory_dir[pid]='' pids_dir[pid]='' v1[pid]='' memory[pid]='' processes[pid]=''
   find_cgroups "/proc/$pid/cgroup"
   dir=${cgroup_dir[v2]:-}
-  [[ $dir != */nsl-* ]] || memory_dir[pid]=$dir pids_dir[pid]=$dir
+  ! has_limits "$dir" || memory_dir[pid]=$dir pids_dir[pid]=$dir
   dir=${cgroup_dir[memory]:-}
-  [[ $dir != */nsl-* ]] || memory_dir[pid]=$dir
+  ! has_limits "$dir" || memory_dir[pid]=$dir
   dir=${cgroup_dir[pids]:-}
-  [[ $dir != */nsl-* ]] || pids_dir[pid]=$dir
+  ! has_limits "$dir" || pids_dir[pid]=$dir
   [[ ! -e ${memory_dir[pid]}/memory.usage_in_bytes ]] || v1[pid]=yes
 }
 
@@ -106,13 +115,29 @@ measure() {
       processes[pid]="$now of $limit"; }
 }
 
+# find_all is find_containers for all that has namespaces of its own.
+find_all() {
+  local pid parent cleaned
+  find_rooms
+  containers=("${rooms[@]}")
+  lesson_of=() inside_of=()
+  for pid in "${rooms[@]}"; do
+    parent=${parent_of[pid]}
+    clean_text "${name_of[parent]:-the kernel}" 15
+    lesson_of[$pid]=$cleaned
+    [[ ! -v room_in[pid] ]] || inside_of[$pid]=${room_in[pid]}
+  done
+  [[ ${#hidden[@]} -eq 0 ]] || unseen=yes
+}
+
 # look brings what is known up to date. A process can end at any moment, and
 # its files with it: what could not be read stays as it was.
-turn=0
+turn=0 unseen=''
 look() {
   local pid first=''
   [[ ${#born[@]} -gt 0 || $turn -gt 0 ]] || first=yes
-  find_containers
+  unseen=''
+  "find_${all:-containers}"
   for pid in "${containers[@]}"; do
     if [[ ! -v born[pid] || -v gone[pid] ]]; then
       unset "gone[pid]"
@@ -141,7 +166,7 @@ look() {
 
 # draw makes the picture: an array of lines, each cut to the terminal's width.
 draw() {
-  local pid parent text unseen='' long=yes below=() picture=()
+  local pid parent text long=yes below=() picture=()
   for pid in "${!born[@]}"; do
     parent=${within[pid]}
     [[ -v born[parent] ]] || parent=0
@@ -150,12 +175,12 @@ draw() {
   [[ $lines -eq 0 || $((3 * ${#born[@]} + 2)) -le $lines ]] || long=''
   set -- /proc/[0-9]*
   line "$bold" "host $HOSTNAME: $# processes," \
-    "${#containers[@]} containers of lessons${live:+      (q ends this)}"
+    "${#containers[@]} $what${live:+      (q ends this)}"
   branch 0 ''
   [[ ${#born[@]} -gt 0 ]] ||
     line '' "none runs; start one in another terminal: sudo bin/01-pid"
   [[ -z $unseen || ($lines -gt 0 && ${#picture[@]} -ge $((lines - 1))) ]] ||
-    line "$dim" "? is what only root can see: sudo scripts/watch.sh"
+    line "$dim" "? is what only root can see: sudo scripts/watch.sh${all:+ --all}"
 
   local last=$((${#picture[@]} - 1))
   if [[ $lines -gt 0 && $last -gt $((lines - 2)) ]]; then
@@ -206,18 +231,23 @@ branch() {
   done
 }
 
-once='' live=''
-case ${1:-} in
---once) once=yes ;;
-'') ;;
-*) misused "unknown argument: $1" ;;
-esac
+once='' live='' all='' what='containers of lessons'
+while [[ $# -gt 0 ]]; do
+  case $1 in
+  --all) all=all what="sets of namespaces that are not the host's" ;;
+  --once) once=yes ;;
+  *) misused "unknown argument: $1" ;;
+  esac
+  shift
+done
 
 fork='|-' corner='`-' pipe='| '
 if [[ $locale == *[Uu][Tt][Ff]* ]]; then
   fork='├─' corner='└─' pipe='│ '
 fi
 find_cgroup_mounts
+find_cgroups /proc/self/cgroup
+not_own=("${cgroup_dir[@]}" "${cgroup_top[@]}")
 columns=100 lines=0 # no bottom
 if [[ -n $once || ! -t 0 || ! -t 1 || ${TERM:-dumb} == dumb ]]; then
   look

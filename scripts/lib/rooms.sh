@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # of namespaces.sh
+# rooms.sh: all sets of namespaces that are not ours. It is sourced, not run, after
+# namespaces.sh. It looks at every process and starts none, so it can be called
+# every second.
+
+room_types=() # those that this kernel has
+all_ours=true
+for type in "${ns_types[@]}"; do
+  [[ -e /proc/self/ns/$type ]] || continue
+  room_types+=("$type")
+  all_ours+=" && /proc/\$1/ns/$type -ef /proc/self/ns/$type"
+done
+# all_ours PID: most processes are in all of ours, and this is one test for eight.
+eval "all_ours() { [[ $all_ours ]]; }"
+
+# own_types PID sets own to the types of namespaces in which a process is and we
+# are not, or to ? where that is not for us to see.
+own_types() {
+  local type
+  own=''
+  ! all_ours "$1" || return 0
+  for type in "${room_types[@]}"; do
+    if [[ ! -e /proc/$1/ns/$type ]]; then
+      own='?'
+      return
+    elif [[ ! /proc/$1/ns/$type -ef /proc/self/ns/$type ]]; then
+      own+="${own:+ }$type"
+    fi
+  done
+}
+
+# find_rooms looks for all sets of namespaces that are not ours. It sets rooms to
+# the PIDs of the first process in each, room_own[PID] to the types that differ,
+# and room_in[PID] to the set in which its parent is, if that is not ours. Of every
+# process it sets parent_of[PID], born_at[PID] and name_of[PID], and room_of[PID].
+find_rooms() {
+  local stat line pid parent type i own fields index=()
+  declare -ga rooms=() room_own=() room_in=() room_of=()
+  declare -ga parent_of=() born_at=() name_of=() hidden=()
+
+  # Each file is one line: PID (name) state parent ... The last ) ends the name.
+  for stat in /proc/[0-9]*/stat; do
+    { read -r line <"$stat"; } 2>/dev/null || continue # it has just ended
+    read -ra fields <<<"${line##*) }"
+    [[ ${fields[0]} != [ZX] ]] || continue
+    pid=${line%% *} line=${line#*(}
+    # shellcheck disable=SC2034 # for the script
+    parent_of[pid]=${fields[1]} born_at[pid]=${fields[19]} name_of[pid]=${line%)*}
+    own_types "$pid"
+    case $own in
+    '') continue ;;
+    '?') hidden+=("$pid") && continue ;;
+    esac
+    room_own[pid]=$own
+    for i in "${!rooms[@]}"; do
+      [[ ${room_own[rooms[i]]} == "$own" ]] || continue
+      for type in $own; do
+        [[ /proc/$pid/ns/$type -ef /proc/${rooms[i]}/ns/$type ]] || continue 2
+      done
+      # The first is the one that was born first.
+      [[ ${born_at[rooms[i]]} -le ${born_at[pid]} ]] || rooms[i]=$pid
+      index[pid]=$i
+      continue 2
+    done
+    index[pid]=${#rooms[@]}
+    rooms+=("$pid")
+  done
+  for pid in "${!index[@]}"; do room_of[pid]=${rooms[index[pid]]}; done
+  for pid in "${rooms[@]}"; do
+    parent=${parent_of[pid]}
+    # shellcheck disable=SC2034 # for the script
+    [[ ! -v room_of[parent] ]] || room_in[pid]=${room_of[parent]}
+  done
+}

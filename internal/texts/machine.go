@@ -52,6 +52,7 @@ type order struct {
 	Builds     string
 	Go         string // directory with the command go
 	Steps      []step
+	Lesson     string // whose guide looks on, if any
 	Page       string // or the state of the machine in the page
 }
 

@@ -149,6 +149,7 @@ type step struct {
 	Terminal string
 	Prompt   string   // $ or #
 	Typed    []string // the command, and the lines that continue it
+	Done     int      // steps of the guide, after it
 	want     []string // output
 }
 

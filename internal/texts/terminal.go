@@ -49,6 +49,13 @@ func play(o order, open func(name string) (*terminal, error), inodes *strings.Re
 		terminals[s.Terminal] = t
 		names = append(names, s.Terminal)
 	}
+	var g *guide
+	if o.Lesson != "" {
+		var err error
+		if g, err = startGuide(o.Lesson); err != nil {
+			return answer{Problem: err.Error()}
+		}
+	}
 	for _, s := range o.Steps {
 		t := terminals[s.Terminal]
 		if t.prompt != s.Prompt {
@@ -61,11 +68,20 @@ func play(o order, open func(name string) (*terminal, error), inodes *strings.Re
 			return a
 		}
 		output, err := t.command(s.Typed)
+		if err == nil && g != nil {
+			err = g.expect(s.Done)
+		}
 		if err != nil {
 			a.Problem, a.Number = err.Error(), s.Number
 			return a
 		}
 		a.Outputs = append(a.Outputs, sortNamespaces(split(inodes.Replace(output))))
+	}
+	if g != nil {
+		if err := g.close(); err != nil {
+			a.Problem = err.Error()
+			return a
+		}
 	}
 	for _, name := range names {
 		if err := terminals[name].close(); err != nil {

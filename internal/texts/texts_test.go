@@ -314,8 +314,14 @@ func execute(t *testing.T, template order, repo, name string, update bool) (
 	if len(d.problems) > 0 || len(o.Steps) == 0 {
 		return d.problems, string(file)
 	}
+	var err2 error
+	if o.Lesson, err2 = followed(repo, name, o.Steps); err2 != nil {
+		d.problem(1, "%v", err2)
+		return d.problems, string(file)
+	}
 	start := startMachine
 	if template.Page != "" {
+		o.Lesson = ""
 		start = startPage
 	}
 	a, err := start(o)

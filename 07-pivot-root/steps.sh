@@ -1,0 +1,15 @@
+# shellcheck shell=bash disable=SC2016,SC2034
+# The steps of this lesson, for scripts/follow.sh: commands as README.md has them.
+facts=(root mounts)
+draw /tmp/nsl-1 /tmp/nsl-$((RANDOM % 900 + 100))
+
+step 'container && [[ ${seen[root]} != ours ]]' 'a shell with another root'
+second 'scripts/rootfs.sh /tmp/nsl-1'
+first 'bin/07-pivot-root -net=lo -rootfs /tmp/nsl-1'
+hint container 'There is a container, PID $box, and its root is still the host'\''s.'
+
+step ended 'the end: the directory is still there, and the mounts are gone'
+first 'ls /home /var'
+first "mount | cut -d ' ' -f 3"
+first 'env'
+first 'exit'

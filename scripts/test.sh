@@ -269,7 +269,7 @@ if [[ -n $quick ]]; then
   check "site.sh" scripts/dev/site.sh
 else
   check "site.sh --check, in a browser" scripts/dev/site.sh --check
-  check "slides.sh --check, in a browser" scripts/dev/slides.sh --check
+  check "slides.sh --check, in a browser" scripts/dev/slides.sh --check --plan day
 fi
 
 # What a user may do differs; how a lesson ends, and what it says to a fault, does not.

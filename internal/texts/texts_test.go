@@ -172,30 +172,6 @@ func TestLinks(t *testing.T) {
 	assert.Empty(t, left, "no text shows these images")
 }
 
-// TestLength keeps a lesson's text to a quarter of an hour: at 220 words in a
-// minute, and 60 lines of what is in blocks.
-func TestLength(t *testing.T) {
-	repo := repository(t)
-	lessons, err := filepath.Glob(repo + "/0*/README.md")
-	require.NoError(t, err)
-	require.NotEmpty(t, lessons)
-	all := documents(t, repo)
-	for _, file := range lessons {
-		name, err := filepath.Rel(repo, file)
-		require.NoError(t, err)
-		words, lines := 0, 0
-		for _, l := range all[name].prose {
-			words += len(strings.Fields(l.text))
-		}
-		for _, b := range all[name].blocks {
-			lines += len(b.lines)
-		}
-		minutes := words/220 + lines/60
-		t.Logf("%s: %d words, %d lines in blocks, %d minutes", name, words, lines, minutes)
-		assert.LessOrEqual(t, minutes, 15, name)
-	}
-}
-
 // TestSpelling has hunspell read the texts.
 func TestSpelling(t *testing.T) {
 	repo := repository(t)

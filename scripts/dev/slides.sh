@@ -2,8 +2,10 @@
 # slides.sh makes slides in public/slides/: an HTML file that needs no other
 # and no network, and a PDF. In the browser, p opens the presenter's view with
 # what to say, f fills the screen, and the arrows turn the pages.
-# Usage: scripts/dev/slides.sh [--check] [NN]
+# Usage: scripts/dev/slides.sh [--check] [NN | --plan 90|half|day]
 #   NN       one lesson; without it, one deck of all
+#   --plan   the deck of a plan of docs/workshop.md: title, agenda, of each lesson
+#            what the plan has, pauses and the form
 #   --check  and look at each slide in a browser: nothing cut, nothing small
 # It installs chromium and npm packages if they are missing.
 set -euo pipefail
@@ -13,15 +15,26 @@ answer_help "$@"
 check='' name=all title='Linux namespaces, by hand'
 cd "$repo"
 decks=("$repo"/*/slides.md)
-for argument; do
-  case $argument in
+while [[ $# -gt 0 ]]; do
+  case $1 in
   --check) check=yes ;;
+  --plan)
+    case ${2:-} in
+    90) decks=(-plan 90) ;;
+    half) decks=(-plan 210) ;;
+    day) decks=(-plan 480) ;;
+    *) misused "--plan is 90, half or day" ;;
+    esac
+    name=$2
+    shift
+    ;;
   *)
-    name=$(full_name "$argument") || misused "there is no lesson $argument"
+    name=$(full_name "$1") || misused "there is no lesson $1"
     title=$name
     decks=("$repo/$name/slides.md")
     ;;
   esac
+  shift
 done
 
 need_go
@@ -32,7 +45,7 @@ as_user mkdir -p "$out"
 scratch=$(as_user mktemp -d /var/tmp/nsl.XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 
-(cd scripts/dev/site && as_user go run . -slides "$title" "${decks[@]}") >"$scratch/$name.md"
+(cd scripts/dev/site && as_user go run . -repo "$repo" -slides "$title" "${decks[@]}") >"$scratch/$name.md"
 
 # Chromium has no sandbox of its own for root.
 settings=(CHROME_PATH="$(command -v chromium)")
@@ -50,4 +63,4 @@ say "$out/$name.html and $out/$name.pdf"
 
 [[ -z $check ]] ||
   as_user env "${settings[@]}" NODE_PATH="$modules" \
-    node scripts/dev/slides/check.cjs "$out/$name.html" "$out/$name.pdf" "${decks[@]}"
+    node scripts/dev/slides/check.cjs "$out/$name.html" "$out/$name.pdf" "$scratch/$name.md"

@@ -4,11 +4,13 @@ which opens from the disk, and asks for nothing in the network.
 
 	site -repo DIR -out DIR
 	site -slides TITLE DECK.md ... >ONE.md
+	site -slides TITLE -plan MINUTES >ONE.md
 
 The texts are README.md, the lessons' README.md, and docs/*.md. A lesson's page
 also shows what the lesson adds to the one before: the difference, and each
 whole file. With -slides it puts decks together, for Marp, with their pictures
-in them. scripts/dev/site.sh and slides.sh call this program.
+in them: whole ones, or what a plan of docs/workshop.md asks for.
+scripts/dev/site.sh and slides.sh call this program.
 */
 package main
 
@@ -36,9 +38,18 @@ func main() {
 	out := flag.String("out", "public", "`directory` that gets the pages")
 	machine := flag.Int("machine", 0, "the pages have a machine, of so many `megabytes`")
 	slides := flag.String("slides", "", "print decks as one, with this `title`")
+	plan := flag.String("plan", "", "the slides of the plan with so many `minutes`")
 	flag.Parse()
 	if *slides != "" {
-		text, err := deck(*slides, flag.Args())
+		pieces, err := decks(flag.Args())
+		if *plan != "" {
+			os.Chdir(*repo)
+			pieces, err = planned(*plan, "docs/workshop.md", "scripts/dev/slides/frame.txt")
+		}
+		text := ""
+		if err == nil {
+			text, err = deck(*slides, pieces)
+		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "site:", err)
 			os.Exit(1)

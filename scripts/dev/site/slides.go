@@ -17,20 +17,33 @@ var (
 	typed    = regexp.MustCompile("(?s)```console\n(.*?)```")
 )
 
-// deck makes of one or more decks a text for Marp that needs no other file:
-// the pictures are in it, and above code stands the file that it is from.
-func deck(title string, files []string) (string, error) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "---\nmarp: true\ntheme: namespaces\npaginate: true\nlang: en\ntitle: %q\n---\n\n", title)
-	for i, file := range files {
+// piece is one or more slides. Links in it begin at the directory.
+type piece struct{ dir, text string }
+
+// decks reads whole files of slides.
+func decks(files []string) ([]piece, error) {
+	var pieces []piece
+	for _, file := range files {
 		text, err := readFile(file)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
+		pieces = append(pieces, piece{filepath.Dir(file), string(text)})
+	}
+	return pieces, nil
+}
+
+// deck makes of pieces a text for Marp that needs no other file: the pictures are
+// in it, and above code stands the file that it is from.
+func deck(title string, pieces []piece) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "---\nmarp: true\ntheme: namespaces\npaginate: true\nlang: en\ntitle: %q\n---\n\n", title)
+	for i, p := range pieces {
+		var err error
 		if i > 0 {
 			b.WriteString("\n---\n\n")
 		}
-		slides := codeMark.ReplaceAllString(string(text), `<p class="from">$1</p>`)
+		slides := codeMark.ReplaceAllString(p.text, `<p class="from">$1</p>`)
 		slides = oneLine.ReplaceAllString(slides, "")
 		slides = typed.ReplaceAllStringFunc(slides, func(block string) string {
 			content := typed.FindStringSubmatch(block)[1]
@@ -39,7 +52,7 @@ func deck(title string, files []string) (string, error) {
 		})
 		slides = picture.ReplaceAllStringFunc(slides, func(link string) string {
 			m := picture.FindStringSubmatch(link)
-			svg, readErr := readFile(filepath.Dir(file), m[2])
+			svg, readErr := readFile(p.dir, m[2])
 			if readErr != nil {
 				err = readErr
 			}
@@ -47,7 +60,7 @@ func deck(title string, files []string) (string, error) {
 				html.EscapeString(strings.ReplaceAll(m[1], "`", "")), base64.StdEncoding.EncodeToString(svg))
 		})
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", file, err)
+			return "", fmt.Errorf("%s: %w", p.dir, err)
 		}
 		b.WriteString(slides)
 	}

@@ -1,6 +1,6 @@
 // check.cjs looks at each slide in a browser that has no network, and says
 // what is wrong: what is cut, small or missing, in light and dark.
-// Usage: NODE_PATH=… CHROME_PATH=… node check.cjs ALL.html ALL.pdf DECK.md...
+// Usage: NODE_PATH=… CHROME_PATH=… node check.cjs ALL.html ALL.pdf ALL.md
 // slides.sh --check calls it. With SHOTS=DIR it leaves pictures there.
 "use strict"
 
@@ -11,7 +11,7 @@ const { pathToFileURL } = require("node:url")
 const zlib = require("node:zlib")
 const puppeteer = require("puppeteer-core")
 
-const [html, pdf, ...decks] = process.argv.slice(2)
+const [html, pdf, deck] = process.argv.slice(2)
 const size = { width: 1280, height: 720 }
 const problems = []
 
@@ -66,17 +66,12 @@ function sheets(file) {
 }
 
 async function main() {
-  let all = 0
-  for (const deck of decks) {
-    const text = fs.readFileSync(deck, "utf8")
-    const slides = text.split(/^---$/m)
-    all += slides.length
-    const name = path.basename(deck)
-    if (slides.length < 6 || slides.length > 12) problems.push(`${name}: ${slides.length} slides, want 6 to 12`)
-    slides.forEach((slide, i) => {
-      if (!/^<!--\n[^]+?\n-->$/m.test(slide)) problems.push(`${name}: slide ${i + 1} has no notes`)
-    })
-  }
+  // What is before the first slide are settings, between the same lines.
+  const slides = fs.readFileSync(deck, "utf8").split(/^---$/m).slice(2)
+  const all = slides.length
+  slides.forEach((slide, i) => {
+    if (!/^<!--\n[^]+?\n-->$/m.test(slide)) problems.push(`slide ${i + 1} has no notes`)
+  })
 
   const browser = await puppeteer.launch({
     executablePath: process.env.CHROME_PATH,

@@ -128,7 +128,7 @@ make_busybox() {
   chmod 755 "$new/bin/busybox"
   applets=$("$busybox" --list)
   while read -r applet; do
-    [[ $applet == busybox ]] || ln -s busybox "$new/bin/$applet"
+    [[ $applet == busybox ]] || "$busybox" ln -s busybox "$new/bin/$applet"
   done <<<"$applets"
 
   # nobody is how the kernel shows an owner who has no uid in the namespace.

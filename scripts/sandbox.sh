@@ -53,10 +53,11 @@ broken() {
   local why
   why=$(sed -E 's/^\[ *[0-9.]+\] //; /^(Call Trace|CPU: |Workqueue: |Hardware name|RIP:|R[A-Z]{2}|[A-Z]S:|R[0-9]{2}|Code:|Modules linked|Kernel Offset|---\[|PKRU| *<| .*\+0x|\r?$)/d' \
     "/dev/fd/$log" | tail -n 6)
-  (die "$1" "$why" "$elsewhere") || exit 125
+  (die "$1" "$why" "${elsewhere[@]}") || exit 125
 }
 
-elsewhere='a virtual machine does it too: multipass shell, or limactl start'
+elsewhere=('a virtual machine does it too: multipass shell, or limactl start'
+  'with no right to install one: the pages that scripts/dev/site.sh --machine makes')
 user=root uid=0 mem=512M bring=() suite='' arch='' kernel=''
 while [[ ${1:-} == -* ]]; do
   case $1 in
@@ -95,14 +96,17 @@ arch=${arch:-$native}
 case $arch in
 amd64) qemu=qemu-system-x86_64 board=q35 plain_cpu=qemu64 ;;
 arm64) qemu=qemu-system-aarch64 board=virt plain_cpu=cortex-a57 ;;
-*)
-  die "the machine is made of packages of Debian or Ubuntu, for amd64 or arm64" \
-    "$elsewhere"
-  ;;
+*) qemu='' ;;
 esac
+[[ -n $native && -n $qemu ]] ||
+  die "the machine is made of packages of Debian or Ubuntu, for amd64 or arm64" \
+    "${elsewhere[@]}"
 cpus=1
 [[ -z $suite ]] || cpus=2
-install_for vm "vm-$arch" >&2
+(install_for vm "vm-$arch") >&2 || {
+  printf '  %s\n' "${elsewhere[@]}" >&2
+  exit 1
+}
 [[ -d $repo/bin ]] || die "there is no $repo/bin" "CGO_ENABLED=0 go build -o bin/ ./0*"
 for part in bin scripts rootfs; do
   [[ ! -e $repo/$part ]] || bring+=("$repo/$part")

@@ -632,24 +632,30 @@ func TestSandboxUsage(t *testing.T) {
 	assert.Equal(t, 1, s.status(t))
 	assert.Contains(t, s.stderr.String(), "cannot read "+closed+"\n  sudo chown -R $USER '"+closed+"'\n")
 
+	const page = "\n  with no right to install one: the pages that scripts/dev/site.sh --machine makes\n"
+	without := pathWithout(t, os.Getenv("PATH"), "qemu-system-x86_64", "apt-get")
 	for manager, line := range map[string]string{
 		"dnf": "dnf install qemu-system-x86-core", "pacman": "pacman -S qemu-system-x86",
-		"apk": "apk add qemu-system-x86_64",
+		"apk": "apk add qemu-system-x86_64", "apt-get": "cannot install",
 	} {
 		s = newSandbox(t, "true")
-		path := pathWithout(t, os.Getenv("PATH"), "qemu-system-x86_64", "apt-get")
-		s.Env = append(s.Env, "PATH="+fakes(t, path, map[string]string{manager: "exit 1\n"}))
+		s.Env = append(s.Env, "PATH="+fakes(t, without, map[string]string{
+			manager: "echo cannot install; exit 1\n"}))
 		assert.Equal(t, 1, s.status(t))
-		assert.Regexp(t, "missing: qemu-system-x86_64\n  (sudo )?"+line+"\n", s.stderr.String())
+		assert.Regexp(t, "(?m)^( *(sudo )?)"+line+"$", s.stderr.String())
+		assert.Contains(t, s.stderr.String(), page, manager)
 	}
 
-	// Where no package has a kernel for it.
-	s = newSandbox(t, "true")
-	s.Env = append(s.Env, "PATH="+fakes(t, os.Getenv("PATH"), map[string]string{
-		"dpkg": "echo riscv64\n",
-	}))
-	assert.Equal(t, 1, s.status(t))
-	assert.Contains(t, s.stderr.String(), "multipass")
+	// Where no package has a kernel for it, and where there are no such packages.
+	for path, args := range map[string][]string{
+		fakes(t, os.Getenv("PATH"), map[string]string{"dpkg": "echo riscv64\n"}): {"true"},
+		pathWithout(t, os.Getenv("PATH"), "dpkg"):                                {"--arch", "amd64", "true"},
+	} {
+		s = newSandbox(t, args...)
+		s.Env = append(s.Env, "PATH="+path)
+		assert.Equal(t, 1, s.status(t))
+		assert.Regexp(t, "^sandbox.sh: the machine is made of packages of Debian.*\n.*multipass.*"+page, s.stderr.String())
+	}
 }
 
 func TestVMUsage(t *testing.T) {

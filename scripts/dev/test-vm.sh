@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# test-vm.sh runs the tests, the tour, the doctor and the demonstrations on a
-# real Debian: systemd is process 1, / is shared, there is only cgroup v2, and
-# who runs them has logged in. That is a machine of scripts/sandbox.sh.
+# test-vm.sh runs on a real Debian what systemd, AppArmor, PAM and its kernel can
+# change: tests of lesson 08, the tour, the doctor, demonstrations. systemd is
+# process 1, / is shared, there is only cgroup v2, and who runs them has logged in.
+# That is a machine of scripts/sandbox.sh.
 #
 # Usage: scripts/dev/test-vm.sh [--suite SUITE] [--as root|user] [--all]
 #        scripts/dev/test-vm.sh --arch ARCH [--all]
@@ -9,8 +10,8 @@
 #   --suite SUITE  bookworm (the default), or another release of Debian
 #   --as WHO       only as root, or only as an ordinary user; else both, at the
 #                  same time
-#   --all          leave nothing out: without it, what is slow and the same for
-#                  both, or for other lessons, is done once
+#   --all          leave nothing out: without it, what runs elsewhere too, or as
+#                  the other user, is done once
 #   --arch ARCH    arm64 or amd64, and no systemd: the lessons, the checks of
 #                  them and of their twins, compare.sh, the doctor and rootfs.sh
 #                  on another kind of processor, emulated
@@ -102,8 +103,10 @@ machine() {
     "$repo/scripts/dev/test-vm-inside.sh" "$tests" ${all:+"$all"}
 }
 
+# What ends by a signal has not succeeded, and its streams are two: if all has
+# passed, test-vm-inside.sh ends itself by SIGTERM.
 for who in "${whos[@]}"; do
-  machine "$who" >"$out/$who" 2>&1 </dev/null &
+  machine "$who" >"$out/$who" 2>"$out/$who.err" <<<'to stdin' &
   running+=($!)
 done
 failed=0
@@ -112,7 +115,10 @@ for i in "${!whos[@]}"; do
   wait "${running[i]}" || status=$?
   say "on Debian $suite, as ${whos[i]}: status $status"
   cat "$out/${whos[i]}"
-  [[ $status -eq 0 ]] || failed=1
+  [[ $status -eq 143 && $(tail -n 1 "$out/${whos[i]}.err") == Terminated ]] || {
+    cat "$out/${whos[i]}.err"
+    failed=1
+  }
 done
 running=()
 exit "$failed"

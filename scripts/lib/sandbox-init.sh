@@ -73,33 +73,34 @@ shift 4
 
 as='' home=/root
 paths=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+chown learner:learner /home/learner
 if [ "$user" = learner ]; then
   as='/bin/setpriv --reuid learner --regid learner --init-groups'
   home=/home/learner
-  chown learner:learner $home
 fi
 
-# make_session does what logind does: it makes the place in the tree of cgroups
-# that systemd gives to root's login, and to the scope of
+# make_session SLICE... does what logind does: it makes the place in the tree of
+# cgroups that systemd gives to root's login, and to the scope of
 # systemd-run --user --scope -p Delegate=yes
 make_session() {
   cd /sys/fs/cgroup
-  path="user-0.slice session-1.scope"
-  [ "$user" = root ] ||
-    path="user-1000.slice user@1000.service app.slice run-1.scope"
-  for name in user.slice $path; do
+  for name in user.slice "$@"; do
     echo +cpu +memory +pids >cgroup.subtree_control
-    mkdir "$name"
+    mkdir -p "$name"
     cd "$name"
   done
-  session=$PWD
-  if [ "$user" = learner ]; then
-    cd ../.. # user@1000.service: its limits stay root's
-    chown learner:learner . cgroup.procs cgroup.threads cgroup.subtree_control
-    chown -R learner:learner app.slice
-  fi
 }
-[ -n "$systemd" ] || make_session
+if [ -z "$systemd" ]; then
+  make_session user-1000.slice user@1000.service app.slice run-1.scope
+  session=$PWD
+  cd ../.. # user@1000.service: its limits stay root's
+  chown learner:learner . cgroup.procs cgroup.threads cgroup.subtree_control
+  chown -R learner:learner app.slice
+  if [ "$user" = root ]; then
+    make_session user-0.slice session-1.scope
+    session=$PWD
+  fi
+fi
 
 # run becomes the command. With systemd that is in a session as of login(1). It
 # takes the command from the job: systemd-run changes what has $ in it. And what

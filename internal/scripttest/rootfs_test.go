@@ -513,10 +513,10 @@ func TestRootfsDownloadFails(t *testing.T) {
 
 func TestRootfsInterrupted(t *testing.T) {
 	t.Parallel()
-	// Half-way through the links, and half-way through a download that would
+	// Half-way through the tree, and half-way through a download that would
 	// never end.
 	links := func(kill string) map[string]string {
-		return map[string]string{"ln": `case $* in */bin/ps) ` + kill + ` ;; esac
+		return map[string]string{"ln": `case $* in */usr/sbin) ` + kill + ` ;; esac
 exec /bin/ln "$@"`}
 	}
 	download := func(kill string) map[string]string {
@@ -553,7 +553,7 @@ exec /bin/ln "$@"`}
 func TestRootfsAfterSIGKILL(t *testing.T) {
 	t.Parallel()
 	killed := newRootfsCmd(t, "new").path(fakes(t, os.Getenv("PATH"), map[string]string{
-		"ln": `case $* in */bin/ps) kill -KILL $PPID ;; esac; exec /bin/ln "$@"`}))
+		"ln": `case $* in */usr/sbin) kill -KILL $PPID ;; esac; exec /bin/ln "$@"`}))
 	require.Equal(t, -1, killed.status(t), "%s", &killed.out)
 	assert.NoDirExists(t, filepath.Join(killed.Dir, "new"))
 	require.NotEmpty(t, names(t, killed.Dir), "it was killed too early")

@@ -101,8 +101,6 @@ esac
 [[ -n $native && -n $qemu ]] ||
   die "the machine is made of packages of Debian or Ubuntu, for amd64 or arm64" \
     "${elsewhere[@]}"
-cpus=1
-[[ -z $suite ]] || cpus=2
 (install_for vm "vm-$arch") >&2 || {
   printf '  %s\n' "${elsewhere[@]}" >&2
   exit 1

@@ -176,7 +176,7 @@ set_machine() {
   # shellcheck disable=SC2016 # bash expands it
   command=(bash -c 'TMPDIR=$0 exec "$@" <&7 >&3' "run.$$"
     "$qemu" -M "$board" -accel "$accel" -cpu "$cpu" -nodefaults -no-user-config
-    -display none -no-reboot -sandbox on,spawn=deny -smp "$cpus" -m "$mem"
+    -display none -no-reboot -sandbox on,spawn=deny -m "$mem"
     "${lines[@]}" -device "$line" "${boot[@]}" "${disks[@]}" -append "quiet panic=-1 $more
       console=$console 8250.nr_uarts=8 root=/dev/vda rw systemd.getty_auto=no")
 }

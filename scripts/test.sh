@@ -152,10 +152,10 @@ in_machines() {
   "$verb" "cgroup v2" scripts/sandbox.sh "${brought[@]}" \
     env "${settings[@]}" bash -c '
       status=0
+      "$0/hostile.test" -test.v \
+        -test.run "Attempts/08.*/(take|start|leave|raise.the)|Sudo/(leave|raise.the)" || status=$?
       for who in "" "setpriv --reuid learner --regid learner --init-groups env HOME=/home/learner"; do
         $who "$0/08-cgroups.test" -test.v -test.skip "AllLessons/[^h]" || status=$?
-        $who "$0/hostile.test" -test.v \
-          -test.run "Attempts/08.*/(take|start|leave|raise.the)|Sudo/(leave|raise.the)" || status=$?
         cd /sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service # who has logged in
         echo $$ >app.slice/run-1.scope/cgroup.procs
       done
@@ -187,7 +187,7 @@ linters() {
   [[ -n $quick ]] ||
     "$verb" "staticcheck of the site" env -C scripts/dev/site go run "$staticcheck" ./...
   "$verb" shfmt shell_formatted
-  "$verb" shellcheck shell_linted
+  [[ -n $quick ]] || "$verb" shellcheck shell_linted
 }
 
 begin=$EPOCHSECONDS
@@ -223,10 +223,11 @@ settings=(PATH="$PATH" NSTEST_BIN="$out/repo/bin" NSTEST_REPO="$out/repo"
 # count what has run, and would say more than a lesson does where there is no /proc.
 # As they are the lessons run in all other tests.
 as_root_run() {
-  local test name dir own leave_out=()
-  # Those that take a machine, or many builds.
-  [[ -z $quick ]] ||
-    leave_out=(-test.skip '^Test(Sandbox|VM|Exercise|Break|Work|Carry|Commands|LessonStandsAlone)')
+  local test name dir own leave_out=() slow
+  # Those that take a machine, many builds, or ten seconds of a processor.
+  slow='Sandbox|VM|Exercise|Break|Work|Carry|Commands|LessonStandsAlone'
+  slow+='|Doctor$|Cleanup|Environment|DemoInterrupted|DemoFails'
+  [[ -z $quick ]] || leave_out=(-test.skip "^Test($slow)")
   [[ -z $no_machine ]] || leave_out=(-test.skip '^Test(Sandbox|VM)')
   for test; do
     name=$(basename "$test" .test)
@@ -327,7 +328,8 @@ if [[ $skipped -gt 0 ]]; then
   sort "$out/skipped" | uniq -c
 fi
 [[ -z $quick ]] ||
-  say "left out: machines, browser, exercises, breaks, commands of the texts, coverage"
+  say "left out: machines, browser, shellcheck, exercises, breaks, commands of the texts, coverage," \
+    "slow tests of the doctor, cleanup.sh and the demonstrations"
 if [[ ${CI:-} == true && $flaky -gt 2 ]]; then
   failed=$((failed + 1))
   say "more than two are flaky: that is a failure"

@@ -31,11 +31,11 @@ async function test(name, run) {
   }
 }
 
-// open opens a page, and fails when it asks for anything that is not there, or
-// reports an error.
-async function open(name, { size = desk, scheme = "light", script = true } = {}) {
+// Tabs that are used again: a new one is a new process.
+const idle = []
+
+async function newPage() {
   const page = await browser.newPage()
-  page.problems = []
   page.on("console", message => {
     if (["error", "warn"].includes(message.type())) page.problems.push(message.text())
   })
@@ -44,17 +44,25 @@ async function open(name, { size = desk, scheme = "light", script = true } = {})
   page.on("request", request => {
     if (!/^(file|data):/.test(request.url())) page.problems.push("request: " + request.url())
   })
+  return page
+}
+
+// open opens a page, and fails when it asks for anything that is not there, or
+// reports an error.
+async function open(name, { size = desk, scheme = "light", script = true } = {}) {
+  const page = idle.pop() ?? await newPage()
+  page.problems = []
   await page.setViewport(size)
   await page.setJavaScriptEnabled(script)
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }])
+  await page.bringToFront() // what is behind draws nothing
   await page.goto(url(name))
   return page
 }
 
 async function close(page) {
-  const { problems } = page
-  await page.close()
-  assert.deepEqual(problems, [])
+  assert.deepEqual(page.problems, [])
+  idle.push(page)
 }
 
 // look is what a page has that others may link to, and where it is too wide.

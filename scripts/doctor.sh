@@ -60,7 +60,7 @@ collect() {
 # examine WHO finds out what explains that a lesson does not run. Where the
 # cgroup is not ours to divide, systemd may make one that is.
 examine() {
-  local scope="timeout 5 systemd-run --scope --quiet -p Delegate=yes"
+  local scope="timeout 20 systemd-run --scope --quiet -p Delegate=yes"
   [[ -z ${result[$1.is.CapEff]:-} ]] || return 0
   run_try "$1" "$1" --facts
   [[ -n ${result[$1.is.CapEff]:-} ]] || die "$try does not run" "bash -x $try"

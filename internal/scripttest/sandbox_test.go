@@ -296,7 +296,7 @@ func TestSandboxDebianInterrupted(t *testing.T) {
 
 func TestSandboxStreams(t *testing.T) {
 	args := []string{"a b", "it's", "new\nline", `\$x "`, "", "\x1b[1m", "*", "ä"}
-	data := make([]byte, 100_000)
+	data := make([]byte, 70_000)
 	rand.New(rand.NewSource(1)).Read(data)
 	s := newSandbox(t, append([]string{"bash", "-c",
 		`printf '%s|' "$@"; printf 'no newline\r' >&2; exec tee /dev/stderr`, "bash"}, args...)...)
@@ -310,12 +310,12 @@ func TestSandboxStreams(t *testing.T) {
 	assert.True(t, out == string(data), "stdin to stderr")
 
 	// More than fits in any buffer, read late; then somebody stops reading.
-	s = newSandbox(t, "sh", "-c", `head -c 2000000 /dev/zero
+	s = newSandbox(t, "sh", "-c", `head -c 400000 /dev/zero
 		trap '' PIPE; while echo y || :; do :; done`)
 	s.Path, s.Args = "/bin/bash", append([]string{"bash", "-c",
-		`"$@" | (sleep 3; head -c 2000000 | tr -d y | wc -c; head -n 1)
+		`"$@" | (sleep 3; head -c 400000 | tr -d y | wc -c; head -n 1)
 		echo "${PIPESTATUS[0]}"`, "bash"}, s.Args...)
-	assert.Equal(t, "2000000\ny\n141\n", s.prints(t), "as by SIGPIPE")
+	assert.Equal(t, "400000\ny\n141\n", s.prints(t), "as by SIGPIPE")
 }
 
 // Two that build their files at the same time, and run at the same time. And the

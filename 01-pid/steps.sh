@@ -7,7 +7,7 @@ step container 'a shell that is process 1 of a new PID namespace'
 first 'sudo bin/01-pid'
 
 step 'more members' 'another process lives in that namespace'
-second 'pid=$(pgrep --parent $(pgrep --exact 01-pid))'
+second 'pid=$(pgrep --parent $(pgrep --newest --exact 01-pid))'
 second 'grep NSpid /proc/$pid/status'
 first 'sleep 2000 &'
 hint true 'PID $box is still alone. Is the sleep in the background, and at the first terminal?'

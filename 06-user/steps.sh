@@ -17,7 +17,14 @@ first 'mount -t tmpfs tmpfs /mnt'
 step ended 'the end of that one'
 first 'exit'
 
-step container 'a container to be entered'
+step container 'a second one, to be looked at'
+first 'bin/06-user -net=lo'
+
+step ended 'its namespaces had an owner, and go with it'
+second 'scripts/compare.sh --tree'
+first 'exit'
+
+step container 'a third one, to be entered'
 first 'bin/06-user -net=lo'
 
 step renamed 'its name is changed by somebody who has joined the user namespace that owns it'

@@ -21,7 +21,7 @@ first 'mkdir /tmp/www; echo pong from $(hostname) >/tmp/www/ping'
 first 'httpd -p 80 -h /tmp/www'
 
 step 'grown Tcp:PassiveOpens && grown received' 'the server has answered, by way of the veth pair'
-second 'pid=$(pgrep --parent $(pgrep --exact 08-cgroups))'
+second 'pid=$(pgrep --parent $(pgrep --newest --exact 08-cgroups))'
 second "address=\$(sudo nsenter --target \$pid --net hostname --all-ip-addresses | tr -d ' ')"
 second 'busybox wget -q -O - http://$address/ping'
 hint 'grown Tcp:PassiveOpens' 'The server has answered somebody inside. Ask it from the host.'

@@ -326,7 +326,7 @@ keep() {
 look() {
   local pid
   find_rooms
-  if [[ ${#was[@]} -eq 0 ]]; then
+  if [[ ${#last[@]} -eq 0 ]]; then
     # Those that were there before do not count, unless the lesson started them.
     for pid in "${rooms[@]}"; do
       [[ ${name_of[${parent_of[pid]}]:-} == "$lesson" ]] || old[pid]=${born_at[pid]}
@@ -531,5 +531,5 @@ while [[ $key != [qQ] ]]; do
   shown=$picture
   key=''
   # Its status is 1 at the end of file: the terminal is gone.
-  read -rsn 1 -t 0.5 key || [[ $? -gt 128 ]] || exit 1
+  read -rsn 1 -t 1 key || [[ $? -gt 128 ]] || exit 1
 done

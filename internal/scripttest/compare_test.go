@@ -285,7 +285,7 @@ func compareAsNobody(t *testing.T, name string, args ...string) *exec.Cmd {
 	dir := newPlace(t, "compare", `
 		mkdir "$place/bin"
 		cp "$bin/06-user" "$place/bin"
-		cp -r scripts "$place"
+		cp -r scripts 06-user "$place"
 		chmod -R go+rX "$place"`)
 	cmd := compareScript(t, name, args...)
 	cmd.Path = filepath.Join(dir, "scripts", name)

@@ -152,8 +152,8 @@ func TestInstruments(t *testing.T) {
 		}
 	}
 	assert.ElementsMatch(t, []string{
-		fmt.Sprintf("net no process: mounted on %.25s of user 1", dir),
-		"uts no process: open in 1, descriptor 9 of user -",
-		"user root     no process: it owns what is below of user 1",
+		fmt.Sprintf("net mounted on %.37s of user 1", dir+"/net"),
+		"uts open in 1, descriptor 9 of user -",
+		"user root     owns what is below of user 1",
 	}, pinned, parts["tree"])
 }

@@ -73,12 +73,14 @@ find_owners() {
 
 # show_tree prints what was found: each user namespace, and what it owns below it.
 show_tree() {
-  local number owner order
+  local number type owner order
   local -A owned=() user=()
-  order=$(for number in "${!ns_type[@]}"; do
-    [[ ${ns_type[$number]} == user ]] && echo "1 $number" || echo "0 $number"
-  done | sort -k 1,1n -k 2,2n)
-  while read -r _ number; do
+  order=$(for type in "${ns_types[@]/user/}" user; do
+    for number in "${!ns_type[@]}"; do
+      [[ ${ns_type[$number]} != "$type" ]] || echo "$number"
+    done | sort -n
+  done)
+  while read -r number; do
     owner=${ns_owner[$number]:--}
     # Without an owner, it has ended meanwhile, unless that is not for us to see.
     [[ -n ${ns_owner[$number]:-} || -e ${ns_path[$number]:-/} ]] || continue
@@ -103,7 +105,7 @@ show_owned() {
       user[$maker]=$(id -nu "$maker" 2>/dev/null) || user[$maker]=$maker
     fi
     maker=${user[${maker:--}]:-$maker}
-    words=("no process: ${ns_pin[$number]:-it owns what is below}")
+    words=("${ns_pin[$number]:-owns what is below}")
     if [[ -n ${ns_pid[$number]:-} ]]; then
       mapfile -d '' -t -n 40 words < <(head -c 400 "/proc/${ns_pid[$number]}/cmdline")
       [[ -n ${words[*]} ]] || words=("[$(cat "/proc/${ns_pid[$number]}/comm")]") # the kernel's

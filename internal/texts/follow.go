@@ -28,14 +28,14 @@ type guide struct {
 // are done after it: all whose commands have been typed. Other texts have none.
 func followed(repo, name string, steps []step) (lesson string, err error) {
 	lesson = filepath.Dir(name)
-	_, err = os.Stat(filepath.Join(repo, lesson, "steps.sh"))
+	_, err = os.Stat(filepath.Join(repo, lesson, "main.go"))
 	if err != nil || name != lesson+"/README.md" {
 		return "", nil
 	}
 	list := exec.Command(filepath.Join(repo, "scripts/follow.sh"), "--steps", lesson)
 	out, err := list.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", list, err)
+		return "", fmt.Errorf("%s: %w", list, err) // a lesson without steps, for one
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	place := map[string]string{"1": "first", "2": "second"}

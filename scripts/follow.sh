@@ -308,10 +308,11 @@ begin_step() {
   local key
   began=$SECONDS was=()
   for key in "${!last[@]}"; do was[$key]=${last[$key]}; done
+  was[used]=${seen[used]:-0} # whatever happens takes time: from here on
   [[ ${seen[box]} != "${last[box]:-}" ]] || return 0
   was=()
   for key in "${!seen[@]}"; do
-    case $key in name | host* | *mounts) was[$key]=${seen[$key]} ;; esac
+    case $key in name | used | host* | *mounts) was[$key]=${seen[$key]} ;; esac
   done
 }
 

@@ -334,6 +334,16 @@ func TestCompareFails(t *testing.T) {
 		cmd := compareAsNobody(t, "compare.sh", pid)
 		fails(t, cmd, "process "+pid+" is not yours", "\n  sudo "+cmd.Path+" "+pid)
 	})
+	for name, tool := range map[string]string{ // of both, and of find
+		"an old lsns": "lsns", "another find": "find",
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := compareScript(t, "compare.sh", "--tree")
+			cmd.Env = append(os.Environ(), "PATH="+fakes(t, pathWithout(t, os.Getenv("PATH"), "perl"),
+				map[string]string{tool: "echo \"$0: unknown option\" >&2; exit 1"}))
+			fails(t, cmd, map[string]string{"lsns": "neither Perl is here nor", "find": "is this GNU find?"}[tool])
+		})
+	}
 	t.Run("the lesson fails", func(t *testing.T) {
 		cmd := compareAsNobody(t, "compare.sh", "06")
 		lesson := filepath.Join(filepath.Dir(cmd.Path), "../bin/06-user")

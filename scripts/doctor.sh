@@ -409,6 +409,9 @@ if [[ -n $only ]]; then
     status='not built' fix=$build
     command -v go >/dev/null || reason='there is no Go' fix='see go.dev/doc/install'
   fi
+  if [[ $status$fix == ready && $only == 0[78]* && ! -d rootfs ]]; then
+    reason='where rootfs is' fix="cd '$repo'"
+  fi
   [[ $status != 'ready with '* || -n $reason ]] || status+=": $fix" fix=''
   echo "$only: $status${reason:+: $reason}${fix:+$(printf '\n  %s' "$fix")}"
   case $status in
@@ -448,8 +451,7 @@ if [[ $place == v2* ]]; then
 fi
 swap=$(awk '/^SwapTotal/ { print $2 " " $3 }' /proc/meminfo)
 
-forward=unknown
-for who in "${whos[@]}"; do forward=${result[$who.is.forward]}; done
+forward=${result[${whos[-1]}.is.forward]} input=${result[${whos[-1]}.is.input]}
 bridge_filter=$(sysctl_value net.bridge.bridge-nf-call-iptables)
 
 # greedy_file prints the file of systemd-networkd, if there is one, that takes
@@ -526,13 +528,20 @@ while read -r need kind _; do
 done < <(rows lib/packages)
 [[ ${#missing[@]} -eq 0 ]] ||
   note "The scripts also need: ${missing[*]}" "$(install_line "${missing[@]}")"
+# accept_line CHAIN POLICY prints what lets packets from the cables through.
+accept_line() {
+  if [[ $2 == drop ]]; then
+    root_line "iptables -I $1 -i nsl+ -j ACCEPT"
+  else
+    root_line "nft insert rule ${2#drop } iifname nsl\\* accept"
+  fi
+}
 [[ $forward != drop* ]] ||
   note "The host drops what containers send each other (${forward/drop/FORWARD})." \
-    "$(if [[ $forward == drop ]]; then
-      root_line 'iptables -I FORWARD -i nsl+ -j ACCEPT'
-    else
-      root_line "nft insert rule ${forward#drop } iifname nsl\\* accept"
-    fi)"
+    "$(accept_line FORWARD "$forward")"
+[[ $input != drop* ]] ||
+  note "The host drops what containers send it, but for exceptions (${input/drop/INPUT})." \
+    "$(accept_line INPUT "$input")"
 [[ $forward != drop* || $bridge_filter != 1 ]] ||
   note 'So it does on a bridge (br_netfilter).' \
     "$(sysctl_line net.bridge.bridge-nf-call-iptables=0)"
@@ -602,7 +611,7 @@ $(sysctl_value kernel.apparmor_restrict_unprivileged_userns)"
   "/ $propagation; covered in /proc: ${hidden:-nothing}; $hidepid; \
 programs run from here: $([[ -n $noexec ]] && echo no || echo yes)"
   "$cgroup_mode; lesson 08: $place; swap $swap"
-  "FORWARD $forward; br_netfilter $bridge_filter; free $subnet; \
+  "FORWARD $forward; INPUT $input; br_netfilter $bridge_filter; free $subnet; \
 systemd-networkd $networkd"
   "util-linux $util_linux; Go ${go:-none}, go.mod $go_wanted; \
 missing: ${missing[*]:-none}"

@@ -281,6 +281,9 @@ func doctorTestRoot(t *testing.T) {
 	assert.Equal(t, "01 ready", r.statuses())
 	assert.Equal(t, "accept", r.Tried["root.is.forward"])
 	m.agrees(t, r, "")
+
+	out, errs, _ := m.run(t, m.wrap, doctorScript(t), "7")
+	assert.Equal(t, "07-pivot-root: ready: where rootfs is\n  cd '"+doctorDir+"'\n", out, errs)
 }
 
 // doctorCPUTime is what the children of the test have used so far.
@@ -492,14 +495,15 @@ func doctorTestNotes(t *testing.T) {
 	assert.Equal(t, "chmod a+x scripts/*.sh", r.note("no right to be executed"))
 
 	m = doctorIn(`nft 'add table ip filter; add chain ip filter FORWARD {
-		type filter hook forward priority 0; policy drop; }'`)
+		type filter hook forward priority 0; policy drop; }; add table inet f;
+		add chain inet f in { type filter hook input priority 0; policy drop; }'`)
 	r = m.report(t)
 	assert.Equal(t, "01 ready", r.statuses())
 	assert.Contains(t, r.Machine["network"], "FORWARD drop ip filter FORWARD")
 	fix := r.note("FORWARD ip filter FORWARD")
 	require.Regexp(t, "^nft ", fix, "root needs no sudo")
-	out, errs, _ := m.run(t, m.wrap, "sh", "-c", fix+" && nft list ruleset")
-	assert.Contains(t, out, `iifname "nsl*" accept`, errs)
+	out, errs, _ := m.run(t, m.wrap, "sh", "-c", fix+" && "+r.note("INPUT inet f in")+" && nft list ruleset")
+	assert.Equal(t, 2, strings.Count(out, `iifname "nsl*" accept`), errs)
 }
 
 // A copy of the scripts alone: what is not built is judged by what it needs.
@@ -677,6 +681,8 @@ func TestDoctorOne(t *testing.T) {
 			"^03-uts: not here: needs root .no_new_privs is set", strings.Replace(more("03-uts"), "with --privileged", "without no-new-privileges", 1), false},
 		"half routes": {"5", doctorIn("ip link set lo up; ip route add 0.0.0.0/1 dev lo; ip route add 128.0.0.0/1 dev lo"),
 			"^05-net: ready$", "", false},
+		"settings read-only": {"5", doctorIn("mount --bind -o ro /proc/sys /proc/sys"),
+			"^05-net: ready: no veth pair to the host: /proc/sys is read-only", "bin/05-net -net=lo", false},
 		"chroot": {"6", doctorIn(doctorChroot, "--pid", "--fork"), "no user namespace is made in a chroot", "scripts/sandbox.sh bin/06-user", false},
 		"not the host's network": {"5", doctorIn("").then("unshare", "--user", "--map-root-user"),
 			"^05-net: ready: no veth pair to the host: ", "bin/05-net -net=lo", false},

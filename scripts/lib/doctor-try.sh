@@ -186,15 +186,15 @@ try_limit() {
   sh -c 'echo $$ >"$1"' sh "$new/$procs" || exit 1
 }
 
-# forward_policy prints what becomes of packets from device to device, and
-# for drop, which table and chain of nft says so.
-forward_policy() {
+# policy HOOK prints what becomes of packets from device to device (forward) or to
+# the host (input), and for drop, which table and chain of nft says so.
+policy() {
   local found=''
   if command -v nft >/dev/null; then
-    found=$(nft list chains 2>/dev/null | awk '
+    found=$(nft list chains 2>/dev/null | awk -v hook="hook $1.*policy drop" '
       $1 == "table" { table = $2 " " $3 }
       $1 == "chain" { chain = $2 }
-      /hook forward.*policy drop/ { found = "drop " table " " chain }
+      $0 ~ hook { found = "drop " table " " chain }
       END { print found }') || found='unknown, not root'
   elif ! command -v iptables >/dev/null; then
     found='unknown, no nft'
@@ -202,7 +202,7 @@ forward_policy() {
   # Where no such table is, iptables would make one.
   if [[ $found != drop* ]] && command -v iptables >/dev/null &&
     grep -qs '^filter' /proc/net/ip_tables_names &&
-    [[ $(iptables -S FORWARD 2>/dev/null) == '-P FORWARD DROP'* ]]; then
+    [[ $(iptables -S "${1^^}" 2>/dev/null) == "-P ${1^^} DROP"* ]]; then
     found=drop
   fi
   echo "${found:-accept}"
@@ -218,7 +218,7 @@ facts() {
   [[ ! -e /proc/1/root/. || /proc/1/root/. -ef /. ]] || chroot=yes
   place=$(cgroup_place memory 2>&1) || true
   profile=$(cat /proc/self/attr/apparmor/current 2>/dev/null) || profile=none
-  printf 'is.%s\t%s\n' chroot "$chroot" forward "$(forward_policy)" \
+  printf 'is.%s\t%s\n' chroot "$chroot" forward "$(policy forward)" input "$(policy input)" \
     cgroup "$place" AppArmor "$profile"
 }
 

@@ -64,7 +64,14 @@ explain_errno() {
     fi
     elsewhere
     ;;
-  *'read-only file system'*) explain_mount user.proc || true ;;
+  *'read-only file system'*)
+    if [[ $2 != */proc/sys* ]]; then
+      explain_mount user.proc || true
+    else
+      reason='/proc/sys is read-only' fix=$(root_line 'mount -o remount,bind,rw /proc/sys')
+      elsewhere
+    fi
+    ;;
   *pivot*'invalid argument'*)
     reason='pivot_root: / is an initramfs, or the inside of a chroot'
     ;;
@@ -345,10 +352,8 @@ explain_cgroup() {
     fi
     ;;
   *denied*)
-    [[ $1 == root ]] || {
-      reason='this cgroup is not yours to divide'
-      fix=$(root_line 'bin/08-cgroups')
-    }
+    reason='this cgroup is not yours to divide'
+    [[ $1 == root ]] || fix=$(root_line 'bin/08-cgroups')
     ;;
   esac
 }

@@ -12,12 +12,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -419,61 +417,6 @@ func TestDoctorClosedHome(t *testing.T) {
 	doctorTestRunBySudo(t)
 }
 
-// doctorFilter installs a seccomp filter and runs a command: pivot_root alone
-// is refused, or all that makes a namespace, as in Docker without and with
-// --cap-add SYS_ADMIN.
-func doctorFilter() {
-	deny := func(errno unix.Errno) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_RET, K: unix.SECCOMP_RET_ERRNO | uint32(errno)}
-	}
-	load := func(offset uint32) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
-	}
-	skipUnless := func(number uint32, n uint8) unix.SockFilter {
-		return unix.SockFilter{
-			Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: number, Jf: n,
-		}
-	}
-	const number, argument0 = 0, 16 // in struct seccomp_data, little-endian
-	const namespaces = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWUTS |
-		unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWUSER | unix.CLONE_NEWCGROUP
-	filter := []unix.SockFilter{load(number), skipUnless(unix.SYS_PIVOT_ROOT, 1), deny(unix.EPERM)}
-	switch os.Args[2] {
-	case "sethostname":
-		filter = []unix.SockFilter{load(number), skipUnless(unix.SYS_SETHOSTNAME, 1), deny(unix.EPERM)}
-	case "close_range": // as with a profile that is older than it
-		filter = []unix.SockFilter{load(number), skipUnless(unix.SYS_CLOSE_RANGE, 1), deny(unix.ENOSYS)}
-	case "namespaces":
-		filter = append(filter,
-			skipUnless(unix.SYS_UNSHARE, 1), deny(unix.EPERM),
-			skipUnless(unix.SYS_CLONE3, 1), deny(unix.ENOSYS),
-			skipUnless(unix.SYS_CLONE, 3), load(argument0),
-			unix.SockFilter{
-				Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: namespaces, Jf: 1,
-			}, deny(unix.EPERM))
-	}
-	filter = append(filter, unix.SockFilter{Code: unix.BPF_RET, K: unix.SECCOMP_RET_ALLOW})
-	runtime.LockOSThread() // the filter is for this thread, which calls execve
-	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER,
-		uintptr(unsafe.Pointer(&program)), 0, 0)
-	var path string
-	if err == nil {
-		path, err = exec.LookPath(os.Args[3])
-	}
-	if err == nil {
-		err = unix.Exec(path, os.Args[3:], os.Environ())
-	}
-	fmt.Fprintln(os.Stderr, "doctorFilter:", err)
-	os.Exit(99)
-}
-
-func init() {
-	if len(os.Args) > 3 && os.Args[1] == "doctor-filter" {
-		doctorFilter()
-	}
-}
-
 // doctorUnbuilt copies the scripts alone, and returns the doctor's.
 func doctorUnbuilt(t *testing.T) string {
 	t.Helper()
@@ -614,11 +557,9 @@ func TestDoctorOne(t *testing.T) {
 	nstest.NeedRoot(t)
 	doctorBuild(t)
 	user := []string{"--user", "--map-root-user", "--pid", "--fork", "--mount-proc"}
-	exe, err := os.Executable()
-	require.NoError(t, err)
 	more := doctorIn("").report(t).moreRights
 	asks := doctorSudo(t, doctorAsks)
-	// inject lets a system call fail, as by this kernel, with an error.
+	// inject lets a system call fail, as a seccomp filter or a kernel does.
 	inject := func(call, failure string) []string {
 		return []string{"strace", "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-e", "trace=" + call,
 			"-e", "inject=" + call + ":error=" + failure}
@@ -653,16 +594,16 @@ func TestDoctorOne(t *testing.T) {
 			"a new /proc would show what is covered here: /proc/fs /proc/sys$", more("06-user"), false},
 		"covered sys": {"7", doctorIn("mount -t tmpfs none /sys/kernel/mm"),
 			"a new /sys would show what is covered here: /sys/kernel/mm$", more("07-pivot-root"), false},
-		"sethostname refused": {"6", doctorIn("").then(exe, "doctor-filter", "sethostname"),
+		"sethostname refused": {"6", doctorIn("").then(inject("sethostname", "EPERM")...),
 			"a seccomp filter forbids it .sethostname ", more("06-user"), false},
-		"close_range refused": {"7", doctorIn("").then(exe, "doctor-filter", "close_range"),
+		"close_range refused": {"7", doctorIn("").then(inject("close_range", "ENOSYS")...),
 			"a seccomp filter does not let this through: close_range ", more("07-pivot-root"), false},
-		"pivot_root refused": {"7", doctorIn("").then(exe, "doctor-filter", "pivot_root"),
+		"pivot_root refused": {"7", doctorIn("").then(inject("pivot_root", "EPERM")...),
 			"a seccomp filter forbids it .pivot_root: ", more("07-pivot-root"), false},
-		"namespaces refused": {"1", doctorIn("").then(exe, "doctor-filter", "namespaces"),
-			"a seccomp filter forbids it .clone the child: ", more("01-pid"), false},
 		"old profile": {"7", doctorIn("").then(inject("openat2", "ENOSYS")...),
 			"a seccomp filter does not let this through: open proc in the new root: ", more("07-pivot-root"), false},
+		"clone3 refused": {"8", doctorIn("").then(inject("clone3", "ENOSYS")...),
+			"a seccomp filter does not let this through: clone the child: ", more("08-cgroups"), false},
 		"old kernel": {"7", doctorIn("").then(append([]string{"setarch", "--uname-2.6"}, inject("mount_setattr", "ENOSYS")...)...),
 			"Linux 2.6.* does not know that, 5.12 does: mount_setattr ", "scripts/sandbox.sh bin/07-pivot-root", false},
 		"old kernel, and no matter": {"6", doctorIn("").then("setarch", "--uname-2.6"), "^06-user: ready$", "", false},

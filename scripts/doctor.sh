@@ -41,6 +41,7 @@ case ${1:-} in
 esac
 
 need_processes
+read_limits
 
 # === Who tries it ===
 
@@ -225,30 +226,6 @@ look_around() {
   noexec=$(findmnt --noheadings --output OPTIONS --target "$repo" 2>/dev/null |
     grep -ow noexec | head -n 1) || noexec=''
 }
-
-# What is too little for Go: its runtime reserves much, and uses little of it.
-short_reasons=() short_fixes=()
-while read -r line; do
-  case $line in
-  'Max open files '*) option=-n least=32 line_of_file='nofile 1024' ;;
-  'Max address space '*) option=-v least=$((2 << 30)) line_of_file='as unlimited' ;;
-  'Max data size '*) option=-d least=$((256 << 20)) line_of_file='data unlimited' ;;
-  'Max file size '*) option=-f least=$((64 << 20)) line_of_file='fsize unlimited' ;;
-  *) continue ;;
-  esac
-  [[ $line =~ ^(Max.*[a-z])\ +([0-9]+)\ +([0-9]+|unlimited)\  ]] || continue
-  [[ ${BASH_REMATCH[2]} -lt $least ]] || continue
-  reason="${BASH_REMATCH[1]} is ${BASH_REMATCH[2]} (ulimit $option), Go needs $least."
-  if [[ ${BASH_REMATCH[3]} == unlimited || ${BASH_REMATCH[3]} -ge $least ]]; then
-    fix="ulimit -S $option \$(ulimit -H $option)"
-  elif [[ $EUID -eq 0 ]]; then
-    fix="ulimit $option ${line_of_file#* }"
-  else
-    reason+=' Log in again after this, see limits.conf(5).'
-    fix="echo '${USER:-*} - $line_of_file' | sudo tee -a /etc/security/limits.conf"
-  fi
-  short_reasons+=("$reason") short_fixes+=("$fix")
-done </proc/self/limits
 
 # free_subnet prints a /30 of 10.200.0.0/16 that the host has no other use for.
 # A route to more addresses is no such use: that to fewer of them wins.

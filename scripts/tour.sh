@@ -19,7 +19,7 @@ case ${1:-} in
 *) misused "unknown argument: $1" ;;
 esac
 
-need_processes
+need_limits
 summary=()
 queue=
 

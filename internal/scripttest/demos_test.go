@@ -560,14 +560,19 @@ func TestDemoNeedsAUser(t *testing.T) {
 	}
 }
 
-// Where no program may be run in /tmp and /var/tmp, that is said.
-func TestDemoNoexec(t *testing.T) {
+// Where programs may not run, or have too little, that is said.
+func TestDemoCannotRun(t *testing.T) {
 	nstest.NeedRoot(t)
-	cmd := exec.Command("unshare", "--mount", "bash", "-euc", `for dir in /tmp /var/tmp; do
-		mount -t tmpfs -o noexec,mode=1777 none $dir; done; exec ../../scripts/07-pivot-root.sh`)
-	cmd.Env = append(os.Environ(), "NSL_BIN=bin")
-	out, status := output(t, cmd)
-	require.Equal(t, "07-pivot-root.sh: no program may be run in /tmp: noexec\n"+
-		"  mount -o remount,exec /tmp\n", out)
-	require.Equal(t, 1, status)
+	for condition, want := range map[string]string{
+		"for dir in /tmp /var/tmp; do mount -t tmpfs -o noexec,mode=1777 none $dir; done": "no program may be run in /tmp: noexec\n" +
+			"  mount -o remount,exec /tmp\n",
+		"ulimit -S -v 500000": "Max address space is 512000000 (ulimit -v), Go needs 2147483648.\n" +
+			"  ulimit -S -v $(ulimit -H -v)\n",
+	} {
+		cmd := exec.Command("unshare", "--mount", "bash", "-euc", condition+"; exec ../../scripts/07-pivot-root.sh")
+		cmd.Env = append(os.Environ(), "NSL_BIN=bin")
+		out, status := output(t, cmd)
+		require.Equal(t, "07-pivot-root.sh: "+want, out)
+		require.Equal(t, 1, status)
+	}
 }

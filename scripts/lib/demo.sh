@@ -27,6 +27,7 @@ begin() {
   *) misused "unknown argument: $1" ;;
   esac
   [[ -t 0 && -t 1 ]] || auto=yes
+  need_limits
   [[ $who == root ]] && become_root "$@"
   install_for tour
   [[ -n ${NSL_BIN:-} || -x $repo/bin/$lesson ]] || build_lessons

@@ -48,3 +48,38 @@ need_processes() {
       "echo '${USER:-*} - nproc 1000' | sudo tee -a /etc/security/limits.conf" \
       "and log in again. See limits.conf(5)"
 }
+
+# read_limits sets short_reasons and short_fixes: what is too little for Go, whose
+# runtime reserves much and uses little of it, and what to type.
+read_limits() {
+  local line option least line_of_file reason fix
+  short_reasons=() short_fixes=()
+  while read -r line; do
+    case $line in
+    'Max open files '*) option=-n least=32 line_of_file='nofile 1024' ;;
+    'Max address space '*) option=-v least=$((2 << 30)) line_of_file='as unlimited' ;;
+    'Max data size '*) option=-d least=$((256 << 20)) line_of_file='data unlimited' ;;
+    'Max file size '*) option=-f least=$((64 << 20)) line_of_file='fsize unlimited' ;;
+    *) continue ;;
+    esac
+    [[ $line =~ ^(Max.*[a-z])\ +([0-9]+)\ +([0-9]+|unlimited)\  ]] || continue
+    [[ ${BASH_REMATCH[2]} -lt $least ]] || continue
+    reason="${BASH_REMATCH[1]} is ${BASH_REMATCH[2]} (ulimit $option), Go needs $least."
+    if [[ ${BASH_REMATCH[3]} == unlimited || ${BASH_REMATCH[3]} -ge $least ]]; then
+      fix="ulimit -S $option \$(ulimit -H $option)"
+    elif [[ $EUID -eq 0 ]]; then
+      fix="ulimit $option ${line_of_file#* }"
+    else
+      reason+=' Log in again after this, see limits.conf(5).'
+      fix="echo '${USER:-*} - $line_of_file' | sudo tee -a /etc/security/limits.conf"
+    fi
+    short_reasons+=("$reason") short_fixes+=("$fix")
+  done </proc/self/limits
+}
+
+# need_limits ends the script where there is too little to run a lesson.
+need_limits() {
+  need_processes
+  read_limits
+  [[ ${#short_reasons[@]} -eq 0 ]] || die "${short_reasons[0]}" "${short_fixes[0]}"
+}

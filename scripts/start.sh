@@ -26,7 +26,7 @@ with_gaps() {
       "$1" "$2" || [[ $? -eq 1 ]]
   } | awk -v number="$number" '
     /^.func / { inside = /^.func (parent|child)\(/ }
-    inside && /^\+/ { new += !/^\+$/; next }
+    inside && /^\+/ { new += !/^\+\t*(\/\/|$)/; next }
     new { printf "\t// TODO: %d new %s in lesson %s\n", new, new == 1 ? "line" : "lines", number; new = 0 }
     { print substr($0, 2) }' | usable_imports
 }

@@ -102,7 +102,7 @@ func TestWork(t *testing.T) {
 			for _, p := range r.notOK() {
 				assert.Equal(t, workAdded[i], p.kind, r.text)
 			}
-			r.complete(t, i+1)
+			r.complete(t, i+1, true)
 			assert.Contains(t, workLine(t, place, lesson), "begun")
 
 			// What there is to write, written.

@@ -63,25 +63,18 @@ need_linux() {
 run() {
   start "$@"
   find_shell "$1"
-  point run "${2:+with ${*:2}: }it runs its command" "$(found "$1")" yes \
-    "What does your launcher do with its arguments? Try: COMMAND ${*:2} sh -c 'echo hello'"
+  why "$1"
+  point run "${2:+with ${*:2}: }it runs its command" "$(found "$1")" yes "$follow_up"
   [[ -n ${shell[$1]} ]] || finish_check
 }
 
 # refuses RUN FLAG... prints whether the launcher refuses these flags: with an
 # error, before it runs anything.
 refuses() {
+  local seen
   start "$@"
-  find_shell "$1"
-  if [[ -n ${shell[$1]} ]]; then
-    echo 'it runs its command'
-  elif [[ ${ended[$1]} != *status\ [1-9]* ]]; then
-    echo "${ended[$1]}"
-  elif [[ ! -s $dir/$1.errors ]]; then
-    echo 'it fails without a word'
-  else
-    echo 'an error'
-  fi
+  refused "$1"
+  echo "$seen"
 }
 
 # finish_check ends the check.

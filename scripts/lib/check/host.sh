@@ -103,6 +103,7 @@ on_places() {
 changes() {
   local now new gone
   now=$("host_$1" | sort)
+  [[ $now != "${before[$1]}" ]] || return 0
   new=$(comm -13 <(echo "${before[$1]}") <(echo "$now"))
   gone=$(comm -23 <(echo "${before[$1]}") <(echo "$now"))
   [[ $1 != mounts || -z $gone ]] || gone=$(on_places <<<"$gone")

@@ -16,13 +16,18 @@ untried="not tried: the namespace is the host's"
 runs_command() {
   local run
   for run in a b; do
-    point run "it runs the command it is given, run $run" "$(found "$run")" yes \
-      'What does your launcher do with its arguments? Try: COMMAND sh -c "echo hello"'
+    why "$run"
+    point run "it runs the command it is given, run $run" "$(found "$run")" yes "$follow_up"
   done
   [[ -n ${shell[a]} && -n ${shell[b]} ]] || return 1
-  readlink "/proc/${shell[a]}/ns/pid" >/dev/null ||
-    die "the command inside is root's: you may not see its namespaces" \
+  if ! readlink "/proc/${shell[a]}/ns/pid" >/dev/null; then
+    from_lesson 06 || die "the command inside is root's: you may not see its namespaces" \
       "sudo $0 $number -- ${command[*]}"
+    point run 'whose the command is' \
+      "$(grep -hE '^[UG]id' "/proc/${shell[a]}/status" | xargs)" 'one that you may look at' \
+      'Which ids has it here, and which map gave it these? See user_namespaces(7).'
+    return 1
+  fi
 }
 
 # count TEXT prints how many lines have it in them.
@@ -111,6 +116,7 @@ check_uts() {
   ask a 'uname -n'
   name="a name of its own"
   [[ $answer != "$host" ]] || name="the host's"
+  [[ -n $answer ]] || name='no name'
   point uts "the hostname, $answer" "$name" 'a name of its own' \
     'A new UTS namespace starts as a copy. Who gives it a name?' hostname
 
@@ -154,7 +160,7 @@ check_ipc() {
     return
   fi
   seen=$(mount_at /dev/mqueue)
-  if [[ $seen == "$(mount_at /dev/mqueue self)" ]]; then
+  if [[ $seen != nothing && $seen == "$(mount_at /dev/mqueue self)" ]]; then
     seen="the host's"
   elif ! differs ipc; then
     seen=$untried
@@ -188,6 +194,12 @@ reach() {
   fi
 }
 
+# address_of RUN prints the address of its eth0.
+address_of() {
+  local subject=$1
+  enter --net ip -o -4 address show dev eth0 | awk '{ print $4 }'
+}
+
 check_net() {
   local expected='eth0 lo' parent user gateway seen
   # Only who is root outside can lay a cable to the host.
@@ -214,6 +226,8 @@ check_net() {
   [[ -z $gateway ]] || seen=$(reach "$gateway")
   if [[ -n $gateway && $(ip -o -4 address) != *" $gateway/"* ]]; then
     seen="the default route leads to $gateway, which is not the host"
+  elif [[ -n $gateway && $(address_of a) == "$(address_of b)" ]]; then
+    seen='one address for two runs'
   fi
   point net "the host${gateway:+, $gateway}" "$seen" answers \
     'ip address and ip route, on both sides. Which address is the next hop, and is its link up?' \
@@ -267,6 +281,7 @@ check_root() {
     'pwd inside. Does a new root move a process that is somewhere else?'
 
   ask a '[ -c /dev/null ] && echo x >/dev/null && head -c 3 /dev/zero | wc -c'
+  ! test "/proc/$pid/root/dev" -ef /dev || answer+=" in the host's /dev"
   point root 'bytes from /dev/zero' "$answer" 3 \
     'ls -l /dev inside. May root of a user namespace make a device?' dev
 
@@ -334,6 +349,8 @@ check_memory() {
   limit=$(limit_of "$1"/memory.{max,limit_in_bytes})
   if [[ $limit == none ]]; then
     seen='no limit'
+  elif [[ $1 == "$(cgroup_of a memory)" ]]; then
+    seen='one cgroup for two runs'
   elif [[ $limit -gt $((1 << 30)) ]]; then
     seen="$limit bytes, too much to be tried"
   else
@@ -372,26 +389,52 @@ check_pids() {
     'Is the process in the cgroup whose limit you wrote? grep pids /proc/PID/cgroup outside.' limits
 }
 
+# period_of CGROUP prints the microseconds in which it may use its share of CPU.
+period_of() {
+  local words=(100000)
+  [[ ! -f $1/cpu.cfs_period_us ]] || read -ra words <"$1/cpu.cfs_period_us"
+  [[ ! -f $1/cpu.max ]] || read -ra words <"$1/cpu.max"
+  echo "${words[-1]}"
+}
+
+# cpu_time CGROUP prints what its processes have used, in 1/100 s.
+cpu_time() {
+  sed 's|.*|/proc/&/stat|' "$1/cgroup.procs" | xargs cat 2>/dev/null |
+    awk '{ sub(/.*\) /, ""); n += $12 + $13 } END { print n + 0 }'
+}
+
 check_cpu() {
-  local limit period=100000 seen='no limit' running deadline=$((SECONDS + 5))
+  local limit period seen='no limit' since used gone allowed
   limit=$(limit_of "$1"/cpu.{max,cfs_quota_us})
+  period=$(period_of "$1")
   if [[ $limit != none ]]; then
-    [[ ! -f $1/cpu.max ]] || read -r _ period <"$1/cpu.max"
-    [[ ! -f $1/cpu.cfs_period_us ]] || read -r period <"$1/cpu.cfs_period_us"
     # More of them than CPUs: then others do not keep them from their quota.
-    # shellcheck disable=SC2016 # $i is for the shell inside
-    ask a 'i=0; while [ $i -lt 8 ]; do while :; do :; done & i=$((i + 1)); done'
-    seen='never throttled'
-    while [[ $SECONDS -lt $deadline && $seen == never* ]]; do
-      ! grep -qE '^nr_throttled [1-9]' "$1/cpu.stat" || seen=throttled
+    # shellcheck disable=SC2016 # $i and $loops are for the shell inside
+    ask a 'loops=; i=0; while [ $i -lt 8 ]; do while :; do :; done & loops="$loops $!" i=$((i + 1)); done'
+    # What they use, against the time that has gone by, both in 1/100 s. On a busy
+    # machine they may not get so much in any period that the kernel has to throttle
+    # them.
+    since=$(hundredths) used=$(cpu_time "$1")
+    until grep -qE '^nr_throttled [1-9]' "$1/cpu.stat"; do
+      sleep 0.05
+      gone=$(($(hundredths) - since))
+      allowed=$((gone * limit / period))
+      [[ $gone -lt 500 && $(($(cpu_time "$1") - used)) -lt $((allowed + 50)) ]] || break
     done
-    read -r _ _ _ running _ </proc/loadavg
-    if [[ $seen == never* && ${running%/*} -gt $((8 + 2 * $(nproc))) ]]; then
-      skip cgroup 'CPU time' "the machine is busy: ${running%/*} processes want a CPU"
+    used=$(($(cpu_time "$1") - used)) gone=$(($(hundredths) - since))
+    # shellcheck disable=SC2016
+    ask a 'kill -KILL $loops'
+    allowed=$((gone * limit / period + 20))
+    if [[ $used -gt $allowed ]]; then
+      seen="$used hundredths of a second in $gone"
+    elif [[ $used -ge $((allowed / 2)) ]] || grep -qE '^nr_throttled [1-9]' "$1/cpu.stat"; then
+      seen='no more than that'
+    else
+      skip cgroup 'CPU time' "the machine is busy: they got $used hundredths of a second in $gone"
       return
     fi
   fi
-  point cgroup "CPU time, at most $limit of $period microseconds" "$seen" throttled \
+  point cgroup "CPU time, at most $limit of $period microseconds" "$seen" 'no more than that' \
     'Is the process in the cgroup whose limit you wrote? grep cpu /proc/PID/cgroup outside.' limits
 }
 

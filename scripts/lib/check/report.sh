@@ -5,8 +5,8 @@
 # shellcheck disable=SC2154 # of say.sh
 
 # What the script may set: only, the one type that is asked for; twin and
-# excuses, what is excused; quiet; tap.
-: "${only:=}" "${twin:=}" "${excuses:=}" "${quiet:=}" "${tap:=}"
+# excuses, what is excused; quiet; first, to stop at a point that fails; tap.
+: "${only:=}" "${twin:=}" "${excuses:=}" "${quiet:=}" "${first:=}" "${tap:=}"
 count=0 failed=0 pardoned=0 skipped=0
 
 # wanted TYPE tells if its points are asked for.
@@ -16,9 +16,10 @@ wanted() { [[ -z $only || $only == "$1" || $1 == run ]]; }
 excused() { [[ -n $twin && -n ${1:-} && ,$excuses, == *,$1,* ]]; }
 
 # point TYPE WHAT SEEN EXPECTED QUESTION [EXCUSE] reports whether what was
-# seen is what was expected. There is no other way to be ok.
+# seen is what was expected. There is no other way to be ok. What was seen may be
+# a launcher's words.
 point() {
-  local verdict=ok note=''
+  local verdict=ok note='' cleaned
   wanted "$1" || return 0
   set -- "$1" "$2" "${3:-nothing}" "${@:4}"
   count=$((count + 1))
@@ -30,6 +31,8 @@ point() {
       failed=$((failed + 1))
     fi
   fi
+  clean_text "${3//$'\n'/; }" 400
+  set -- "$1" "$2" "$cleaned" "${@:4}"
   if [[ $tap ]]; then
     printf '%s\n' "$verdict $count - $1: $2$note"
     [[ $verdict == ok ]] ||
@@ -41,6 +44,10 @@ point() {
     [[ $quiet ]] || printf '%s\n' "excused $1: $2: seen $3, expected $4"
   else
     printf '%s\n' "${red}not ok$plain  $1: $2: seen $3, expected $4" "        $5"
+  fi
+  if [[ $verdict != ok && -z $note && $first ]]; then
+    [[ -z $tap ]] || echo "1..$count"
+    exit 1
   fi
 }
 
@@ -65,7 +72,7 @@ skip() {
 verdict() {
   if [[ $tap ]]; then
     echo "1..$count"
-  elif [[ -z $quiet ]]; then
+  elif [[ -z $quiet ]] || [[ $failed -eq 0 && $count -gt $skipped ]]; then
     say "$1: $((count - failed - pardoned - skipped)) of $count points hold$(
       [[ $pardoned -eq 0 ]] || printf ', %s are excused' "$pardoned"
       [[ $skipped -eq 0 ]] || printf ', %s not tried' "$skipped"

@@ -53,7 +53,7 @@ loop='while read -r line; do eval "$line" 2>&1; echo "$0 $?"; done'
 # and the variable are there to see if they get inside.
 start() {
   local run=$1 to_run from_run fd
-  mkfifo "$dir/$run.to" "$dir/$run.from"
+  mkfifo --mode=600 "$dir/$run.to" "$dir/$run.from"
   exec {to_run}<>"$dir/$run.to" {from_run}<>"$dir/$run.from"
   to[$run]=$to_run from[$run]=$from_run
   (
@@ -97,6 +97,13 @@ listen() {
     fi
   done
   answer="nothing: ${ended[$1]}"
+}
+
+# hundredths prints the time, in 1/100 s.
+hundredths() {
+  local time
+  read -r time _ </proc/uptime
+  echo "${time/./}"
 }
 
 # ask RUN LINE lets the shell inside run LINE.
@@ -160,10 +167,55 @@ found() {
 
 # errors RUN prints the launcher's last words. A Go program that panics says
 # first why, and then where; one that does not know a flag, which ones it knows.
+# The doctor's advice is about our lessons.
 errors() {
   [[ ${ended[$1]} != *without\ end* ]] || return 0 # ended by us
+  sed -i '/scripts\/doctor.sh/d' "$dir/$1.errors"
   { grep -m 1 -E '^panic: |not defined: -|option' "$dir/$1.errors" || tail -n 2 "$dir/$1.errors"; } |
     tr '\n' ' ' | sed 's/^/; it says: /; s/ $//'
+}
+
+# why RUN sets follow_up to what to ask about a run that has no shell inside.
+why() {
+  local other=b
+  [[ $1 == a ]] || other=a
+  follow_up='What does your launcher do with its arguments? Try: COMMAND sh -c "echo hello"'
+  if [[ -n ${shell[$other]:-} ]]; then
+    follow_up='It works alone, but not beside a second one: two run together here.'
+    follow_up+=' What of yours can be on a machine only once?'
+  elif [[ ${ended[$1]:-} == *does\ not\ end* ]]; then
+    follow_up="It hangs$(waits "$1"). Which step waits, for whom, and is that one still to come?"
+  elif [[ ${ended[$1]:-} == *without\ end* ]]; then
+    follow_up='It starts itself. How does the child know that it is one?'
+  elif [[ ${ended[$1]:-} == *status\ [1-9]* ]]; then
+    follow_up='It ends with an error. Which of your steps is that, and what stands for it in the manual page?'
+    [[ -s $dir/$1.errors ]] ||
+      follow_up='It ends with an error, and without a word. Where does the error get lost?'
+  fi
+}
+
+# waits RUN prints where in the kernel the launcher's last process waits.
+waits() {
+  local pid place words=''
+  pid=$(family "${launcher[$1]}" | sort -n | tail -n 1)
+  place=$(cat "/proc/${pid% *}/wchan" 2>/dev/null) || return 0
+  words=$(tr '\0' ' ' <"/proc/${pid% *}/cmdline")
+  [[ $place != [a-z]* ]] || echo ": process ${pid% *}, ${words:0:16}, is in $place"
+}
+
+# refused RUN sets seen: whether a launcher that was started has refused its
+# flags, with an error, before it has run anything.
+refused() {
+  find_shell "$1"
+  if [[ -n ${shell[$1]} ]]; then
+    seen='it runs its command'
+  elif [[ ${ended[$1]} != *status\ [1-9]* ]]; then
+    seen=${ended[$1]}
+  elif [[ ! -s $dir/$1.errors ]]; then
+    seen='it fails without a word'
+  else
+    seen='an error'
+  fi
 }
 
 # uncover_proc unmounts a /proc in which we are not: it has come over the
@@ -177,12 +229,12 @@ uncover_proc() {
 }
 
 # enter NAMESPACE COMMAND... runs a command of the host in one namespace of
-# run a. Who is not root has to be in its user namespace for that.
+# run a, or $subject. Who is not root has to be in its user namespace for that.
 enter() {
   local flags=("$1")
   shift
   [[ $EUID -eq 0 ]] || flags+=(--user --preserve-credentials)
-  nsenter --target "${shell[a]}" "${flags[@]}" -- "$@"
+  nsenter --target "${shell[${subject:-a}]}" "${flags[@]}" -- "$@"
 }
 
 # family PID... prints the descendants of processes: PID and time of birth.
@@ -217,8 +269,10 @@ end_runs() {
   local fd
   trap '' INT TERM HUP
   for fd in "${to[@]}"; do exec {fd}>&-; done
-  kill_all "$(family "${launcher[@]}")"
-  kill_all "$(marked)"
-  wait 2>/dev/null || true
+  {
+    kill_all "$(family "${launcher[@]}")"
+    kill_all "$(marked)"
+    wait || true
+  } 2>/dev/null # bash says of a job that it was killed
   uncover_proc
 }

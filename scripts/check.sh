@@ -4,6 +4,8 @@
 #
 #   scripts/check.sh [options] NN                 your own lesson, work/NN-name
 #   scripts/check.sh [options] NN -- COMMAND...   the launcher COMMAND
+#   scripts/check.sh --watch NN                   your own lesson, each time that you
+#                                                 save: the first point that fails
 #
 #   --only TYPE   these points alone: pid mnt uts ipc net user root cgroup
 #                 time host
@@ -36,11 +38,12 @@ source "$lib/check/session.sh"
 source "$lib/check/points.sh"
 source "$lib/check/flags.sh"
 source "$lib/check/host.sh"
+source "$lib/check/watch.sh"
 answer_help "$@"
 
 ## What is asked for
 
-only='' twin='' quiet='' tap='' lesson='' command=() options=()
+only='' twin='' quiet='' tap='' watch='' serve='' lesson='' command=() options=()
 while [[ $# -gt 0 ]]; do
   case $1 in
   --only)
@@ -54,6 +57,8 @@ while [[ $# -gt 0 ]]; do
   --quiet) quiet=yes options+=("$1") ;;
   --first) quiet=yes first=yes options+=("$1") ;;
   --tap) tap=yes options+=("$1") ;;
+  --watch) watch=yes ;;
+  --serve) serve=yes ;; # is the other half of --watch
   --)
     shift
     command=("$@")
@@ -97,6 +102,12 @@ check_as_root() {
   exec sudo env CHECK_TIMEOUT="$patience" CHECK_MINE="$mine" CHECK_TODO="$todo" \
     "$repo/scripts/check.sh" "${options[@]}" "$number" -- "$@"
 }
+
+if [[ $watch || $serve ]]; then
+  [[ ! $watch ]] || watch_lesson
+  serve
+  exit
+fi
 
 # Without COMMAND: your own lesson, built as you, or the twin. What is built is
 # what the fingerprint is of, or newer: if newer, then progress.sh will see that.

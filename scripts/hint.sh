@@ -2,7 +2,8 @@
 # hint.sh helps you to write a lesson, a little more each time it is asked:
 # first a question, then where to read, then the system calls.
 #
-# Usage: scripts/hint.sh NN
+#   scripts/hint.sh NN          all that you have had, and one more
+#   scripts/hint.sh --last NN   that one alone
 #
 # The hints are in NN-name/hints.md. How many you have had is in work/.progress,
 # and scripts/progress.sh reset NN forgets it.
@@ -11,8 +12,10 @@ set -euo pipefail
 source "$(dirname "$0")/lib/all.sh"
 answer_help "$@"
 
+last=''
+[[ ${1:-} != --last ]] || { last=yes && shift; }
 lesson=$(full_name "$@") || misused 'NN is 01 to 08'
-as_caller "$@"
+as_caller ${last:+--last} "$@"
 
 cd "$repo"
 make_work
@@ -23,6 +26,7 @@ all=$(grep -c '^## ' "$lesson/hints.md")
 echo "$had" >"work/.progress/$lesson.hints"
 
 for ((hint = 1; hint <= had; hint++)); do
+  [[ -z $last || $hint -eq $had ]] || continue
   [[ $hint -eq 1 ]] || echo
   say "$hint of $all: $(grep '^## ' "$lesson/hints.md" | sed -n "${hint}s/## //p")"
   # The shell takes the empty lines at the end away.

@@ -53,6 +53,7 @@ func (x *Terminal) Type(keys string) {
 // Expect waits for a text on the screen.
 func (x *Terminal) Expect(text string) {
 	x.t.Helper()
+	x.deadline = time.Now().Add(Patience)
 	for {
 		if i := bytes.Index(x.screen.Bytes(), []byte(text)); i >= 0 {
 			x.screen.Next(i + len(text))

@@ -42,7 +42,7 @@ find_rooms() {
   # Each file is one line: PID (name) state parent ... The last ) ends the name.
   for stat in /proc/[0-9]*/stat; do
     { read -r line <"$stat"; } 2>/dev/null || continue # it has just ended
-    line=${line:0:240} # bash is slow to search a long text
+    line=${line:0:240}                                 # bash is slow to search a long text
     # shellcheck disable=SC2206 # numbers, and this is many times faster than read
     fields=(${line##*) })
     [[ ${fields[0]} != [ZX] ]] || continue

@@ -47,6 +47,7 @@ flags_uts() {
 }
 
 flags_net() {
+  # shellcheck disable=SC2034 # what it calls reads subject
   local seen subject=c parent child='' held since
   ! differs net || hold_parent
   start c -net=lo

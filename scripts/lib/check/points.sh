@@ -196,6 +196,7 @@ reach() {
 
 # address_of RUN prints the address of its eth0.
 address_of() {
+  # shellcheck disable=SC2034 # enter reads it
   local subject=$1
   enter --net ip -o -4 address show dev eth0 | awk '{ print $4 }'
 }

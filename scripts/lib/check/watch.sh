@@ -51,7 +51,7 @@ watch_lesson() {
   local as=() text part key status sent=0 got=0 awaited='' state='' before saves='' tick=0 holds=''
   [[ -t 0 && -t 1 ]] || misused '--watch needs a terminal'
   as_caller --watch "$number"
-  cd "$repo"
+  cd "$repo" || return
   need_own "$lesson"
   need_go
   make_work
@@ -116,10 +116,10 @@ leave() {
 
 # saved tells if inotifywait has seen something.
 saved() {
-  local line seen=1
+  local seen=1
   [[ -n $saves ]] || return 1
   while read -r -t 0 -u "$saves"; do
-    read -r -u "$saves" line || { saves='' && break; } # it has ended
+    read -r -u "$saves" _ || { saves='' && break; } # it has ended
     seen=0
   done
   return $seen

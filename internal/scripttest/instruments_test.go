@@ -20,6 +20,8 @@ import (
 // which there is no process, and prints what the instruments say of them. $1 is the
 // repository, $2 a directory, $3 a PATH without Perl.
 const instrumentsScript = `
+# crun and podman refuse a hybrid host whose cgroup v2 has a controller.
+! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified
 cd "$2"
 long=7$RANDOM all=()
 trap 'kill -KILL "${all[@]}"; wait' EXIT # crun, runc and podman remove what is theirs

@@ -17,6 +17,7 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
+source "$lib/stat.sh"
 answer_help "$@"
 unset NSL_SCRIPT # or the next cleanup.sh could take a find of this one for a leftover
 export LC_ALL=C
@@ -174,10 +175,9 @@ more=yes
 while [[ -n $more ]]; do
   more=''
   for pid in "${!ours[@]}"; do
-    stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue
-    read -r _ parent _ _ _ _ flags _ <<<"${stat##*) }"
-    if [[ ${ours[$pid]} == *.sh && -z ${ours[$parent]:-} ]] &&
-      ((flags & 0x40)) && alive "$pid"; then
+    read_stat "$pid" || continue
+    if [[ ${ours[$pid]} == *.sh && -z ${ours[${stat[1]}]:-} ]] &&
+      ((stat[6] & 0x40)) && alive "$pid"; then
       remove_process "$pid"
       more=yes
     fi

@@ -49,14 +49,13 @@ inside() {
 # look_members notes who else lives in the container's PID namespace, if no terminal
 # waits for them: process group and foreground group of proc_pid_stat(5).
 look_members() {
-  local pid line fields
+  local pid stat stat_name
   [[ -n $box ]] || return 0
   seen[members]=' '
   for pid in "${!born_at[@]}"; do
     [[ $pid -ne $box && /proc/$pid/ns/pid -ef /proc/$box/ns/pid ]] || continue
-    read -r line <"/proc/$pid/stat" || continue
-    read -ra fields <<<"${line##*) }"
-    [[ ${fields[2]} -eq ${fields[5]} ]] || seen[members]+="$pid "
+    read_stat "$pid" || continue
+    [[ ${stat[2]} -eq ${stat[5]} ]] || seen[members]+="$pid "
   done
 } 2>/dev/null
 

@@ -415,3 +415,27 @@ func watchTicks(t *testing.T, pid int) (sum int) {
 	}
 	return sum
 }
+
+// A process gives itself a name that would be arithmetic, and a command, to a
+// script that takes the first line of /proc/PID/stat for all of it.
+func TestProcessName(t *testing.T) {
+	nstest.NeedRoot(t)
+	for _, line := range []string{"watch.sh --once", "watch.sh --all --once", "compare.sh 2>&1 | grep 'no container'",
+		"compare.sh --tree", "cleanup.sh --dry-run", "follow.sh --lines 01"} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command("unshare", "--mount", "--fork", "--pid", "--mount-proc",
+				"--kill-child", "bash", "-euc", `
+				mount -t tmpfs none /tmp
+				mkfifo /tmp/never
+				bash -c 'printf "_[\$(>/tmp/x)]\n" >/proc/$$/comm; echo >/tmp/named; read -r </tmp/never' &
+				until [[ -s /tmp/named ]]; do sleep 0.01; done
+				[[ $(</proc/$!/stat) == *$'\n'* ]]
+				echo | bash -c "scripts/$0"
+				[[ ! -e /tmp/x ]]`, line)
+			cmd.Dir = compareRepo(t)
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+		})
+	}
+}

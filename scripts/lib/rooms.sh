@@ -4,6 +4,8 @@
 # namespaces.sh. It looks at every process and starts none, so it can be called
 # every second.
 
+source "$lib/stat.sh"
+
 room_types=() # those that this kernel has
 all_ours=true
 for type in "${ns_types[@]}"; do
@@ -35,20 +37,16 @@ own_types() {
 # and room_in[PID] to the set in which its parent is, if that is not ours. Of every
 # process it sets parent_of[PID], born_at[PID] and name_of[PID], and room_of[PID].
 find_rooms() {
-  local stat line pid parent type i own fields index=()
+  local pid parent type i own index=() stat stat_name
   declare -ga rooms=() room_own=() room_in=() room_of=()
   declare -ga parent_of=() born_at=() name_of=() hidden=()
 
-  # Each file is one line: PID (name) state parent ... The last ) ends the name.
-  for stat in /proc/[0-9]*/stat; do
-    { read -r line <"$stat"; } 2>/dev/null || continue # it has just ended
-    line=${line:0:240}                                 # bash is slow to search a long text
-    # shellcheck disable=SC2206 # numbers, and this is many times faster than read
-    fields=(${line##*) })
-    [[ ${fields[0]} != [ZX] ]] || continue
-    pid=${line%% *} line=${line#*(}
+  for pid in /proc/[0-9]*; do
+    pid=${pid#/proc/}
+    read_stat "$pid" || continue
+    [[ ${stat[0]} != [ZX] ]] || continue
     # shellcheck disable=SC2034 # for the script
-    parent_of[pid]=${fields[1]} born_at[pid]=${fields[19]} name_of[pid]=${line%)*}
+    parent_of[pid]=${stat[1]} born_at[pid]=${stat[19]} name_of[pid]=$stat_name
     own_types "$pid"
     case $own in
     '') continue ;;

@@ -8,6 +8,8 @@
 
 # shellcheck disable=SC2154,SC2034 # set or used by the script
 
+source "$lib/stat.sh"
+
 # work_on_copies FLAG... -- SCRIPT... starts SCRIPT again where the mounts are
 # copies, and what else these flags of unshare(1) are for. What root mounts,
 # all would have: so root works on copies, which are peers of each other as
@@ -254,11 +256,9 @@ family() {
 # born PID prints the PID and when the process started: together they name
 # one process, while a PID alone is used again.
 born() {
-  local fields
-  fields=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) || return 0
-  # shellcheck disable=SC2086 # in words
-  set -- "$1" $fields
-  [[ ${2:-Z} == Z ]] || echo "$1 ${21:-}"
+  local stat stat_name
+  read_stat "$1" || return 0
+  [[ ${stat[0]} == Z ]] || echo "$1 ${stat[19]}"
 }
 
 # marked prints the processes that have our variable.

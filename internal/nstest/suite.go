@@ -416,7 +416,7 @@ func (r *Runner) terminal(t *testing.T) {
 
 		// In the background, reading fails: nothing would stop process 1.
 		x.Prompt("host> ", cat+" &\n")
-		x.Expect("Input/output error")
+		x.Expect("Input/output error\r\n") // all of it: cat writes it in pieces
 		x.Type("\n")
 		x.Prompt("host> ", cat+"\ntwo\n")
 		x.Expect("two\r\ntwo\r\n")

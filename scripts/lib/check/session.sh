@@ -127,12 +127,14 @@ finish() {
   unset "launcher[$1]"
 }
 
-# kill_all LINES kills processes: each line starts with a PID.
+# kill_all LINES kills processes: each line starts with a PID. It waits for those that
+# are ours: bash would say later of a job that it was killed, and where all hear it.
 kill_all() {
   local pid
-  while read -r pid _; do
-    [[ -z $pid ]] || kill -KILL "$pid" 2>/dev/null || true
-  done <<<"$1"
+  {
+    while read -r pid _; do [[ -z $pid ]] || kill -KILL "$pid" || true; done <<<"$1"
+    while read -r pid _; do [[ -z $pid ]] || wait "$pid" || true; done <<<"$1"
+  } 2>/dev/null
 }
 
 # find_shell RUN finds the process that the shell is, for this side. What
@@ -269,10 +271,8 @@ end_runs() {
   local fd
   trap '' INT TERM HUP
   for fd in "${to[@]}"; do exec {fd}>&-; done
-  {
-    kill_all "$(family "${launcher[@]}")"
-    kill_all "$(marked)"
-    wait || true
-  } 2>/dev/null # bash says of a job that it was killed
+  kill_all "$(family "${launcher[@]}")"
+  kill_all "$(marked)"
+  wait || true
   uncover_proc
 }

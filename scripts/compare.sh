@@ -37,7 +37,7 @@ exit_on_signals
 # the script be killed, the container ends too.
 start() {
   local pid word='' flags=()
-  case $lesson in # no cable, no limits: that is all for which these need root
+  case $lesson in # no veth pair, no limits: that is all for which these need root
   05-* | 06-*) flags=(-net=lo) ;;
   07-*) flags=(-net=lo -rootfs "$repo/rootfs") ;;
   08-*) flags=(-net=lo -rootfs "$repo/rootfs" -memory max -pids max -cpus max) ;;

@@ -263,7 +263,7 @@ guess() {
     return
   fi
   if ((10#${2%%-*} >= 5)); then
-    why=${result[$1.cable]:-ok}
+    why=${result[$1.host_net]:-ok}
     [[ $why != ok ]] || why=${result[$1.veth]:-ok}
     # From lesson 06 on they do so by themselves, if a veth pair is not permitted.
     [[ $2 == 05* || $why != *'not permitted'* ]] || why=ok
@@ -432,7 +432,7 @@ forward=${result[${whos[-1]}.is.forward]} input=${result[${whos[-1]}.is.input]}
 bridge_filter=$(sysctl_value net.bridge.bridge-nf-call-iptables)
 
 # greedy_file prints the file of systemd-networkd, if there is one, that takes
-# all devices, and so the address from the cable of lesson 05. The first one
+# all devices, and so the address from the veth pair of lesson 05. The first one
 # that matches counts: see systemd.network(5).
 greedy_file() {
   local file line lines pattern matches
@@ -505,7 +505,7 @@ while read -r need kind _; do
 done < <(rows lib/packages)
 [[ ${#missing[@]} -eq 0 ]] ||
   note "The scripts also need: ${missing[*]}" "$(install_line "${missing[@]}")"
-# accept_line CHAIN POLICY prints what lets packets from the cables through.
+# accept_line CHAIN POLICY prints what lets packets from the veth pairs through.
 accept_line() {
   if [[ $2 == drop ]]; then
     root_line "iptables -I $1 -i nsl+ -j ACCEPT"
@@ -523,7 +523,7 @@ accept_line() {
   note 'So it does on a bridge (br_netfilter).' \
     "$(sysctl_line net.bridge.bridge-nf-call-iptables=0)"
 [[ -z $greedy ]] ||
-  note "systemd-networkd takes the address from the cable of lesson 05: $greedy matches it." \
+  note "systemd-networkd takes the address from the veth pair of lesson 05: $greedy matches it." \
     "printf '[Match]\nName=nsl*\n[Link]\nUnmanaged=yes\n' |
     ${become:+$become }tee /etc/systemd/network/10-nsl.network && ${become:+$become }networkctl reload"
 [[ $hidepid =~ =(no|0|off)$ ]] ||

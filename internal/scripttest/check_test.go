@@ -375,7 +375,7 @@ func TestCheckAsOrdinaryUser(t *testing.T) {
 			assert.Empty(t, r.notOK(), r.text)
 			assert.Equal(t, 0, r.status, r.text)
 			assert.NotContains(t, r.text, "sudo")
-			assert.Equal(t, 1, strings.Count(r.text, " # SKIP a cable to it needs root"), r.text)
+			assert.Equal(t, 1, strings.Count(r.text, " # SKIP a veth pair to it needs root"), r.text)
 			r.complete(t, 6+i, args[1] != "--twin")
 		}
 	}

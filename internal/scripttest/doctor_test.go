@@ -37,7 +37,7 @@ type doctorReport struct {
 
 type doctorLesson struct{ Lesson, Status, Reason, Fix string }
 
-// note returns the line that mends what a note is about.
+// note returns the line that fixes what a note is about.
 func (r doctorReport) note(about string) string {
 	for _, n := range r.Notes {
 		if strings.Contains(n.Note, about) {

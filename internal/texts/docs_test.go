@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -342,4 +343,42 @@ func sameWord(message, source string) bool {
 	return regexp.MustCompile(pattern(message, regexp.MustCompile(ellipsis), ".*")).
 		MatchString(source) ||
 		regexp.MustCompile(pattern(source, verb, ".+")).MatchString(message)
+}
+
+// TestReplacedWords looks for the words that the glossary has replaced: in texts,
+// code and messages.
+func TestReplacedWords(t *testing.T) {
+	repo := repository(t)
+	glossary, err := os.ReadFile(repo + "/docs/glossary.md")
+	require.NoError(t, err)
+	var words []string
+	for _, m := range regexp.MustCompile(`(?m)^\| .* \| (\w+) \|$`).FindAllStringSubmatch(string(glossary), -1) {
+		words = append(words, m[1])
+	}
+	require.NotEmpty(t, words)
+	replaced := regexp.MustCompile(`(?i)\b(?:` + strings.Join(words, "|") + `)(?:s|ed|ing)?\b`)
+	read := 0
+	err = filepath.WalkDir(repo, func(path string, entry fs.DirEntry, err error) error {
+		name := entry.Name()
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			if slices.Contains([]string{".git", "bin", "rootfs", "work", "public", "node_modules"}, name) {
+				return fs.SkipDir
+			}
+			return nil
+		case name == "glossary.md" || !slices.Contains([]string{".go", ".sh", ".md", ".patch", ".txt", ".svg"}, filepath.Ext(name)):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		read++
+		for i, line := range strings.Split(string(text), "\n") {
+			line = strings.ReplaceAll(line, "the ends of a cable", "")
+			assert.False(t, replaced.MatchString(line), "%s:%d: %s", path, i+1, line)
+		}
+		return err
+	})
+	require.NoError(t, err)
+	assert.Greater(t, read, 100)
 }

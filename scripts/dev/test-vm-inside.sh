@@ -95,10 +95,10 @@ real() {
 }
 step 'a real machine' real
 
-# === What a host does to the end of the cable that is on it ===
+# === What a host does to the end of the veth pair that is on it ===
 
-# cable NAME: a service that manages networks must leave it alone.
-cable() {
+# veth NAME: a service that manages networks must leave it alone.
+veth() {
   local pid device address ours inside
   # The container says that it is ready, and waits for us to close a pipe.
   coproc container { as_root bin/05-net sh -c 'echo ready; read -r end'; }
@@ -131,10 +131,10 @@ manager_knows() {
 }
 with_manager() {
   as_root systemctl start NetworkManager
-  cable manager_knows
+  veth manager_knows
   as_root systemctl stop NetworkManager
 }
-step 'a cable, with systemd-networkd' cable networkd_knows
+step 'a veth pair, with systemd-networkd' veth networkd_knows
 
 # === As root, or as an ordinary user ===
 
@@ -267,7 +267,7 @@ troubled() {
   holds 'the doctor about networkd' "$said" "\"note\": \"systemd-networkd .*: $file "
   line=$(sed -n 's/.*"fix": "\(printf .*networkctl reload\)".*/\1/p' <<<"$said")
   eval "${line//\\\\/\\}"
-  cable networkd_knows
+  veth networkd_knows
 
   holds 'the doctor about lesson 02' "$said" "\"02-mount\", \"status\": \"not here\", \
 \"reason\": \"AppArmor's profile nsl-shell confines this shell \("
@@ -294,7 +294,7 @@ if [[ $EUID -eq 0 ]]; then
   step 'doctor, with AppArmor and a greedy systemd-networkd' troubled
 else
   demonstrations='08'
-  step 'a cable, with NetworkManager' with_manager
+  step 'a veth pair, with NetworkManager' with_manager
   [[ -z $all ]] || tests_of 06-user .
   # What systemd delegates, as the small machine only imitates it.
   tests_of 08-cgroups 'InForce|Removed|Outside|NoInternal' in_scope

@@ -129,7 +129,7 @@ try_namespaces() {
   try lo unshare --net ip link set lo up
   try veth unshare --net ip link add nsl0 type veth peer name nsl1
   try user.lo "${root[@]}" --net ip link set lo up
-  try cable may_change_network
+  try host_net may_change_network
 }
 
 # may_change_network asks to delete a route that nobody has. Who may change

@@ -62,7 +62,7 @@ flags_net() {
 }
 
 # hold_parent starts a run, $held, and stops the parent when it has a child, and
-# no cable to it yet.
+# no veth pair to it yet.
 hold_parent() {
   local file pid nice deadline command=(nice -n 20 "${command[@]}")
   nice=$(nice)
@@ -104,7 +104,7 @@ check_wait() {
   while [[ $(hundredths) -lt $((since + startup + 20)) ]]; do sleep 0.05; done
   [[ ! /proc/$child/exe -ef /proc/$parent/exe ]] || seen='the child waits'
   point net 'while the parent is stopped' "$seen" 'the child waits' \
-    'Only the parent knows when the cable is there: what could it write, and the child read? A sleep is a guess.'
+    'Only the parent knows when the veth pair is there: what could it write, and the child read? A sleep is a guess.'
   if [[ $seen != 'the child waits' ]]; then
     kill_all "$(family "$parent")"
     finish "$held"

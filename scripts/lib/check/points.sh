@@ -203,7 +203,7 @@ address_of() {
 
 check_net() {
   local expected='eth0 lo' parent user gateway seen
-  # Only who is root outside can lay a cable to the host.
+  # Only who is root outside can make a veth pair to the host.
   parent=$(awk '/^PPid/ { print $2 }' "/proc/${shell[a]}/status")
   user=$(awk '/^Uid/ { print $3 }' "/proc/$parent/status" 2>/dev/null) || true
   [[ $user == 0 ]] || expected=lo
@@ -216,7 +216,7 @@ check_net() {
     'ip -brief link inside. In which state does a new network namespace have its devices?' lo
 
   if [[ $expected == lo ]]; then
-    skip net 'the host' "a cable to it needs root on it, and your launcher's user is ${user:-gone}"
+    skip net 'the host' "a veth pair to it needs root on it, and your launcher's user is ${user:-gone}"
     return
   fi
   gateway=

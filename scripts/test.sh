@@ -2,7 +2,7 @@
 # test.sh runs everything that has to pass: formatting, linters, and the tests
 # as root, as an ordinary user, and in virtual machines with cgroup v2.
 # Usage: scripts/test.sh [--quick | --soak]
-#   --quick  two minutes instead of eight: no machine, no browser, no exercises
+#   --quick  a few minutes instead of about ten: no machine, no browser, no exercises
 #   --soak   nothing but the lessons under load, for ten minutes
 # With NS_STRICT=1 a test that is skipped without a good reason fails. With CI=true
 # more than two flaky ones are a failure.
@@ -192,10 +192,10 @@ linters() {
 
 begin=$EPOCHSECONDS
 if [[ -z $quick ]]; then
-  say "this takes about eight minutes on two quiet CPUs; --quick takes two"
+  say "this takes about ten minutes on two quiet CPUs; --quick takes a few"
   install_for tour demo net exercise test vm vm-amd64 vm-arm64 site debian
 else
-  say "this takes about two minutes on two quiet CPUs, and is not all: see -h"
+  say "this takes a few minutes on two quiet CPUs, and is not all: see -h"
   install_for tour demo net exercise test
 fi
 need_go

@@ -564,12 +564,13 @@ func TestDemoNeedsAUser(t *testing.T) {
 func TestDemoCannotRun(t *testing.T) {
 	nstest.NeedRoot(t)
 	for condition, want := range map[string]string{
-		"for dir in /tmp /var/tmp; do mount -t tmpfs -o noexec,mode=1777 none $dir; done": "no program may be run in /tmp: noexec\n" +
+		"for dir in /tmp /var/tmp; do cover $dir '-t tmpfs -o noexec,mode=1777 none'; done": "no program may be run in /tmp: noexec\n" +
 			"  mount -o remount,exec /tmp\n",
 		"ulimit -S -v 500000": "Max address space is 512000000 (ulimit -v), Go needs 2147483648.\n" +
 			"  ulimit -S -v $(ulimit -H -v)\n",
 	} {
-		cmd := exec.Command("unshare", "--mount", "bash", "-euc", condition+"; exec ../../scripts/07-pivot-root.sh")
+		cmd := exec.Command("unshare", "--mount", "bash", "-euc",
+			"repo=$(realpath ../..)\n"+cover+condition+"; exec $repo/scripts/07-pivot-root.sh")
 		cmd.Env = append(os.Environ(), "NSL_BIN=bin")
 		out, status := output(t, cmd)
 		require.Equal(t, "07-pivot-root.sh: "+want, out)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,7 +50,10 @@ func followMachine(t *testing.T) []string {
 // caller's.
 func followIn(machine []string, command ...string) *exec.Cmd {
 	command = append(append([]string{"env", "-u", "SUDO_UID"}, machine...), command...)
-	return exec.Command(command[0], command[1:]...)
+	cmd := exec.Command(command[0], command[1:]...)
+	// Not at the terminal of who runs the tests, which would wait for all of them.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
 }
 
 // followGuide is the guide, which looks when it is asked to.

@@ -425,8 +425,8 @@ func TestProcessName(t *testing.T) {
 		t.Run(line, func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.Command("unshare", "--mount", "--fork", "--pid", "--mount-proc",
-				"--kill-child", "bash", "-euc", `
-				mount -t tmpfs none /tmp
+				"--kill-child", "bash", "-euc", "repo=$PWD\n"+cover+`
+				cover /tmp
 				mkfifo /tmp/never
 				bash -c 'printf "_[\$(>/tmp/x)]\n" >/proc/$$/comm; echo >/tmp/named; read -r </tmp/never' &
 				until [[ -s /tmp/named ]]; do sleep 0.01; done

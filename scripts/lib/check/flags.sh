@@ -64,9 +64,8 @@ flags_net() {
 # hold_parent starts a run, $held, and stops the parent when it has a child, and
 # no veth pair to it yet.
 hold_parent() {
-  local file pid nice deadline command=(nice -n 20 "${command[@]}")
-  nice=$(nice)
-  renice -n -20 -p $$ >/dev/null || true # before all others
+  local file pid deadline command=(nice -n 20 "${command[@]}")
+  chrt --reset-on-fork --fifo --pid 1 $$ 2>/dev/null || true # before all others
   for held in e f g h i j k l; do
     start "$held"
     parent='' child='' deadline=$((SECONDS + patience))
@@ -87,7 +86,7 @@ hold_parent() {
     kill_all "$(family "$parent")"
     finish "$held"
   done
-  renice -n "$nice" -p $$ >/dev/null || true
+  chrt --other --pid 0 $$ 2>/dev/null || true
 }
 
 in_child() { nsenter --target "$child" --net -- "$@" 2>/dev/null; }

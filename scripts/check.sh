@@ -147,8 +147,8 @@ clean_up() {
   end_runs
   kill_all "$(host_processes)"
   [[ -z $queue ]] || ipcrm -q "$queue"
-  umount "$dir/mnt" 2>/dev/null || true
-  rm -rf --one-file-system -- "$dir"
+  umount "$session_dir/mnt" 2>/dev/null || true
+  rm -rf --one-file-system -- "$session_dir"
 }
 
 ## The check

@@ -185,7 +185,8 @@ func TestCheckHalfDone(t *testing.T) {
 				cmd := checkCommand(place, "--tap", "--first", lesson[:2], "--", program)
 				cmd.Args = append([]string{"unshare", "--net", "--uts", "--ipc", "--mount",
 					"--propagation=shared"}, cmd.Args...)
-				cmd.Env = append(cmd.Env, "CHECK_COPIES=yes")
+				tmp := t.TempDir()
+				cmd.Env = append(cmd.Env, "CHECK_COPIES=yes", "TMPDIR="+tmp)
 				if strings.HasPrefix(h.point, "todo") {
 					require.NoError(t, os.MkdirAll(filepath.Join(place, "work"), 0o755))
 					require.NoError(t, os.Rename(dir(lesson, i), filepath.Join(place, "work", lesson)))
@@ -198,6 +199,7 @@ func TestCheckHalfDone(t *testing.T) {
 				}
 				r := runCheck(t, cmd)
 				assert.Equal(t, 1, r.status)
+				assert.Empty(t, names(t, tmp), "it has left this")
 				bad := r.notOK()
 				require.Len(t, bad, 1, r.text)
 				assert.Contains(t, bad[0].kind+": "+bad[0].what, h.point, r.text)

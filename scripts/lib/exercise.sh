@@ -42,8 +42,8 @@ clean_up() {
   set +e # the terminal may be gone, and that echo fail
   [[ $finished ]] || echo "${0##*/}: the check is not finished" >&2
   end_runs
-  [[ $EUID -ne 0 ]] || umount --recursive --lazy "$dir"
-  rm -rf --one-file-system -- "$dir"
+  [[ $EUID -ne 0 ]] || umount --recursive --lazy "$session_dir"
+  rm -rf --one-file-system -- "$session_dir"
 }
 
 # need_linux VERSION CALL ends the check where the kernel is older, and so lacks

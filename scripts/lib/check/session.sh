@@ -38,6 +38,7 @@ new_session() {
       "if it is one of ours: CGO_ENABLED=0 go build -o bin/ ./0*"
   read -r mark </proc/sys/kernel/random/uuid
   dir=$(mktemp -d -t nsl.XXXXXX)
+  session_dir=$dir # for clean_up: exit in a function leaves its local dir in sight
 }
 
 # For each run: the descriptors that lead to and from its shell, the process

@@ -549,7 +549,7 @@ func threads(args []string) error {
 	return err
 }
 
-// version2 tells whether this host has the controllers in cgroup v2.
+// version2 says whether this host has the controllers in cgroup v2.
 func version2(t *testing.T) bool {
 	t.Helper()
 	_, v1, err := nstest.CgroupOf(os.Getpid(), "memory")

@@ -79,10 +79,10 @@ IFS=$'\t' read -r _ own twin_command excuses < <(rows lessons | grep "^$lesson")
 patience=${CHECK_TIMEOUT:-20}
 [[ $patience =~ ^[1-9][0-9]*$ ]] || misused 'CHECK_TIMEOUT is in seconds'
 
-# from_lesson NN tells if the lesson is that one or a later one.
+# from_lesson NN says whether the lesson is that one or a later one.
 from_lesson() { [[ $number > $1 || $number == "$1" ]]; }
 
-# is_own TYPE tells if the lesson has its own namespace of that type. A root
+# is_own TYPE says whether the lesson has its own namespace of that type. A root
 # directory of its own, it has from 07 on.
 is_own() {
   [[ ,$own, == *,$1,* ]] || { [[ $1 == root ]] && from_lesson 07; }

@@ -110,7 +110,7 @@ for pid in /proc/[0-9]*; do
   [[ -z $name ]] || ours[$pid]=$name
 done
 
-# alive PID tells whether there is such a process. A zombie has no arguments,
+# alive PID says whether there is such a process. A zombie has no arguments,
 # nor has a thread of the kernel: those have the low numbers that lessons in
 # another PID namespace have, too.
 alive() { { read -rN1 _ <"/proc/$1/cmdline"; } 2>/dev/null; }

@@ -79,7 +79,7 @@ fi
 # made_kind prints what kind of root this script made of DIR, if it did.
 made_kind() { cat -- "$dir/$mark" 2>/dev/null || true; }
 
-# is_there tells if DIR is what was asked for already. In a container a
+# is_there says whether DIR is what was asked for already. In a container a
 # learner may have removed /bin, so the mark alone says too little.
 is_there() {
   [[ $(made_kind) == "$kind" && -x $dir/bin/busybox ]]

@@ -56,11 +56,11 @@ func parse(text string) ([]Lesson, error) {
 	return all, nil
 }
 
-// Has tells whether the lesson has a namespace of a type.
+// Has says whether the lesson has a namespace of a type.
 func (l Lesson) Has(kind string) bool { return slices.Contains(l.Namespaces, kind) }
 
-// HasRootfs tells whether the lesson has a root filesystem of its own.
+// HasRootfs says whether the lesson has a root filesystem of its own.
 func (l Lesson) HasRootfs() bool { return strings.Contains(l.Twin, " --root ") }
 
-// NeedsRoot tells whether the lesson runs with privilege only.
+// NeedsRoot says whether the lesson runs with privilege only.
 func (l Lesson) NeedsRoot() bool { return !l.Has("user") }

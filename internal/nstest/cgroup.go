@@ -18,7 +18,7 @@ import (
 // NoLimits are the flags with which lesson 08 makes no cgroup.
 var NoLimits = []string{"-memory", "max", "-pids", "max", "-cpus", "max"}
 
-// CgroupWritable tells whether this user may make a cgroup where lesson 08
+// CgroupWritable says whether this user may make a cgroup where lesson 08
 // would: below the own one on v1, beside it on v2.
 func CgroupWritable() bool {
 	for _, controller := range []string{"memory", "pids", "cpu"} {

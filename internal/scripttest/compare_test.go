@@ -421,7 +421,7 @@ func compareChildren(t *testing.T, pid int, name string) (found []int) {
 	return found
 }
 
-// compareGone tells if a process has ended: a zombie has.
+// compareGone says whether a process has ended: a zombie has.
 func compareGone(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || bytes.Contains(stat, []byte(") Z "))

@@ -391,7 +391,7 @@ func TestWatchIsCheap(t *testing.T) {
 	assert.Less(t, part, 0.05) // fifty have to stay below a tenth
 }
 
-// watchHasAll tells if all of these are in a picture.
+// watchHasAll says whether all of these are in a picture.
 func watchHasAll(picture string, texts []string) bool {
 	for _, text := range texts {
 		if !strings.Contains(picture, text) {

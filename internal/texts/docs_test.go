@@ -294,7 +294,7 @@ func joined(expr ast.Expr) (string, bool) {
 	return "%w", false
 }
 
-// said tells if a message is a part of a line, word by word. In the message,
+// said says whether a message is a part of a line, word by word. In the message,
 // an ellipsis stands for anything, and in the line a verb does.
 func said(message string, lines []string) bool {
 	words := strings.Fields(message)

@@ -132,7 +132,7 @@ func (d *document) checkBlock(b block) {
 	}
 }
 
-// noCommands tells if the file says why it has none.
+// noCommands says whether the file says why it has none.
 func (d *document) noCommands() bool {
 	for _, text := range d.lines {
 		m := comment.FindStringSubmatch(text)
@@ -190,7 +190,7 @@ func (d *document) steps(b block) []step {
 	return steps
 }
 
-// unfinished tells if a shell would ask for another line.
+// unfinished says whether a shell would ask for another line.
 func unfinished(typed []string) bool {
 	all := strings.Join(typed, "\n")
 	if _, after, found := strings.Cut(all, "<<"); found {

@@ -256,7 +256,7 @@ func (t *terminal) command(typed []string) (string, error) {
 	return strings.TrimSuffix(output, "\n"), nil
 }
 
-// raw tells if there is another machine behind this terminal, as that of
+// raw says whether there is another machine behind this terminal, as that of
 // scripts/sandbox.sh: every character is for its own terminal.
 func (t *terminal) raw() (bool, error) {
 	if t.end != nil {

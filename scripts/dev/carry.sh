@@ -35,7 +35,7 @@ trap 'rm -rf "$scratch"' EXIT
 # committed FILE prints it as it was at the last commit, nothing if it was not.
 committed() { git show "HEAD:./$1" 2>/dev/null || true; }
 
-# edited FILE tells if somebody has changed it since then.
+# edited FILE says whether somebody has changed it since then.
 edited() { ! committed "$1" | cmp --quiet - "$1"; }
 
 # without_own prints a file without what is each lesson's own.
@@ -103,7 +103,7 @@ for file in "${todo[@]}"; do
 done
 [[ -z $dry ]] || exit 0
 
-# applies PATCH DIR tells if a patch fits a lesson, as scripts apply it.
+# applies PATCH DIR says whether a patch fits a lesson, as scripts apply it.
 applies() {
   rm -rf "$scratch/try"
   cp -r "$2" "$scratch/try"

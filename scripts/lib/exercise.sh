@@ -130,7 +130,7 @@ soon() {
   done
 }
 
-# gone PID... tells if all of these processes have ended. A zombie has: it
+# gone PID... says whether all of these processes have ended. A zombie has: it
 # waits for its parent, and if that is the host's init process, for long.
 gone() {
   local pid

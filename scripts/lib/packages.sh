@@ -17,7 +17,7 @@ static_busybox() {
   return 1
 }
 
-# have tells if this machine has what a row of packages.tsv needs.
+# have says whether this machine has what a row of packages.tsv needs.
 have() {
   if [[ $1 == busybox ]]; then
     static_busybox >/dev/null

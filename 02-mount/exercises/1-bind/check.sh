@@ -13,7 +13,7 @@ mount -t tmpfs check "$src/below"
 echo one >"$src/file"
 echo two >"$src/below/file"
 
-# same RUN FILE tells if FILE of SRC is the file that is there below DST.
+# same RUN FILE says whether FILE of SRC is the file that is there below DST.
 same() {
   if [[ $src/$2 -ef /proc/${shell[$1]}/root/$dst/$2 ]]; then
     echo 'the same file'

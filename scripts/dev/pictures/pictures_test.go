@@ -141,7 +141,7 @@ func (r rect) meets(s rect) bool {
 	return r.x < s.right() && s.x < r.right() && r.y < s.bottom() && s.y < r.bottom()
 }
 
-// crosses tells if the line from one corner of r to the other meets s.
+// crosses says whether the line from one corner of r to the other meets s.
 func (r rect) crosses(s rect) bool {
 	steps := math.Max(math.Abs(r.w), math.Abs(r.h))
 	for i := 0.0; i <= steps; i++ {

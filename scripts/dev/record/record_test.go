@@ -67,7 +67,7 @@ func events(lines []line) []string {
 	return all
 }
 
-// fits tells if these are what the calls show, in their order. If not, it
+// fits says whether these are what the calls show, in their order. If not, it
 // returns the first that does not fit, and what would.
 func fits(script []call, events []string) (want, got string) {
 	// reached[j]: events[:i] may be what script[:j] shows.

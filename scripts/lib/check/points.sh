@@ -50,7 +50,7 @@ cgroups_of() {
   printf '%s\n' "${cgroup_dir[@]}" | sort -u
 }
 
-# differs TYPE tells if run a is in another namespace than we are.
+# differs TYPE says whether run a is in another namespace than we are.
 differs() { [[ " ${own_of[a]} " == *" $1 "* ]]; }
 
 check_namespace() {

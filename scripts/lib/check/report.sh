@@ -9,10 +9,10 @@
 : "${only:=}" "${twin:=}" "${excuses:=}" "${quiet:=}" "${first:=}" "${tap:=}"
 count=0 failed=0 pardoned=0 skipped=0
 
-# wanted TYPE tells if its points are asked for.
+# wanted TYPE says whether its points are asked for.
 wanted() { [[ -z $only || $only == "$1" || $1 == run ]]; }
 
-# excused WORD tells if the launcher is a twin that leaves this out.
+# excused WORD says whether the launcher is a twin that leaves this out.
 excused() { [[ -n $twin && -n ${1:-} && ,$excuses, == *,$1,* ]]; }
 
 # point TYPE WHAT SEEN EXPECTED QUESTION [EXCUSE] reports whether what was

@@ -114,7 +114,7 @@ leave() {
   [[ -z $to ]] || { exec {to}>&- && wait "$SERVER_PID"; } 2>/dev/null || true
 }
 
-# saved tells if inotifywait has seen something.
+# saved says whether inotifywait has seen something.
 saved() {
   local seen=1
   [[ -n $saves ]] || return 1

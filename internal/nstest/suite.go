@@ -283,6 +283,10 @@ func (r *Runner) shell(t *testing.T) {
 	}
 }
 
+// awaitTrap is how a shell waits for its trap. A signal just before it reads would
+// only be looked at when something has come.
+const awaitTrap = "while :; do sleep 0.1; done"
+
 // signals to the lesson reach the command, although the kernel shields
 // process 1 from those that it does not handle.
 func (r *Runner) signals(t *testing.T) {
@@ -293,7 +297,7 @@ func (r *Runner) signals(t *testing.T) {
 		})
 	}
 	t.Run("SIGTERM with a handler", func(t *testing.T) {
-		c := r.Start(t, r.Command(t, Sh("trap 'exit 7' TERM; echo ready; read x")...), Ready)
+		c := r.Start(t, r.Command(t, Sh("trap 'exit 7' TERM; echo ready; "+awaitTrap)...), Ready)
 		requireEnd(t, c, 7, func() { c.Signal(unix.SIGTERM) })
 	})
 	t.Run("SIGTERM during execve", r.signalInExecve)
@@ -407,7 +411,7 @@ func (r *Runner) terminal(t *testing.T) {
 		x.Expect("status 137")
 
 		x.Prompt("host> ", shellQuote(r.quietly(t, Sh("trap 'echo caught; "+
-			"exit 3' INT; echo rea''dy; read x")...))+"\n")
+			"exit 3' INT; echo rea''dy; "+awaitTrap)...))+"\n")
 		x.Expect("ready\r\n")
 		x.Type("\x03")
 		x.Expect("caught\r\n")

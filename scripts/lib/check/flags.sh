@@ -69,10 +69,12 @@ hold_parent() {
   for held in e f g h i j k l; do
     start "$held"
     parent='' child='' deadline=$((SECONDS + patience))
-    # It is a matter of a millisecond: nothing is started in here, and read only
-    # waits, for what nobody says.
+    # It is a matter of a millisecond: so the parent runs for a part of one at a time,
+    # nothing is started in here, and read only waits, for what nobody says.
     while [[ -z $child && $SECONDS -lt $deadline ]] && kill -0 "${launcher[$held]}" 2>/dev/null; do
+      [[ -z $parent ]] || kill -CONT "$parent" 2>/dev/null || break
       ! read -r -t 0.0003 -u "${to[$held]}" || break
+      [[ -z $parent ]] || kill -STOP "$parent" 2>/dev/null || break
       for file in /proc/"${parent:-${launcher[$held]}}"/task/*/children; do
         { read -r pid _ <"$file"; } 2>/dev/null || [[ -n $pid ]] || continue
         [[ -n $parent ]] || parent=$pid
@@ -80,8 +82,8 @@ hold_parent() {
       done
     done
     since=$(hundredths)
-    [[ -z $child ]] || ! kill -STOP "$parent" ||
-      [[ $(in_child cat /proc/net/dev | devices) != lo ]] || break
+    if [[ -n $child ]] && kill -STOP "$parent" &&
+      [[ $(in_child cat /proc/net/dev | devices) == lo ]]; then break; fi
     child=''
     kill_all "$(family "$parent")"
     finish "$held"

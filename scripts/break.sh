@@ -16,7 +16,7 @@ source "$(dirname "$0")/lib/all.sh"
 answer_help "$@"
 
 [[ $# -eq 1 || $# -eq 2 ]] || misused 'NN, or NN and K'
-lesson=$(full_name "$1") || misused 'NN is 01 to 08'
+lesson=$(need_lesson "$1")
 patches=("$repo/$lesson"/breaks/*.patch)
 
 if [[ $# -eq 1 ]]; then
@@ -41,7 +41,7 @@ say "$(head -n 1 "$patch")"
 sed -n '/^--- /,$p' "$patch"
 say "What follows: $(sed '1,2d;/^Fails:/,$d' "$patch" | xargs -d '\n')"
 
-[[ $lesson != 0[78]-* ]] || need_rootfs
+! isolates "$lesson" root || need_rootfs
 cd "$repo" # for rootfs
 report=$(scripts/check.sh "$lesson" -- "${launch[@]}") ||
   [[ $report == *' points hold'* ]] || die "the check of $lesson has broken off" \

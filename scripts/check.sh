@@ -39,6 +39,10 @@ source "$lib/check/points.sh"
 source "$lib/check/flags.sh"
 source "$lib/check/host.sh"
 source "$lib/check/watch.sh"
+for file in "$repo"/*/points.sh; do # of a type that is in no lesson of the course
+  # shellcheck source=/dev/null
+  [[ ! -f $file ]] || source "$file"
+done
 answer_help "$@"
 
 ## What is asked for
@@ -68,25 +72,19 @@ while [[ $# -gt 0 ]]; do
   -*) misused "unknown option $1" ;;
   *)
     [[ -z $lesson ]] || misused "one lesson, not both $lesson and $1"
-    lesson=$(full_name "$1") || misused 'NN is 01 to 08'
+    lesson=$(need_lesson "$1")
     ;;
   esac
   shift
 done
-[[ -n $lesson ]] || misused 'NN is 01 to 08'
+[[ -n $lesson ]] || need_lesson
 number=${lesson%%-*}
-IFS=$'\t' read -r _ own twin_command excuses < <(rows lessons | grep "^$lesson")
+IFS=$'\t' read -r _ own twin_command excuses < <(rows lessons | grep "^$lesson"$'\t')
 patience=${CHECK_TIMEOUT:-20}
 [[ $patience =~ ^[1-9][0-9]*$ ]] || misused 'CHECK_TIMEOUT is in seconds'
 
-# from_lesson NN says whether the lesson is that one or a later one.
-from_lesson() { [[ $number > $1 || $number == "$1" ]]; }
-
-# is_own TYPE says whether the lesson has its own namespace of that type. A root
-# directory of its own, it has from 07 on.
-is_own() {
-  [[ ,$own, == *,$1,* ]] || { [[ $1 == root ]] && from_lesson 07; }
-}
+# is_own TYPE says whether the lesson has its own namespace of that type, or root.
+is_own() { isolates "$lesson" "$1"; }
 
 # todo_in NN-name prints where there is a TODO left in your own lesson.
 todo_in() { grep -rn --include='*.go' TODO "work/$1" | sed 's/\t\+/ /' | head -n 1 || true; }
@@ -114,10 +112,10 @@ fi
 mine=${CHECK_MINE:-} todo=${CHECK_TODO:-}
 if [[ ${#command[@]} -eq 0 ]]; then
   cd "$repo"
-  ! from_lesson 07 || need_rootfs
+  ! is_own root || need_rootfs
   if [[ $twin ]]; then
     read -ra command <<<"$twin_command"
-    if [[ $EUID -ne 0 ]] && ! from_lesson 06; then check_as_root "${command[@]}"; fi
+    if [[ $EUID -ne 0 ]] && ! is_own user; then check_as_root "${command[@]}"; fi
   else
     need_own "$lesson" "or another launcher: $0 $number -- COMMAND"
     mine=$(fingerprint "$lesson") todo=$(todo_in "$lesson")

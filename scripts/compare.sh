@@ -3,9 +3,9 @@
 # row for each type, a column for each of them, and a sign where they differ.
 # Usage: scripts/compare.sh [--neutral] [NN | PID...]
 #        scripts/compare.sh --tree
-#   NN         a lesson, 01 to 08: starts two containers of it, and ends them
-#   PID...     these processes, by the numbers that they have on the host; 1 to
-#              8 are lessons
+#   NN         a lesson: starts two containers of it, and ends them
+#   PID...     these processes, by the numbers that they have on the host; 1 and
+#              the next are lessons
 #   (nothing)  all containers of the lessons that run on this machine now
 #   --neutral  host, new-1, new-2 instead of numbers: the same on any machine,
 #              so that two people can compare theirs with diff
@@ -37,11 +37,10 @@ exit_on_signals
 # the script be killed, the container ends too.
 start() {
   local pid word='' flags=()
-  case $lesson in # no veth pair, no limits: that is all for which these need root
-  05-* | 06-*) flags=(-net=lo) ;;
-  07-*) flags=(-net=lo -rootfs "$repo/rootfs") ;;
-  08-*) flags=(-net=lo -rootfs "$repo/rootfs" -memory max -pids max -cpus max) ;;
-  esac
+  # No veth pair, no limits: that is all for which a lesson with a user namespace needs root.
+  ! isolates "$lesson" net || flags+=(-net=lo)
+  ! isolates "$lesson" root || flags+=(-rootfs "$repo/rootfs")
+  ! isolates "$lesson" cgroup || flags+=(-memory max -pids max -cpus max)
   "$repo/bin/$lesson" "${flags[@]}" sh -c 'echo ready; read -r _' \
     <"$dir/hold" >"$dir/ready" {hold}>&- &
   read -r -t 20 word <"$dir/ready" || true
@@ -56,12 +55,12 @@ start() {
 
 # start_two starts two containers of the lesson NN.
 start_two() {
-  if [[ $lesson == 0[1-5]-* && $EUID -ne 0 ]]; then
+  if [[ $EUID -ne 0 ]] && ! isolates "$lesson" user; then
     as_root env NO_COLOR="${NO_COLOR:-}" "$0" ${neutral:+--neutral} "$lesson"
     exit
   fi
   [[ -x $repo/bin/$lesson ]] || build_lessons >&2
-  [[ $lesson != 0[78]-* ]] || need_rootfs >&2
+  ! isolates "$lesson" root || need_rootfs >&2
   dir=$(mktemp -d -t nsl.XXXXXX)
   mkfifo "$dir/hold" "$dir/ready"
   exec {hold}<>"$dir/hold"
@@ -170,9 +169,9 @@ sum_up() {
 }
 
 while [[ $# -gt 0 ]]; do
-  case $1 in
-  --neutral) neutral=yes ;;
-  --tree)
+  if [[ $1 == --neutral ]]; then
+    neutral=yes
+  elif [[ $1 == --tree ]]; then
     [[ $# -eq 1 && -z $neutral$lesson && ${#pids[@]} -eq 0 ]] || misused "--tree stands alone"
     source "$lib/cgroup.sh" # unescape
     source "$lib/tree.sh"
@@ -181,18 +180,15 @@ while [[ $# -gt 0 ]]; do
     find_width
     show_tree | sed 's/ *$//'
     exit
-    ;;
-  [1-8] | 0[1-8]*)
-    [[ -z $lesson && ${#pids[@]} -eq 0 ]] || misused "one lesson, or PIDs"
-    lesson=$(full_name "$1") || misused "there is no lesson $1"
-    ;;
-  *)
+  elif [[ -n $lesson ]]; then
+    misused "one lesson, or PIDs"
+  elif lesson=$(full_name "$1"); then
+    [[ ${#pids[@]} -eq 0 ]] || misused "one lesson, or PIDs"
+  else
     [[ $1 =~ ^[1-9][0-9]*$ ]] || misused "neither a lesson nor a PID: $1"
-    [[ -z $lesson ]] || misused "one lesson, or PIDs"
     [[ -v names[$1] ]] || pids+=("$1")
     names[$1]=$(cat "/proc/$1/comm" 2>/dev/null) || true
-    ;;
-  esac
+  fi
   shift
 done
 

@@ -2,7 +2,7 @@
 # diff.sh shows what a lesson adds to the one before it: its new files whole,
 # and what is new in the others, each part under the function that it is in.
 # Usage: scripts/diff.sh NN [--mine]
-#   NN      a lesson, 01 to 08; 01 has none before it: its main.go as a whole
+#   NN      a lesson; 01 has none before it: its main.go as a whole
 #   --mine  your own copy, work/NN-name, against the lesson: + is before lines
 #           that only you have, - before lines that only the lesson has
 # Left out are tests, and what differs in every lesson: the comment at the top
@@ -88,11 +88,11 @@ for argument; do
   --mine) mine=yes ;;
   *)
     [[ -z $lesson ]] || misused "one lesson, not $lesson and $argument"
-    lesson=$(full_name "$argument") || misused "there is no lesson $argument"
+    lesson=$(need_lesson "$argument")
     ;;
   esac
 done
-[[ -n $lesson ]] || misused 'NN is 01 to 08'
+[[ -n $lesson ]] || need_lesson
 
 cd "$repo"
 old=$(rows lessons | cut -f 1 | grep -x -B 1 "$lesson" | head -n 1) new=$lesson

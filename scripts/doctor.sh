@@ -152,9 +152,7 @@ while IFS=$'\t' read -r lesson names _; do
     names=${names/ user / map } names="user${names// / user.}"
     names=${names%user.}
   fi
-  case $lesson in
-  07* | 08*) names+='user.sysfs user.devpts user.pivot' ;;
-  esac
+  ! isolates "$lesson" root || names+='user.sysfs user.devpts user.pivot'
   needs[$lesson]=$names
 done < <(rows lessons)
 
@@ -253,7 +251,7 @@ guess() {
   examine "$1"
   try_namespaces "$1"
   bad=$(first_bad "$1" "$2")
-  if [[ $2 == 0[78]* ]] && old_kernel; then
+  if isolates "$2" root && old_kernel; then
     bad=mount_setattr result[$1.$bad]='Function not implemented'
   fi
   if [[ -n $bad ]]; then
@@ -262,15 +260,15 @@ guess() {
     result[$1.lesson.$2]=${result[$1.said.$2]}
     return
   fi
-  if ((10#${2%%-*} >= 5)); then
+  if isolates "$2" net; then
     why=${result[$1.host_net]:-ok}
     [[ $why != ok ]] || why=${result[$1.veth]:-ok}
     # From lesson 06 on they do so by themselves, if a veth pair is not permitted.
-    [[ $2 == 05* || $why != *'not permitted'* ]] || why=ok
+    ! isolates "$2" user || [[ $why != *'not permitted'* ]] || why=ok
     [[ $subnet != none ]] || why='no /30 of 10.200.0.0/16 is free'
     [[ $why == ok ]] || result[$1.said.$2]="veth: $why" flags=' -net=lo'
   fi
-  if [[ $2 == 08* ]]; then
+  if isolates "$2" cgroup; then
     [[ -n $(lacking "$1.scope.cgroup") ]] || result[$1.scope.lesson.$2]="ok$flags"
     bad=$(lacking "$1.cgroup")
     if [[ -n $bad ]]; then
@@ -293,7 +291,7 @@ guess() {
 # scope, the command that gives it a cgroup of its own.
 runs() {
   flags=${result[$1.lesson.$lesson]:-} scope=''
-  [[ $lesson != 08* || ${flags/ -net=lo/} == ok ]] || examine "$1" # for a scope
+  [[ ${flags/ -net=lo/} == ok ]] || ! isolates "$lesson" cgroup || examine "$1" # for a scope
   if [[ ${flags/ -net=lo/} != ok && ${result[$1.scope.lesson.$lesson]:-} == ok* ]]; then
     flags=${result[$1.scope.lesson.$lesson]}
     scope='systemd-run --scope -p Delegate=yes '
@@ -328,8 +326,8 @@ judge() {
     guess "$who" "$lesson"
     runs "$who" || continue
     status=ready
-    # From lesson 06 on it is of interest why you need root.
-    [[ $who == "$me" || $lesson == 0[1-5]* ]] || why "$me"
+    # With a user namespace it is of interest why you need root.
+    [[ $who == "$me" ]] || ! isolates "$lesson" user || why "$me"
     fix=''
     if [[ -n $scope ]]; then
       reason='in a cgroup of its own' fix="${scope}bin/$lesson$flags"
@@ -343,7 +341,7 @@ judge() {
     fi
     if [[ $who == root && -n $become ]]; then
       status="ready with $become" fix="$become ${fix:-bin/$lesson}"
-    elif [[ -z $fix && $lesson == 0[456]* && ! -d /dev/mqueue ]]; then
+    elif [[ -z $fix && ! -d /dev/mqueue ]] && isolates "$lesson" ipc && ! isolates "$lesson" root; then
       reason='there is no /dev/mqueue to show POSIX queues in'
       fix=$(root_line 'mkdir /dev/mqueue')
     fi
@@ -386,7 +384,7 @@ if [[ -n $only ]]; then
     status='not built' fix=$build
     command -v go >/dev/null || reason='there is no Go' fix='see go.dev/doc/install'
   fi
-  if [[ $status$fix == ready && $only == 0[78]* && ! -d rootfs ]]; then
+  if [[ $status$fix == ready && ! -d rootfs ]] && isolates "$only" root; then
     reason='where rootfs is' fix="cd '$repo'"
   fi
   [[ $status != 'ready with '* || -n $reason ]] || status+=": $fix" fix=''

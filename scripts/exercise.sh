@@ -40,7 +40,7 @@ number='' lesson=''
 [[ ! ${words[*]} =~ ^([0-9]+)-([0-9])$ ]] || # as the list has it
   words=("${BASH_REMATCH[@]:1}")
 if [[ ${#words[@]} -gt 0 ]]; then
-  lesson=$(full_name "${words[0]}") || misused 'NN is 01 to 08'
+  lesson=$(need_lesson "${words[0]}")
   number=${lesson%%-*}
 fi
 
@@ -62,7 +62,7 @@ if [[ ${#command[@]} -eq 0 ]]; then
   cd "$repo" # for rootfs
   install_for tour
   need_mqueue
-  [[ $number != 0[78] ]] || need_rootfs
+  ! isolates "$lesson" root || need_rootfs
   if [[ $solution ]]; then
     build_patched "$lesson" "${dir#"$repo/"}/solution.patch" "solution/$name"
   else

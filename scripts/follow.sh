@@ -2,7 +2,7 @@
 # follow.sh shows, step by step, what to type at which terminal in a lesson, and
 # ticks a step when the kernel shows that it has happened: start it at a third one.
 # Usage: scripts/follow.sh [--stuck SECONDS | --lines | --steps] NN
-#   NN       a lesson, 01 to 08
+#   NN       a lesson
 #   --stuck  a hint after so many seconds at a step, not after 60
 #   --lines  for programs: one look for each line of input, and one line of output:
 #            steps that are done, of how many, what is seen, a hint, with tabs between

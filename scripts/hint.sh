@@ -14,7 +14,7 @@ answer_help "$@"
 
 last=''
 [[ ${1:-} != --last ]] || { last=yes && shift; }
-lesson=$(full_name "$@") || misused 'NN is 01 to 08'
+lesson=$(need_lesson "$@")
 as_caller ${last:+--last} "$@"
 
 cd "$repo"

@@ -62,7 +62,7 @@ show() {
   if [[ -n $next ]]; then
     say "next: $next"
   else
-    say "All are done. Yours and ours: scripts/diff.sh 08 --mine"
+    say "All are done. Yours and ours: scripts/diff.sh ${lessons[-1]%%-*} --mine"
   fi
 }
 
@@ -133,7 +133,7 @@ room() {
   while read -r when signs name; do
     clean_text "$name" 30
     name=$cleaned
-    [[ $when =~ ^[0-9]{1,11}$ && $signs =~ ^[xo.]{8}$ && -n $name ]] || continue
+    [[ $when =~ ^[0-9]{1,11}$ && $signs =~ ^[xo.]{${#lessons[@]}}$ && -n $name ]] || continue
     [[ $when -ge ${seen[$name]:-0} ]] || continue
     seen[$name]=$when last[$name]=$signs
   done < <(lines_of "$1")

@@ -14,7 +14,7 @@ set -euo pipefail
 source "$(dirname "$0")/lib/all.sh"
 answer_help "$@"
 
-lesson=$(full_name "$@") || misused 'NN is 01 to 08'
+lesson=$(need_lesson "$@")
 number=${lesson%%-*}
 as_caller "$@"
 
@@ -86,7 +86,7 @@ for file in "$lesson"/*.go; do
   fi
 done
 if [[ $before == "$lesson" ]]; then
-  patch --quiet --strip 2 --fuzz 0 --directory "$new" <"$lesson/start.patch" ||
+  apply_patch "$lesson/start.patch" "$new" ||
     die "$lesson/start.patch does not apply to $lesson any more"
   say "work/$lesson: a program that runs a command"
 else

@@ -101,6 +101,18 @@ func TestPlacesDevcontainer(t *testing.T) {
 	}
 }
 
+// A checkout on Windows, to be copied from there, has scripts that start.
+func TestPlacesWindows(t *testing.T) {
+	t.Parallel()
+	place := newPlace(t, "windows", `cp -r .gitattributes scripts 01-pid "$place"
+		cd "$place"
+		git init --quiet
+		git add .
+		git -c user.name=me -c user.email=me commit --quiet -m all
+		git -c core.autocrlf=true clone --quiet . clone`)
+	assert.Contains(t, workDone(t, place+"/clone", "", "exercise.sh", "01"), "01-1  -init")
+}
+
 func TestPlacesLima(t *testing.T) {
 	var place struct {
 		MinimumLimaVersion string `yaml:"minimumLimaVersion"`

@@ -166,7 +166,7 @@ func TestWorkshop(t *testing.T) {
 	}
 	lessons, err := filepath.Glob(repo + "/0*")
 	require.NoError(t, err)
-	require.Len(t, lessons, 8)
+	require.NotEmpty(t, lessons)
 	for _, dir := range lessons {
 		name := filepath.Base(dir)
 		_, own, found := strings.Cut(string(text), "\n### "+name+"\n")

@@ -25,7 +25,7 @@ if [[ ${1:-} == --check ]]; then
   dry=yes
   shift
 fi
-lesson=$(full_name "$@") || misused 'NN is 01 to 08'
+lesson=$(need_lesson "$@")
 cd "$repo"
 mapfile -t later < <(rows lessons | cut -f 1 | sed "0,/^$lesson\$/d")
 
@@ -107,7 +107,7 @@ done
 applies() {
   rm -rf "$scratch/try"
   cp -r "$2" "$scratch/try"
-  patch --quiet --strip 2 --fuzz 0 --directory "$scratch/try" <"$1" >/dev/null
+  apply_patch "$1" "$scratch/try" >/dev/null
 }
 
 left=0

@@ -30,8 +30,8 @@ fi
 try_lesson() {
   local lesson=$1 line attempt said='' root='' answer status max='' attempts=('')
   [[ -e $repo/bin/$lesson ]] || return 0
-  ((10#${lesson%%-*} < 7)) || root=$repo/rootfs
-  ((10#${lesson%%-*} < 5)) || attempts+=('-net=lo')
+  ! isolates "$lesson" root || root=$repo/rootfs
+  ! isolates "$lesson" net || attempts+=('-net=lo')
   for ((attempt = 0; attempt < ${#attempts[@]}; attempt++)); do
     status=0
     # shellcheck disable=SC2086 # flags without spaces in them
@@ -42,7 +42,7 @@ try_lesson() {
       tail -n 1) || true
     line=${line:-${answer%%$'\n'*}}
     [[ -n $said ]] || said="${line:-ended with status $status, and did not say why}"
-    [[ $lesson != 08* || $attempt -ne 1 ]] || max=$(without "$said")
+    [[ $attempt -ne 1 ]] || ! isolates "$lesson" cgroup || max=$(without "$said")
     [[ -z $max ]] || attempts+=("$max" "$max -net=lo")
     max=''
   done

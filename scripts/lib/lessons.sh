@@ -17,6 +17,22 @@ full_name() {
   return 1
 }
 
+# need_lesson NN prints it too, and ends the script if there is none.
+need_lesson() {
+  full_name "$@" || misused "NN is $(rows lessons | sed -n '1s/-.*//p; $s/-.*//p' | xargs | sed 's/ / to /')"
+}
+
+# isolates NN-name THING says whether the lesson has a namespace of that type, or a root
+# directory of its own: root.
+isolates() {
+  local name own twin
+  while IFS=$'\t' read -r name own twin _; do
+    [[ $twin != *' --root '* ]] || own+=,root
+    [[ $name != "$1" || ,$own, != *",$2,"* ]] || return 0
+  done <"$repo/scripts/lessons.tsv"
+  return 1
+}
+
 # need_go ends the script where there is no Go that can build the lessons.
 need_go() {
   local least have
@@ -52,20 +68,15 @@ need_mqueue() {
 }
 
 # launcher NN-name [PROGRAM] sets the array launch to what starts that lesson
-# here, bin/NN-name or PROGRAM: 01 to 05 need root, 08 the right to make a
-# cgroup.
+# here, bin/NN-name or PROGRAM: without a user namespace it needs root, and with
+# limits the right to make a cgroup.
 launcher() {
   launch=("${2:-$repo/bin/$1}")
   [[ $EUID -ne 0 ]] || return 0
-  case $1 in
-  0[1-5]-*) launch=(sudo "${launch[@]}") ;;
-  08-*)
-    if systemctl --user --quiet is-active default.target 2>/dev/null &&
-      [[ $(stat -f -c %T /sys/fs/cgroup) == cgroup2fs ]]; then
-      launch=(systemd-run --user --scope --quiet -p Delegate=yes "${launch[@]}")
-    else
-      launch=(sudo "${launch[@]}")
-    fi
-    ;;
-  esac
+  if isolates "$1" cgroup && systemctl --user --quiet is-active default.target 2>/dev/null &&
+    [[ $(stat -f -c %T /sys/fs/cgroup) == cgroup2fs ]]; then
+    launch=(systemd-run --user --scope --quiet -p Delegate=yes "${launch[@]}")
+  elif isolates "$1" cgroup || ! isolates "$1" user; then
+    launch=(sudo "${launch[@]}")
+  fi
 }

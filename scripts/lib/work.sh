@@ -41,6 +41,9 @@ build_own() {
   launcher "$1" "work/bin/$1"
 }
 
+# apply_patch PATCH DIR changes DIR, a copy of a lesson: if it fits to the letter.
+apply_patch() { as_user patch --quiet --strip 2 --fuzz 0 --directory "$2" <"$1"; }
+
 # build_patched NN-name PATCH DIR builds work/DIR from a copy of that lesson
 # with PATCH applied, and sets launch to what starts it.
 build_patched() {
@@ -61,7 +64,7 @@ build_patched() {
   for file in "$repo/$1"/*.go; do
     [[ $file == *_test.go ]] || as_user cp "$file" "$repo/work/$3"
   done
-  as_user patch --quiet --strip 2 --fuzz 0 --directory "$repo/work/$3" <"$2" ||
+  apply_patch "$2" "$repo/work/$3" ||
     die "${2#"$repo/"} does not apply to $1 any more"
   (cd "$repo/work" && as_user env CGO_ENABLED=0 go build -o "$3/" "./$3") ||
     die "$1 with ${2#"$repo/"} does not build"

@@ -20,7 +20,7 @@ for patch in 0*/breaks/*.patch; do
   broken=$module/$lesson-${name%%-*}
   mkdir "$broken"
   find "$lesson" -maxdepth 1 -name '*.go' ! -name '*_test.go' -exec cp -t "$broken" {} +
-  patch --quiet --strip 2 --fuzz 0 --directory "$broken" <"$patch" ||
+  apply_patch "$patch" "$broken" ||
     die "$patch does not apply to $lesson any more"
 done
 (cd "$module" && GOOS=linux GOARCH=386 CGO_ENABLED=0 \

@@ -8,7 +8,7 @@
 # try_flags TYPE tries them, if TYPE is what the lesson is about.
 try_flags() {
   local about=${own##*,}
-  ! from_lesson 07 || [[ $about != user ]] || about=root
+  ! is_own root || [[ $about != user ]] || about=root
   [[ $1 == "$about" && " ${command[*]##*/} " == *" $lesson "* ]] || return 0
   ! declare -F "flags_$1" >/dev/null || "flags_$1"
 }

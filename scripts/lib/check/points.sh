@@ -21,7 +21,7 @@ runs_command() {
   done
   [[ -n ${shell[a]} && -n ${shell[b]} ]] || return 1
   if ! readlink "/proc/${shell[a]}/ns/pid" >/dev/null; then
-    from_lesson 06 || die "the command inside is root's: you may not see its namespaces" \
+    is_own user || die "the command inside is root's: you may not see its namespaces" \
       "sudo $0 $number -- ${command[*]}"
     point run 'whose the command is' \
       "$(grep -hE '^[UG]id' "/proc/${shell[a]}/status" | xargs)" 'one that you may look at' \
@@ -155,7 +155,7 @@ check_ipc() {
   point ipc 'a queue made inside stays inside' "$seen" 'inside 1, on the host 0' \
     'Compare the keys, not the ids: each namespace counts its ids from 0.'
 
-  if [[ ! -d /dev/mqueue ]] && ! from_lesson 07; then
+  if [[ ! -d /dev/mqueue ]] && ! is_own root; then
     skip ipc 'POSIX message queues' 'there is no /dev/mqueue: sudo mkdir /dev/mqueue'
     return
   fi

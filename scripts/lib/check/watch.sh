@@ -17,14 +17,16 @@ serve() {
   place=$(mktemp -d -t nsl.XXXXXX)
   trap 'stop; rm -rf --one-file-system -- "$place"' EXIT
   exit_on_signals
+  mkdir "$place/bin"
   cp -rL "$repo/scripts" "$place"
-  launcher "$lesson" "$place/$lesson"
+  (cd "$repo" && find 0* -maxdepth 1 -name points.sh -exec cp --parents -t "$place" {} +)
+  launcher "$lesson" "$place/bin/$lesson"
   printf '\0' # it is ready
   while read -r size; do
     stop
-    rm -f "$place/$lesson"
-    head -c "$size" >"$place/$lesson"
-    chmod +x "$place/$lesson"
+    rm -f "$place/bin/$lesson"
+    head -c "$size" >"$place/bin/$lesson"
+    chmod +x "$place/bin/$lesson"
     {
       trap - EXIT
       "$place/scripts/check.sh" --first "$number" -- "${launch[@]}" </dev/null 2>&1 || true
@@ -55,7 +57,7 @@ watch_lesson() {
   need_own "$lesson"
   need_go
   make_work
-  ! from_lesson 07 || need_rootfs
+  ! is_own root || need_rootfs
   launcher "$lesson" none
   [[ ${launch[0]} != sudo ]] || as=(sudo)
   coproc SERVER { exec "${as[@]}" env CHECK_TIMEOUT="${CHECK_TIMEOUT:-5}" \

@@ -29,12 +29,6 @@ type Host struct {
 	Processes []string
 }
 
-// Settle waits until the kernel has removed the devices of earlier tests.
-func Settle(t *testing.T) {
-	t.Helper()
-	settled(t, nil)
-}
-
 func settled(t *testing.T, lessons []int) (h Host) {
 	t.Helper()
 	require.NoError(t, untilLinks(func() (bool, error) {

@@ -3,16 +3,15 @@
 package scripttest
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,9 +30,6 @@ import (
 var compareTypes = []string{
 	"pid", "mnt", "uts", "ipc", "net", "user", "cgroup", "time",
 }
-
-// compareNobody is an ordinary user who exists on every machine.
-const compareNobody = 65534
 
 // compareRepo is the root of the repository.
 func compareRepo(t *testing.T) string {
@@ -141,40 +137,20 @@ func (p comparePicture) marked(t *testing.T, column int) (types []string) {
 	return types
 }
 
-// compareContainer is a container that a test has started. It runs until the
-// test is over, or end is called.
+// compareContainer is a container that a test has started: it runs until the test is
+// over, or end is called.
 type compareContainer struct {
-	pid      int // of its first process, as the host sees it
-	launcher *exec.Cmd
-	stdin    io.WriteCloser
+	pid int // of its first process, as the host sees it
+	end func()
 }
 
-// compareStart starts a command in a container: when this returns, the command
-// has printed its first line. It reads its stdin, and has to end with it.
-func compareStart(t *testing.T, lesson string, args ...string) *compareContainer {
+// compareStart starts a command in a container, as begin does.
+func compareStart(t *testing.T, lesson string, args ...string) compareContainer {
 	t.Helper()
 	launcher := exec.Command(filepath.Join(compareRepo(t), "bin", lesson), args...)
 	launcher.Dir = compareRepo(t)
-	launcher.Stderr = os.Stderr
-	stdin, err := launcher.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := launcher.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, launcher.Start(), "build it: go build -o bin/ ./0*")
-	c := &compareContainer{launcher: launcher, stdin: stdin}
-	t.Cleanup(c.end)
-	_, err = bufio.NewReader(stdout).ReadString('\n')
-	require.NoError(t, err, "%s has not started its command", lesson)
-
-	children := compareChildren(t, launcher.Process.Pid, "")
-	require.Len(t, children, 1, "children of %s", lesson)
-	c.pid = children[0]
-	return c
-}
-
-func (c *compareContainer) end() {
-	c.stdin.Close()
-	_ = c.launcher.Wait() // a second time it has nothing to say
+	end := begin(t, launcher)
+	return compareContainer{onlyChild(t, launcher.Process.Pid), end}
 }
 
 // compareWait is a command for compareStart.
@@ -269,9 +245,8 @@ func TestCompareNeutralIsTheSameTwice(t *testing.T) {
 // A process that is in the same namespace as another gets the same word.
 func TestCompareNeutralShowsWhatIsShared(t *testing.T) {
 	c := compareStart(t, "05-net", "-net=lo", "sh", "-c", "sleep 600 & echo ready; read -r _; kill $!")
-	sleep := compareChildren(t, c.pid, "")
-	require.Len(t, sleep, 1)
-	cmd := compareScript(t, "compare.sh", "--neutral", strconv.Itoa(c.pid), strconv.Itoa(sleep[0]))
+	sleep := onlyChild(t, c.pid)
+	cmd := compareScript(t, "compare.sh", "--neutral", strconv.Itoa(c.pid), strconv.Itoa(sleep))
 	p := compareRead(t, compareOutput(t, cmd))
 	assert.Equal(t, []string{"host", "new-1", "*", "new-1", "*"}, p.rows["net"])
 	assert.Contains(t, p.last, "some of them shared")
@@ -291,7 +266,7 @@ func compareAsNobody(t *testing.T, name string, args ...string) *exec.Cmd {
 	cmd.Path = filepath.Join(dir, "scripts", name)
 	cmd.Args[0], cmd.Dir = cmd.Path, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Credential: &syscall.Credential{Uid: compareNobody, Gid: compareNobody},
+		Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
 	}
 	return cmd
 }
@@ -377,8 +352,12 @@ func TestCompareLeavesNothingBehind(t *testing.T) {
 			// It asks for their namespaces when both containers run.
 			_, err := os.ReadFile(asked)
 			require.NoError(t, err)
-			launchers := compareChildren(t, cmd.Process.Pid, "02-mount")
+			launchers := slices.DeleteFunc(nstest.Children(cmd.Process.Pid), func(pid int) bool {
+				name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+				return string(name) != "02-mount\n"
+			})
 			require.Len(t, launchers, 2)
+			gone := nstest.Watch(t, launchers...)
 			group := -cmd.Process.Pid
 			if sig == unix.SIGKILL {
 				group = cmd.Process.Pid // the worst case: nobody tells the others
@@ -389,42 +368,12 @@ func TestCompareLeavesNothingBehind(t *testing.T) {
 			if sig == unix.SIGKILL {
 				require.NoError(t, unix.Kill(-cmd.Process.Pid, unix.SIGTERM), "the slow readlink")
 			}
-			for _, pid := range launchers {
-				require.Eventually(t, func() bool { return compareGone(pid) }, 10*time.Second,
-					10*time.Millisecond, "launcher %d has not ended", pid)
-			}
+			gone()
 			left, err := os.ReadDir(tmp)
 			require.NoError(t, err)
 			assert.Empty(t, left)
 		})
 	}
-}
-
-// compareChildren returns those children of a process that have this name, or
-// all of them. Each of its threads has a list.
-func compareChildren(t *testing.T, pid int, name string) (found []int) {
-	t.Helper()
-	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	require.NoError(t, err)
-	require.NotEmpty(t, lists, "threads of process %d", pid)
-	for _, list := range lists {
-		text, _ := os.ReadFile(list) // of a thread that has ended, it is gone
-		for _, field := range strings.Fields(string(text)) {
-			comm, _ := os.ReadFile("/proc/" + field + "/comm")
-			if name == "" || strings.TrimSpace(string(comm)) == name {
-				child, err := strconv.Atoi(field)
-				require.NoError(t, err)
-				found = append(found, child)
-			}
-		}
-	}
-	return found
-}
-
-// compareGone says whether a process has ended: a zombie has.
-func compareGone(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err != nil || bytes.Contains(stat, []byte(") Z "))
 }
 
 // All scripts take 3, 03 and 03-uts for the same lesson, and 03-foo for none.

@@ -6,11 +6,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -124,20 +124,7 @@ func newDemoHost(t *testing.T, bin string) *demoHost {
 		hostname demo-host
 		echo ready
 		read -r end`, "sh", repo, bin)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	stdin, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		stdin.Close()
-		cmd.Wait()
-	})
-	ready := make([]byte, len("ready\n"))
-	_, err = io.ReadFull(stdout, ready)
-	require.NoError(t, err, &stderr)
+	begin(t, cmd)
 	host := &demoHost{t, cmd.Process.Pid,
 		fmt.Sprintf("NSL_TEST=%d-%d", os.Getpid(), cmd.Process.Pid)}
 	before := host.state()
@@ -187,11 +174,7 @@ func (h *demoHost) command(uid int, args ...string) *exec.Cmd {
 		all = append(all, "setpriv", "--reuid", id, "--regid", id, "--clear-groups")
 	}
 	cmd := exec.Command("nsenter", append(all, args...)...)
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "SUDO_") && !strings.HasPrefix(v, "NSL_") {
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
+	cmd.Env = slices.DeleteFunc(checkEnv(), func(v string) bool { return strings.HasPrefix(v, "NSL_") })
 	cmd.Env = append(cmd.Env, h.mark, "NSL_ALPINE="+alpineOrNone())
 	return cmd
 }

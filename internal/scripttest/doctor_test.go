@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -112,19 +111,8 @@ func (m doctorMachine) run(t *testing.T, wrap []string, command ...string) (
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Dir = "/"
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "SUDO_") {
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
-	cmd.Env = append(cmd.Env, m.env...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	if exit := new(exec.ExitError); !errors.As(err, &exit) {
-		require.NoError(t, err, "%q: %s", command, &errs)
-	}
-	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+	cmd.Env = append(checkEnv(), m.env...)
+	return compareRun(t, cmd)
 }
 
 func doctorScript(t *testing.T) string {

@@ -30,20 +30,8 @@ func followMachine(t *testing.T) []string {
 	t.Helper()
 	nstest.NeedRoot(t)
 	host := exec.Command("unshare", "--fork", "--pid", "--mount-proc", "sh", "-c", compareWait)
-	in, err := host.StdinPipe()
-	require.NoError(t, err)
-	out, err := host.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, host.Start())
-	t.Cleanup(func() {
-		in.Close()
-		_ = host.Wait()
-	})
-	_, err = out.Read(make([]byte, 6))
-	require.NoError(t, err)
-	children := compareChildren(t, host.Process.Pid, "")
-	require.Len(t, children, 1)
-	return []string{"nsenter", "--target", fmt.Sprint(children[0]), "--pid", "--mount"}
+	begin(t, host)
+	return []string{"nsenter", "--target", fmt.Sprint(onlyChild(t, host.Process.Pid)), "--pid", "--mount"}
 }
 
 // followIn is a command in there. Behind sudo, containers would have to be the
@@ -161,11 +149,7 @@ func (s *followShell) exit() {
 // pid is the shell's on the host: nsenter has started the launcher.
 func (s *followShell) pid() int {
 	s.t.Helper()
-	children := compareChildren(s.t, s.cmd.Process.Pid, "")
-	require.Len(s.t, children, 1)
-	children = compareChildren(s.t, children[0], "")
-	require.Len(s.t, children, 1)
-	return children[0]
+	return onlyChild(s.t, onlyChild(s.t, s.cmd.Process.Pid))
 }
 
 // What becomes true counts: these launchers and commands are not the text's.

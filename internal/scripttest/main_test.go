@@ -4,14 +4,48 @@
 package scripttest
 
 import (
+	"bufio"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"namespaces/internal/nstest"
 )
+
+// begin starts a command, and returns once it has printed its first line. It ends with
+// its input: when the test is over, or when what is returned is called.
+func begin(t *testing.T, cmd *exec.Cmd) (end func()) {
+	t.Helper()
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	if cmd.Stderr == nil {
+		cmd.Stderr = os.Stderr
+	}
+	require.NoError(t, cmd.Start())
+	end = sync.OnceFunc(func() {
+		stdin.Close()
+		_ = cmd.Wait()
+	})
+	t.Cleanup(end)
+	_, err = bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err, "%s has not begun", cmd)
+	return end
+}
+
+// onlyChild of a process.
+func onlyChild(t *testing.T, parent int) int {
+	t.Helper()
+	children := nstest.Children(parent)
+	require.Len(t, children, 1, "children of %d", parent)
+	return children[0]
+}
 
 // Scripts wait far more than they compute, a check that fails above all: so many
 // of them at once.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -51,12 +50,7 @@ func newRootfsCmd(t *testing.T, args ...string) *rootfsCmd {
 	c := &rootfsCmd{Cmd: exec.CommandContext(ctx, script, args...)}
 	c.WaitDelay = 5 * time.Second
 	c.Dir = t.TempDir()
-	for _, v := range os.Environ() {
-		// Behind sudo the script gives the files away, which one test is about.
-		if !strings.HasPrefix(v, "SUDO_") {
-			c.Env = append(c.Env, v)
-		}
-	}
+	c.Env = checkEnv() // behind sudo the script gives the files away
 	c.Stdout, c.Stderr = &c.out, &c.out
 	// Where a test sends a signal to the group, as Ctrl-C does.
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -409,23 +403,14 @@ func TestRootfsRefusesWhileAProcessIsInIt(t *testing.T) {
 
 	container := exec.Command("unshare", "--map-root-user", "--root", root,
 		"/bin/sh", "-c", "echo ready; read end")
-	stdin, err := container.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := container.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, container.Start())
-	ready := make([]byte, len("ready"))
-	_, err = io.ReadFull(stdout, ready)
-	require.NoError(t, err)
-	require.Equal(t, "ready", string(ready))
+	end := begin(t, container)
 
 	before := snapshot(t, dir)
 	newRootfsCmd(t, "new").in(dir).
 		fails(t, fmt.Sprint("is the root of process ", container.Process.Pid))
 	assertUntouched(t, before, dir)
 
-	require.NoError(t, stdin.Close())
-	_ = container.Wait() // its read has failed: so it has ended
+	end()
 	newRootfsCmd(t, "new").in(dir).succeeds(t)
 }
 

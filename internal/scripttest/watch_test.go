@@ -105,9 +105,8 @@ func TestWatchOnceTellsTheFacts(t *testing.T) {
 func TestWatchShowsTheTree(t *testing.T) {
 	lesson := filepath.Join(compareRepo(t), "bin/01-pid")
 	outer := compareStart(t, "03-uts", lesson, "sh", "-c", compareWait)
-	inner := compareChildren(t, outer.pid, "sh")
-	require.Len(t, inner, 1)
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", inner[0]))
+	inner := onlyChild(t, outer.pid)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", inner))
 	require.NoError(t, err)
 	numbers := regexp.MustCompile(`(?m)^NSpid:\t(.*)$`).FindSubmatch(status)
 	require.NotNil(t, numbers)
@@ -117,7 +116,7 @@ func TestWatchShowsTheTree(t *testing.T) {
 	picture := watchOnce(t, compareScript(t, "watch.sh", "--once"))
 	above := watchBlock(t, picture, outer.pid)
 	assert.Contains(t, above[0], fmt.Sprintf("03-uts  PID %d > 1  %s", outer.pid, lesson))
-	below := watchBlock(t, picture, inner[0])
+	below := watchBlock(t, picture, inner)
 	assert.Equal(t, "01-pid  PID "+pids+"  sh -c "+compareWait, below[0])
 	assert.Equal(t, "own: pid mnt uts", below[1], "its own pid, and what it is in")
 
@@ -137,26 +136,14 @@ func TestWatchAsAnOrdinaryUser(t *testing.T) {
 	lesson := exec.Command(filepath.Join(filepath.Dir(cmd.Path), "../bin/06-user"),
 		"-hostname", "mine", "-net=lo", "sh", "-c", compareWait)
 	lesson.SysProcAttr, lesson.Dir = cmd.SysProcAttr, "/"
-	stdin, err := lesson.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := lesson.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, lesson.Start())
-	defer func() {
-		stdin.Close()
-		_ = lesson.Wait()
-	}()
-	_, err = stdout.Read(make([]byte, 6))
-	require.NoError(t, err)
+	begin(t, lesson)
 
 	picture := watchOnce(t, cmd)
 	block := watchBlock(t, picture, roots.pid)
 	assert.Equal(t, fmt.Sprintf("05-net  PID %d > 1  sh -c %s", roots.pid, compareWait), block[0])
 	assert.Equal(t, "own: ?", block[1])
 	assert.Equal(t, "?  ?  no limits of its own", block[2])
-	mine := compareChildren(t, lesson.Process.Pid, "")
-	require.Len(t, mine, 1)
-	block = watchBlock(t, picture, mine[0])
+	block = watchBlock(t, picture, onlyChild(t, lesson.Process.Pid))
 	assert.Equal(t, watchOwn(t, "06-user"), block[1])
 	assert.Equal(t, "mine  no address  no limits of its own", block[2])
 
@@ -378,13 +365,12 @@ func TestWatchIsCheap(t *testing.T) {
 		done`)
 	all := func(p string) bool { return strings.Count(p, "own: pid mnt uts ipc net\x1b") == 10 }
 	w.waitFor(t, "ten containers", all)
-	script := compareChildren(t, w.cmd.Process.Pid, "")
-	require.Len(t, script, 1)
-	used, start := watchTicks(t, script[0]), time.Now()
+	script := onlyChild(t, w.cmd.Process.Pid)
+	used, start := watchTicks(t, script), time.Now()
 	for i := 0; i < 4; i++ {
 		w.waitFor(t, "ten containers", all)
 	}
-	used, took := watchTicks(t, script[0])-used, time.Since(start)
+	used, took := watchTicks(t, script)-used, time.Since(start)
 	assert.Greater(t, took, 2*time.Second, "four pictures")
 	part := float64(used) / 100 / took.Seconds()
 	t.Logf("%.1f %% of one core", 100*part)

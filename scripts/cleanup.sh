@@ -17,6 +17,7 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
+source "$lib/cgroup.sh"
 source "$lib/stat.sh"
 answer_help "$@"
 unset NSL_SCRIPT # or the next cleanup.sh could take a find of this one for a leftover
@@ -231,8 +232,8 @@ remove_cgroup() {
   [[ ! -e $1 ]] || rmdir "$1" # says why not
 }
 
-while IFS= read -r top; do
-  printf -v top %b "$top" # a space is written as \040
+find_cgroup_mounts
+for ((i = 2; i < ${#cgroup_mounts[@]}; i += 3)); do
   while IFS= read -r -d '' dir; do
     [[ ${dir##*/} =~ ^nsl-([0-9]+)-[0-9]+$ ]] || {
       alike cgroup "$dir"
@@ -246,8 +247,8 @@ while IFS= read -r top; do
     else
       remove cgroup "$dir" remove_cgroup "$dir"
     fi
-  done < <(find "$top" -type d -name 'nsl-*' -print0 -prune 2>/dev/null)
-done < <(awk '/ - cgroup2? / { print $5 }' /proc/self/mountinfo | sort -u)
+  done < <(find "${cgroup_mounts[i]}" -type d -name 'nsl-*' -print0 -prune 2>/dev/null)
+done
 
 # === The network ===
 
@@ -343,7 +344,7 @@ while IFS= read -r -d '' dir; do
     continue
   fi
   while read -r point; do
-    printf -v point %b "$point" # a space is written as \040
+    unescape point "$point"
     remove mount "$point" umount "$point"
   done < <(awk -v dir="$dir/" 'index($5, dir) == 1 { print $5 }' \
     /proc/self/mountinfo | sort -r)

@@ -183,8 +183,8 @@ func cleanupTestLeftovers(t *testing.T) {
 		ip address add 10.200.0.13/30 dev nsl3
 		nft add table ip nslnat
 		nft add table bridge nslfilter
-		mkdir -p '/tmp/nsl.abcDEF/with space' /var/tmp/nsl.XYZ123 /tmp/nsl.abcDEF/deep
-		mount -t tmpfs none '/tmp/nsl.abcDEF/with space'
+		mkdir -p '/tmp/nsl.abcDEF/with 1 space' /var/tmp/nsl.XYZ123 /tmp/nsl.abcDEF/deep
+		mount -t tmpfs none '/tmp/nsl.abcDEF/with 1 space'
 		mount -t tmpfs none /tmp/nsl.abcDEF/deep
 		mkdir /tmp/nsl.abcDEF/deep/er
 		mount -t tmpfs none /tmp/nsl.abcDEF/deep/er
@@ -201,7 +201,7 @@ func cleanupTestLeftovers(t *testing.T) {
 		same "$left" "$(snapshot)"
 		for what in "process $marked, sleep 2000" "cgroup /sys/fs/cgroup/" \
 			'device nsl1' 'device nslbr' 'namespace nslwan' 'table ip nslnat' \
-			'table bridge nslfilter' 'mount /tmp/nsl.abcDEF/with space' \
+			'table bridge nslfilter' 'mount /tmp/nsl.abcDEF/with 1 space' \
 			'mount /tmp/nsl.abcDEF/deep/er' 'directory /tmp/nsl.abcDEF' 'directory /var/tmp/nsl.XYZ123' \
 			'file /dev/shm/nsl-letters' 'user nsl-test' 'build /tmp/go-build1234567'; do
 			has "$seen" "would remove"

@@ -29,21 +29,10 @@ func programs(t *testing.T) []string {
 	return names
 }
 
-// sources are the files of a lesson's program, without its tests.
 func sources(t *testing.T, lesson string) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(repo, lesson, "*.go"))
+	found, err := Sources(repo, lesson)
 	require.NoError(t, err)
-	found := map[string]string{}
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		found[filepath.Base(file)] = string(text)
-	}
-	require.NotEmpty(t, found, lesson)
 	return found
 }
 

@@ -56,6 +56,26 @@ func parse(text string) ([]Lesson, error) {
 	return all, nil
 }
 
+// Sources are the files of a lesson's program, without its tests.
+func Sources(repo, lesson string) (map[string]string, error) {
+	files, err := filepath.Glob(filepath.Join(repo, lesson, "*.go"))
+	found := map[string]string{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		found[filepath.Base(file)] = string(text)
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no program in %s: %v", lesson, err)
+	}
+	return found, nil
+}
+
 // Has says whether the lesson has a namespace of a type.
 func (l Lesson) Has(kind string) bool { return slices.Contains(l.Namespaces, kind) }
 

@@ -56,9 +56,8 @@ func TestCarry(t *testing.T) {
 			carryChanged(t, place))
 	}
 	for _, lesson := range checkLessons[2:] {
-		text, err := os.ReadFile(filepath.Join(place, lesson, "uts.go"))
-		require.NoError(t, err)
-		assert.Contains(t, string(text), changed, lesson)
+		text := readFile(t, place, lesson, "uts.go")
+		assert.Contains(t, text, changed, lesson)
 	}
 	out, err = course("TestEachLessonOnlyAdds|TestColumns")
 	assert.NoError(t, err, "%s", out)
@@ -76,10 +75,9 @@ func TestCarryMain(t *testing.T) {
 	assert.Equal(t, 1, status, out)
 	assert.Contains(t, out, "does not apply any more: 03-uts/breaks/1-no-newuts.patch\n")
 	for i, lesson := range checkLessons {
-		text, err := os.ReadFile(filepath.Join(place, lesson, "main.go"))
-		require.NoError(t, err)
-		assert.Equal(t, i > 0, strings.Contains(string(text), "/* first */"), lesson)
-		assert.Equal(t, i == 1, strings.Contains(string(text), "How to use it"), lesson)
+		text := readFile(t, place, lesson, "main.go")
+		assert.Equal(t, i > 0, strings.Contains(text, "/* first */"), lesson)
+		assert.Equal(t, i == 1, strings.Contains(text, "How to use it"), lesson)
 	}
 }
 
@@ -110,13 +108,11 @@ func TestCarryConflict(t *testing.T) {
 	diffReplace(t, other, "opens with a copy", "comes with a copy")
 	said = workDone(t, place, "", "dev/carry.sh", "03")
 	assert.Contains(t, said, "06-user/uts.go: you have changed it, it stays\n")
-	text, err := os.ReadFile(other)
-	require.NoError(t, err)
-	assert.Contains(t, string(text), "comes with a copy")
+	text := readFile(t, other)
+	assert.Contains(t, text, "comes with a copy")
 	for _, lesson := range []string{"04-ipc", "05-net", "07-pivot-root", "08-cgroups"} {
-		text, err := os.ReadFile(filepath.Join(place, lesson, "uts.go"))
-		require.NoError(t, err)
-		assert.Contains(t, string(text), "begins with a copy", lesson)
+		text := readFile(t, place, lesson, "uts.go")
+		assert.Contains(t, text, "begins with a copy", lesson)
 	}
 }
 

@@ -55,11 +55,10 @@ func TestCheckWatch(t *testing.T) {
 	main := filepath.Join(place, "work/03-uts/main.go")
 	const gap = "\t// TODO: 1 new line in lesson 03\n"
 	write := func(old, new string) {
-		text, err := os.ReadFile(main)
-		require.NoError(t, err)
-		require.Contains(t, string(text), old)
+		text := readFile(t, main)
+		require.Contains(t, text, old)
 		// As an editor does, in a file that takes its place.
-		writeFile(t, strings.Replace(string(text), old, new, 1), main+"~")
+		writeFile(t, strings.Replace(text, old, new, 1), main+"~")
 		require.NoError(t, os.Rename(main+"~", main))
 	}
 	cmd, tmp := watchOf(t, place)
@@ -73,11 +72,10 @@ func TestCheckWatch(t *testing.T) {
 
 	// What the scripts have become is for the next start.
 	for _, name := range []string{"check.sh", "lib/check/points.sh", "lib/check/session.sh"} {
-		text, err := os.ReadFile(filepath.Join(place, "scripts", name))
-		require.NoError(t, err)
-		first, rest, _ := strings.Cut(string(text), "\n")
+		text := readFile(t, place, "scripts", name)
+		first, rest, _ := strings.Cut(text, "\n")
 		writeFile(t, first+"\ntouch '"+tmp+"/evil'\n"+rest, place, "scripts", name)
-		t.Cleanup(func() { writeFile(t, string(text), place, "scripts", name) })
+		t.Cleanup(func() { writeFile(t, text, place, "scripts", name) })
 	}
 	write(gap, "\tattr.Cloneflags |= unix.CLONE_NEWUTS\n")
 	x.Expect("uts: the hostname, ")
@@ -170,8 +168,7 @@ func TestCheckWatchSudo(t *testing.T) {
 	}
 	x.Type("q")
 	assert.Equal(t, 0, x.Wait())
-	log, err := os.ReadFile(filepath.Join(place, "sudo.log"))
-	require.NoError(t, err)
-	assert.Regexp(t, `^env CHECK_TIMEOUT=5 .*check\.sh --serve 03\n$`, string(log))
+	log := readFile(t, place, "sudo.log")
+	assert.Regexp(t, `^env CHECK_TIMEOUT=5 .*check\.sh --serve 03\n$`, log)
 	nothingLeft(t, tmp)
 }

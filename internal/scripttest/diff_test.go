@@ -59,11 +59,10 @@ func diffRead(t *testing.T, text string) (hunks []diffHunk) {
 // every lesson, and with four blanks for a tab.
 func diffSource(t *testing.T, path string) []string {
 	t.Helper()
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	text = regexp.MustCompile(`(?s)\n/\*\n.*?\n\*/\n`).ReplaceAll(text, []byte("\n"))
-	text = regexp.MustCompile(`(?m)^const lesson = .*\n`).ReplaceAll(text, nil)
-	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	text := readFile(t, path)
+	text = regexp.MustCompile(`(?s)\n/\*\n.*?\n\*/\n`).ReplaceAllString(text, "\n")
+	text = regexp.MustCompile(`(?m)^const lesson = .*\n`).ReplaceAllString(text, "")
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	for i := range lines {
 		lines[i] = diffExpand(lines[i])
 	}
@@ -186,8 +185,7 @@ func TestDiffNamesTheFunction(t *testing.T) {
 // diffParts returns the text of each function and type in a file.
 func diffParts(t *testing.T, path string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
+	text := readFile(t, path)
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, path, text, 0)
 	require.NoError(t, err)
@@ -231,11 +229,9 @@ func diffCopy(t *testing.T) string {
 // diffReplace changes one place in a file.
 func diffReplace(t *testing.T, path, old, new string) {
 	t.Helper()
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, 1, strings.Count(string(text), old), "%q in %s", old, path)
-	text = []byte(strings.Replace(string(text), old, new, 1))
-	require.NoError(t, os.WriteFile(path, text, 0o644))
+	text := readFile(t, path)
+	require.Equal(t, 1, strings.Count(text, old), "%q in %s", old, path)
+	writeFile(t, strings.Replace(text, old, new, 1), path)
 }
 
 // diffIn returns what a copy's script prints.

@@ -3,7 +3,6 @@
 package scripttest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -325,9 +324,8 @@ func doctorTestUser(t *testing.T) {
 		assert.Equal(t, "01 not tried, 06 ready, 08 not tried", r.statuses())
 		assert.Equal(t, "sudo -v", r.Lessons[0].Fix)
 		assert.Contains(t, r.Lessons[0].Reason, "sudo, not tried: it asks for a password")
-		text, err := os.ReadFile(filepath.Join(dir, "calls"))
-		require.NoError(t, err)
-		for _, call := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+		text := readFile(t, dir, "calls")
+		for _, call := range strings.Split(strings.TrimSpace(text), "\n") {
 			assert.Regexp(t, `^-n `, call, "it would have asked for a password")
 		}
 	})
@@ -474,9 +472,7 @@ func doctorTestUnbuilt(t *testing.T) {
 
 func doctorHybrid(t *testing.T) bool {
 	t.Helper()
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	require.NoError(t, err)
-	return bytes.Contains(mounts, []byte(" - cgroup cgroup "))
+	return strings.Contains(readFile(t, "/proc/self/mountinfo"), " - cgroup cgroup ")
 }
 
 // In containers, more or less closed: what is ready runs, and nothing else does.

@@ -45,18 +45,16 @@ func runExercise(t *testing.T, place string, args ...string) (string, int) {
 // Each exercise has a check, a solution, a text, and a place in the list.
 func TestExerciseComplete(t *testing.T) {
 	names := exercises(t)
-	text, err := os.ReadFile("../../docs/exercises.md")
-	require.NoError(t, err)
+	text := readFile(t, "../../docs/exercises.md")
 	list, status := runExercise(t, "../..")
 	assert.Equal(t, 0, status, list)
 	assert.Len(t, strings.Split(strings.TrimSpace(list), "\n"), len(names), list)
 	for _, name := range names {
 		assert.FileExists(t, exerciseFile(t, name, "solution.patch"))
-		task, err := os.ReadFile(exerciseFile(t, name, "README.md"))
-		require.NoError(t, err)
-		title, _, _ := strings.Cut(string(task), "\n")
+		task := readFile(t, exerciseFile(t, name, "README.md"))
+		title, _, _ := strings.Cut(task, "\n")
 		title = strings.TrimPrefix(title, "# Exercise ")
-		assert.Contains(t, string(text), "- ["+title+"](../"+lessonOf(t, name)+"/exercises/"+name[3:]+"/)\n")
+		assert.Contains(t, text, "- ["+title+"](../"+lessonOf(t, name)+"/exercises/"+name[3:]+"/)\n")
 		assert.Contains(t, list, name[:4]+"  -", "no flag in the title")
 	}
 }
@@ -196,10 +194,9 @@ func buildFault(t *testing.T, place, name, old, fault string) string {
 	require.NoError(t, err)
 	found := 0
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		found += strings.Count(string(text), old)
-		writeFile(t, strings.ReplaceAll(string(text), old, fault), dir, filepath.Base(file))
+		text := readFile(t, file)
+		found += strings.Count(text, old)
+		writeFile(t, strings.ReplaceAll(text, old, fault), dir, filepath.Base(file))
 	}
 	require.Equal(t, 1, found, "%s in %s", old, name)
 	cmd := exec.Command("go", "build", "-o", dir+"/fault", ".")
@@ -224,10 +221,9 @@ func lessonOf(t *testing.T, name string) string {
 // without are the points that fail without the solution, as that says.
 func without(t *testing.T, name string) []string {
 	t.Helper()
-	patch, err := os.ReadFile(exerciseFile(t, name, "solution.patch"))
-	require.NoError(t, err)
+	patch := readFile(t, exerciseFile(t, name, "solution.patch"))
 	var points []string
-	for _, line := range strings.Split(string(patch), "\n") {
+	for _, line := range strings.Split(patch, "\n") {
 		if point, ok := strings.CutPrefix(line, "Without: "); ok {
 			points = append(points, point)
 		}

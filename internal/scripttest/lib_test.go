@@ -3,7 +3,6 @@
 package scripttest
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"strings"
@@ -21,12 +20,11 @@ func TestLibSudoIsForRoot(t *testing.T) {
 	}
 	repo, err := nstest.Repo()
 	require.NoError(t, err)
-	lib, err := os.ReadFile(repo + "/scripts/lib/env.sh")
-	require.NoError(t, err)
+	lib := readFile(t, repo+"/scripts/lib/env.sh")
 	for user, want := range map[string]string{"0": "0 root", "54321": "none none"} {
 		cmd := exec.Command("setpriv", "--reuid="+user, "--regid="+user, "--clear-groups",
 			"bash", "-euc", `source <(cat); echo "${SUDO_UID:-none} ${SUDO_USER:-none}"`)
-		cmd.Stdin = bytes.NewReader(lib)
+		cmd.Stdin = strings.NewReader(lib)
 		cmd.Env = append(os.Environ(), "SUDO_UID=0", "SUDO_GID=0", "SUDO_USER=root")
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
@@ -34,7 +32,7 @@ func TestLibSudoIsForRoot(t *testing.T) {
 	}
 	// Half of what sudo sets is not from sudo.
 	cmd := exec.Command("bash", "-euc", `source <(cat); echo "${SUDO_UID:-none}"`)
-	cmd.Stdin = bytes.NewReader(lib)
+	cmd.Stdin = strings.NewReader(lib)
 	cmd.Env = append(os.Environ(), "SUDO_UID=1000", "SUDO_GID=")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)

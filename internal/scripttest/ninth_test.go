@@ -3,7 +3,6 @@
 package scripttest
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -103,8 +102,7 @@ func TestNinthLesson(t *testing.T) {
 		"public/09-time.html":       "09-time: clocks",
 		"public/all.md":             "# The ninth",
 	} {
-		text, err := os.ReadFile(filepath.Join(place, file))
-		require.NoError(t, err)
-		assert.Contains(t, string(text), want)
+		text := readFile(t, place, file)
+		assert.Contains(t, text, want)
 	}
 }

@@ -5,7 +5,6 @@ package scripttest
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -30,7 +29,7 @@ const (
 func placesPackages(t *testing.T) []string {
 	t.Helper()
 	want := []string{"git", "golang-go"}
-	for _, line := range strings.Split(placesRead(t, "scripts/lib/packages.tsv"), "\n") {
+	for _, line := range strings.Split(readFile(t, "../..", "scripts/lib/packages.tsv"), "\n") {
 		f := strings.Split(line, "\t")
 		if len(f) > 2 && slices.Contains([]string{"tour", "demo", "net", "exercise"}, f[1]) {
 			want = append(want, strings.Fields(f[2])...)
@@ -38,13 +37,6 @@ func placesPackages(t *testing.T) []string {
 	}
 	slices.Sort(want)
 	return slices.Compact(want)
-}
-
-func placesRead(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile("../../" + name)
-	require.NoError(t, err)
-	return string(text)
 }
 
 // placesParses lets a shell read a script, and run none of it.
@@ -58,7 +50,7 @@ func placesParses(t *testing.T, shell, script string) {
 
 // The Go of that Debian is one that go.mod allows.
 func TestPlacesGo(t *testing.T) {
-	m := regexp.MustCompile(`(?m)^go 1\.(\d+)$`).FindStringSubmatch(placesRead(t, "go.mod"))
+	m := regexp.MustCompile(`(?m)^go 1\.(\d+)$`).FindStringSubmatch(readFile(t, "../..", "go.mod"))
 	require.NotNil(t, m)
 	least, err := strconv.Atoi(m[1])
 	require.NoError(t, err)
@@ -67,7 +59,7 @@ func TestPlacesGo(t *testing.T) {
 
 func TestPlacesDevcontainer(t *testing.T) {
 	text := regexp.MustCompile(`(?m)^\s*//.*$`).ReplaceAllString(
-		placesRead(t, ".devcontainer/devcontainer.json"), "")
+		readFile(t, "../..", ".devcontainer/devcontainer.json"), "")
 	// These are in the schema of the format, and no others are needed.
 	var place struct {
 		Name, Image       string
@@ -119,7 +111,7 @@ func TestPlacesLima(t *testing.T) {
 		Base               string
 		Provision          []struct{ Mode, Script string }
 	}
-	require.NoError(t, yaml.Unmarshal([]byte(placesRead(t, "scripts/dev/lima.yaml")), &place))
+	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, "../..", "scripts/dev/lima.yaml")), &place))
 	assert.Equal(t, "2.0.0", place.MinimumLimaVersion, "it has template: and Debian 13")
 	assert.Equal(t, "template:debian-"+placesNumber, place.Base)
 	require.Len(t, place.Provision, 1)
@@ -138,7 +130,7 @@ func TestPlacesLima(t *testing.T) {
 }
 
 func TestPlacesCloudInit(t *testing.T) {
-	text := placesRead(t, "scripts/dev/cloud-init.yaml")
+	text := readFile(t, "../..", "scripts/dev/cloud-init.yaml")
 	assert.True(t, strings.HasPrefix(text, "#cloud-config\n"), "how it is recognised")
 	assert.Contains(t, text, "Debian "+placesNumber)
 	var keys map[string]any

@@ -212,6 +212,14 @@ func writeFile(t *testing.T, text string, path ...string) {
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 }
 
+// readFile returns what is in a file.
+func readFile(t *testing.T, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(path...))
+	require.NoError(t, err)
+	return string(text)
+}
+
 // inRoot runs a shell command in the root filesystem dir, in namespaces of
 // its own and without the caller's environment, and returns what it printed.
 func inRoot(t *testing.T, dir, command string) string {
@@ -294,9 +302,7 @@ func TestRootfsAsOrdinaryUser(t *testing.T) {
 			archive := filepath.Join(c.Dir, "alpine.tar.gz")
 			if kind == "alpine" {
 				// A copy, since that one may be where the user may not read.
-				data, err := os.ReadFile(alpineArchive(t))
-				require.NoError(t, err)
-				require.NoError(t, os.WriteFile(archive, data, 0o644))
+				writeFile(t, readFile(t, alpineArchive(t)), archive)
 				args = append(args, "--alpine", archive)
 			}
 			c.Path, c.Args = "/bin/sh", args

@@ -272,9 +272,8 @@ func TestSandboxDebianInterrupted(t *testing.T) {
 		for lines.Scan() && lines.Text() != "mounted" {
 		}
 		require.Equal(t, "mounted", lines.Text())
-		mounts, err := os.ReadFile("/proc/self/mountinfo")
-		require.NoError(t, err)
-		assert.NotContains(t, string(mounts), filepath.Dir(cache))
+		mounts := readFile(t, "/proc/self/mountinfo")
+		assert.NotContains(t, mounts, filepath.Dir(cache))
 
 		require.NoError(t, s.Process.Signal(signal))
 		s.Wait()

@@ -23,16 +23,15 @@ func TestUsage(t *testing.T) {
 		for _, file := range files {
 			info, err := os.Stat(file)
 			require.NoError(t, err)
-			text, err := os.ReadFile(file)
-			require.NoError(t, err)
-			if info.Mode()&0o111 == 0 || !regexp.MustCompile(`(?m)^source .*/(all|demo|exercise)\.sh"$`).Match(text) {
+			text := readFile(t, file)
+			if info.Mode()&0o111 == 0 || !regexp.MustCompile(`(?m)^source .*/(all|demo|exercise)\.sh"$`).MatchString(text) {
 				continue
 			}
 			// It is by one of these lines that a script answers -h.
-			require.Regexp(t, `(?m)^answer_help "\$@"$|^begin .*"\$@"$|^ +-h`, string(text), file)
-			comment := regexp.MustCompile(`^#!.*\n((?:#.*\n)+)`).FindSubmatch(text)
+			require.Regexp(t, `(?m)^answer_help "\$@"$|^begin .*"\$@"$|^ +-h`, text, file)
+			comment := regexp.MustCompile(`^#!.*\n((?:#.*\n)+)`).FindStringSubmatch(text)
 			require.NotNil(t, comment, file)
-			want := regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(string(comment[1]), "")
+			want := regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(comment[1], "")
 			out, err := exec.Command(file, "-h").CombinedOutput()
 			require.NoError(t, err, file)
 			require.Equal(t, want, string(out), file)

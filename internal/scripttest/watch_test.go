@@ -3,7 +3,6 @@
 package scripttest
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -106,11 +105,7 @@ func TestWatchShowsTheTree(t *testing.T) {
 	lesson := filepath.Join(compareRepo(t), "bin/01-pid")
 	outer := compareStart(t, "03-uts", lesson, "sh", "-c", compareWait)
 	inner := onlyChild(t, outer.pid)
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", inner))
-	require.NoError(t, err)
-	numbers := regexp.MustCompile(`(?m)^NSpid:\t(.*)$`).FindSubmatch(status)
-	require.NotNil(t, numbers)
-	pids := strings.ReplaceAll(string(numbers[1]), "\t", " > ")
+	pids := strings.ReplaceAll(nstest.Status(t, inner, "NSpid"), "\t", " > ")
 	require.Equal(t, 2, strings.Count(pids, " > "))
 
 	picture := watchOnce(t, compareScript(t, "watch.sh", "--once"))
@@ -391,11 +386,10 @@ func watchHasAll(picture string, texts []string) bool {
 // for, in hundredths of a second. See proc_pid_stat(5).
 func watchTicks(t *testing.T, pid int) (sum int) {
 	t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	require.NoError(t, err)
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+2:])
+	stat := readFile(t, fmt.Sprintf("/proc/%d/stat", pid))
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+2:])
 	for _, field := range fields[11:15] {
-		n, err := strconv.Atoi(string(field))
+		n, err := strconv.Atoi(field)
 		require.NoError(t, err)
 		sum += n
 	}

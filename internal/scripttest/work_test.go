@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/lessons"
 	"namespaces/internal/nstest"
 )
 
@@ -53,9 +54,8 @@ func workFiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
 	for _, name := range names(t, dir) {
-		text, err := os.ReadFile(filepath.Join(dir, name))
-		require.NoError(t, err)
-		files[name] = string(text)
+		text := readFile(t, dir, name)
+		files[name] = text
 	}
 	return files
 }
@@ -106,14 +106,8 @@ func TestWork(t *testing.T) {
 			assert.Contains(t, workLine(t, place, lesson), "begun")
 
 			// What there is to write, written.
-			sources, err := filepath.Glob(filepath.Join(place, lesson, "*.go"))
-			require.NoError(t, err)
-			for _, file := range sources {
-				if !strings.HasSuffix(file, "_test.go") {
-					text, err := os.ReadFile(file)
-					require.NoError(t, err)
-					writeFile(t, string(text), place, "work", lesson, filepath.Base(file))
-				}
+			for name, text := range workSources(t, lesson) {
+				writeFile(t, text, place, "work", lesson, name)
 			}
 			// Not every check will do: it has to be the whole one.
 			if i == 0 {
@@ -127,12 +121,11 @@ func TestWork(t *testing.T) {
 			assert.Equal(t, "done", workLine(t, place, lesson))
 
 			main := filepath.Join(place, "work", lesson, "main.go")
-			text, err := os.ReadFile(main)
-			require.NoError(t, err)
-			writeFile(t, string(text)+"// more\n", main)
+			text := readFile(t, main)
+			writeFile(t, text+"// more\n", main)
 			assert.Equal(t, "begun: changed since its check passed",
 				workLine(t, place, lesson))
-			writeFile(t, string(text), main)
+			writeFile(t, text, main)
 			assert.Equal(t, "done", workLine(t, place, lesson))
 		})
 	}
@@ -213,21 +206,10 @@ func workIsStart(t *testing.T, lesson string, files map[string]string) {
 	}
 }
 
-// workSources are the files of a lesson's program, without its tests.
 func workSources(t *testing.T, lesson string) map[string]string {
 	t.Helper()
-	sources, err := filepath.Glob(filepath.Join("../..", lesson, "*.go"))
+	files, err := lessons.Sources("../..", lesson)
 	require.NoError(t, err)
-	files := map[string]string{}
-	for _, file := range sources {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		files[filepath.Base(file)] = string(text)
-	}
-	require.NotEmpty(t, files)
 	return files
 }
 
@@ -351,9 +333,8 @@ func TestWorkRoom(t *testing.T) {
 		}()
 	}
 	all.Wait()
-	text, err := os.ReadFile(shared)
-	require.NoError(t, err)
-	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	text := readFile(t, shared)
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	assert.Len(t, lines, learners)
 	for _, line := range lines {
 		assert.Regexp(t, `^\d+ \.o\.{6} Learner \d+ é\?\?\[31m$`, line)

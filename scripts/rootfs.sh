@@ -17,6 +17,7 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
+source "$lib/cgroup.sh" # unescape
 answer_help "$@"
 
 kind=busybox tarball='' dir=''
@@ -101,7 +102,7 @@ may_replace() {
   done
   # To remove a tree is to remove what is mounted in it.
   while read -r _ _ _ _ point _; do
-    printf -v point %b "$point" # a space is written as \040
+    unescape point "$point"
     [[ $point/ != "$dir"/* ]] ||
       die "something is mounted on $point: unmount it first" \
         "sudo umount '$point'"
@@ -175,7 +176,7 @@ clean_up() {
   trap '' INT TERM HUP
   jobs -p | xargs -r kill || true
   wait
-  rm -rf -- "$work"
+  rm -rf --one-file-system -- "$work"
 }
 
 # lock_work makes the directory to work in, and locks it: one run at a time in one
@@ -221,7 +222,7 @@ if is_there; then # perhaps made by another run meanwhile
 fi
 may_replace
 [[ $kind != busybox ]] || install_for tour
-rm -rf -- "${work:?}"/* ||
+rm -rf --one-file-system -- "${work:?}"/* ||
   die "cannot remove what a killed run left" "sudo rm -r '$work'"
 
 umask 022

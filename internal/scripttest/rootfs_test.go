@@ -425,17 +425,17 @@ func TestRootfsRefusesWhileSomethingIsMountedInIt(t *testing.T) {
 	t.Parallel()
 	c := newRootfsCmd(t)
 	writeFile(t, "precious", c.Dir, "home", "notes")
-	writeFile(t, otherKind, c.Dir, "the root", rootfsMark)
-	require.NoError(t, os.Mkdir(filepath.Join(c.Dir, "the root", "mnt"), 0o755))
+	writeFile(t, otherKind, c.Dir, "the 1 root", rootfsMark)
+	require.NoError(t, os.Mkdir(filepath.Join(c.Dir, "the 1 root", "mnt"), 0o755))
 	before := snapshot(t, c.Dir)
 
 	script := c.Path
 	unshare, err := exec.LookPath("unshare")
 	require.NoError(t, err)
 	c.Path, c.Args = unshare, []string{"unshare", "--map-root-user", "--mount",
-		"sh", "-c", `mount --bind home "the root/mnt" && exec "$1" "the root"`,
+		"sh", "-c", `mount --bind home "the 1 root/mnt" && exec "$1" "the 1 root"`,
 		"sh", script}
-	c.fails(t, "is mounted on "+c.Dir+"/the root/mnt")
+	c.fails(t, "is mounted on "+c.Dir+"/the 1 root/mnt")
 	assertUntouched(t, before, c.Dir)
 }
 

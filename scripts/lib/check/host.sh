@@ -94,7 +94,7 @@ on_places() {
   local line place
   while read -r line; do
     read -r _ _ _ _ place _ <<<"$line"
-    printf -v place %b "$place" # a space is written as \040
+    unescape place "$place"
     [[ ! -e $place ]] || printf '%s\n' "$line"
   done
 }

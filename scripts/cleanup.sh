@@ -330,6 +330,9 @@ fi
 
 # === Files ===
 
+# mounts_below DIR prints what is mounted there, as mountinfo has it, the innermost first.
+mounts_below() { awk -v dir="$1/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r; }
+
 shopt -s nullglob
 while IFS= read -r -d '' dir; do
   # As mktemp(1) names it: hardly ever with small letters alone, as people do.
@@ -346,8 +349,8 @@ while IFS= read -r -d '' dir; do
   while read -r point; do
     unescape point "$point"
     remove mount "$point" umount "$point"
-  done < <(awk -v dir="$dir/" 'index($5, dir) == 1 { print $5 }' \
-    /proc/self/mountinfo | sort -r)
+  done < <(mounts_below "$dir")
+  [[ -n $dry || -z $(mounts_below "$dir") ]] || continue # rm would go through them
   remove 'scratch directory' "$dir" rm -rf --one-file-system -- "$dir"
 done < <(find -H /tmp /var/tmp -maxdepth 1 -type d -name 'nsl.*' -print0 2>/dev/null)
 # A build that a killed script has started leaves its directory. Go marks it with

@@ -215,6 +215,20 @@ func cleanupTestLeftovers(t *testing.T) {
 		gone $marked
 		same "$before" "$(snapshot)"
 		same "$(cleanup)" 'Nothing is left over.'
+
+		# What cannot be unmounted is not removed through the mount.
+		mkdir -p /tmp/nsl.abcDEF/busy
+		touch /tmp/other/precious
+		mount --bind /tmp/other /tmp/nsl.abcDEF/busy
+		sleep 2001 </tmp/nsl.abcDEF/busy & sleeper=$!
+		until [[ $(</proc/$sleeper/comm) == sleep ]]; do :; done
+		seen=$(cleanup) && exit 1
+		has "$seen" 'cannot remove mount /tmp/nsl.abcDEF/busy'
+		[[ -e /tmp/other/precious ]]
+		kill $sleeper
+		gone $sleeper
+		cleanup >&2
+		[[ -e /tmp/other/precious && ! -e /tmp/nsl.abcDEF ]]
 	`)
 	assert.NotEmpty(t, out)
 }

@@ -20,8 +20,8 @@
 # the machine is gone. Status 125: the machine failed. COMMAND has a terminal
 # if sandbox.sh has one on stdin, stdout and stderr. If not, it has pipes, and
 # stdin comes to it in blocks of 30 KB and slowly (200 KB/s).
-# bin/, scripts/ and rootfs/ are brought, to the same path inside as outside,
-# and COMMAND starts there.
+# bin/, scripts/, rootfs/ and what scripts read of the lessons are brought, to the
+# same path inside as outside, and COMMAND starts there.
 #
 # The first time, it gets Debian's kernel for virtual machines with apt, and
 # unpacks it without installing it. scripts/cleanup.sh --cache removes what it
@@ -106,8 +106,8 @@ esac
   exit 1
 }
 [[ -d $repo/bin ]] || die "there is no $repo/bin" "CGO_ENABLED=0 go build -o bin/ ./0*"
-for part in bin scripts rootfs; do
-  [[ ! -e $repo/$part ]] || bring+=("$repo/$part")
+for part in "$repo"/{bin,scripts,rootfs} "$repo"/0*/*.sh; do
+  [[ ! -e $part ]] || bring+=("$part")
 done
 closed=$(find "${bring[@]}" ! -readable -print -quit 2>/dev/null) || true
 [[ -z $closed ]] || die "cannot read $closed" "sudo chown -R \$USER '$closed'"

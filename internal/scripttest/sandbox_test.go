@@ -194,7 +194,7 @@ func TestSandboxMachine(t *testing.T) {
 	assert.Equal(t, "0::/user.slice/user-0.slice/session-1.scope", got["group"])
 	assert.Equal(t, "sandbox\nsandbox", got["hostname"])
 	assert.Equal(t, "0x9\nlo", got["lo"], "IFF_UP and IFF_LOOPBACK")
-	assert.Regexp(t, "^"+repo+"\nbin\n(rootfs\n)?scripts$", got["directory"])
+	assert.Regexp(t, "^"+repo+"\n(0.*\n)*bin\n(rootfs\n)?scripts$", got["directory"])
 	assert.Regexp(t, `(?m)^root +1 +[0-9.]+ +[0-9.]+ `, got["ps"], "ps aux")
 	assert.Regexp(t, `(?m)^root +1 +0 `, got["ps"], "ps -ef")
 	assert.Contains(t, got, "missing")

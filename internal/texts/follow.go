@@ -108,5 +108,7 @@ func (g *guide) expect(want int) error {
 }
 
 func (g *guide) close() error {
+	reaping.Lock() // it ends in here, and is ours
+	defer reaping.Unlock()
 	return errors.Join(g.typed.Close(), g.cmd.Wait())
 }

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -343,6 +344,9 @@ func makeUser(root string, o order) error {
 	})
 }
 
+// reaping keeps the reaper from a child that somebody else waits for.
+var reaping sync.Mutex
+
 // reap does what process 1 is for: orphans become its children, and would
 // stay as zombies.
 func reap() {
@@ -350,12 +354,14 @@ func reap() {
 	signal.Notify(ended, unix.SIGCHLD)
 	go func() {
 		for range ended {
+			reaping.Lock()
 			for {
 				pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
 				if pid <= 0 || err != nil {
 					break
 				}
 			}
+			reaping.Unlock()
 		}
 	}()
 }

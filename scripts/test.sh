@@ -226,7 +226,7 @@ as_root_run() {
   local test name dir own leave_out=() slow
   # Those that take a machine, many builds, or ten seconds of a processor.
   slow='Sandbox|VM|Exercise|Break|Work|Carry|Commands|LessonStandsAlone'
-  slow+='|Doctor$|Cleanup|Environment|DemoInterrupted|DemoFails'
+  slow+='|Ninth|Doctor$|Cleanup|Environment|DemoInterrupted|DemoFails'
   [[ -z $quick ]] || leave_out=(-test.skip "^Test($slow)")
   [[ -z $no_machine ]] || leave_out=(-test.skip '^Test(Sandbox|VM)')
   for test; do

@@ -161,12 +161,8 @@ func runCheck(t *testing.T, cmd *exec.Cmd) checkReport {
 	var out, said strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &said
 	cmd.WaitDelay = time.Second // what outlives it holds the output open
-	err := cmd.Run()
-	exit := new(exec.ExitError)
-	if err != nil {
-		require.ErrorAs(t, err, &exit, "%s", &said)
-	}
-	return readCheck(t, out.String()+said.String(), cmd.ProcessState.ExitCode())
+	status := exitOf(t, cmd, &said)
+	return readCheck(t, out.String()+said.String(), status)
 }
 
 func checkCommand(place string, args ...string) *exec.Cmd {

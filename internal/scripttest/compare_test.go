@@ -5,7 +5,6 @@ package scripttest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -55,11 +54,8 @@ func compareRun(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, status int)
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	if exit := new(exec.ExitError); !errors.As(err, &exit) {
-		require.NoError(t, err, "%s", &errs)
-	}
-	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+	status = exitOf(t, cmd, &errs)
+	return out.String(), errs.String(), status
 }
 
 // compareOutput returns what a run prints that has to succeed.

@@ -5,6 +5,7 @@ package scripttest
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -37,6 +38,17 @@ func begin(t *testing.T, cmd *exec.Cmd) (end func()) {
 	_, err = bufio.NewReader(stdout).ReadString('\n')
 	require.NoError(t, err, "%s has not begun", cmd)
 	return end
+}
+
+// exitOf runs a command, and returns its exit status, -1 for a signal. said is what it
+// has printed.
+func exitOf(t *testing.T, cmd *exec.Cmd, said fmt.Stringer) int {
+	t.Helper()
+	err := cmd.Run()
+	if exit := new(exec.ExitError); !errors.As(err, &exit) {
+		require.NoError(t, err, "%s", said)
+	}
+	return cmd.ProcessState.ExitCode()
 }
 
 // onlyChild of a process.

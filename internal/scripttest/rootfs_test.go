@@ -5,7 +5,6 @@ package scripttest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -87,12 +86,7 @@ func (c *rootfsCmd) asOrdinaryUser(t *testing.T) *rootfsCmd {
 // status runs it and returns its exit status, -1 for a signal.
 func (c *rootfsCmd) status(t *testing.T) int {
 	t.Helper()
-	err := c.Run()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		require.NoError(t, err, "%s", &c.out)
-	}
-	return c.ProcessState.ExitCode()
+	return exitOf(t, c.Cmd, &c.out)
 }
 
 // succeeds and fails are the two ways a run ends in most tests.

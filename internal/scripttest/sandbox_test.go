@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand"
@@ -93,11 +92,7 @@ func (s *sandbox) oneWall(t *testing.T) *sandbox {
 // status runs it and returns its exit status.
 func (s *sandbox) status(t *testing.T) int {
 	t.Helper()
-	err := s.Run()
-	if exit := new(exec.ExitError); !errors.As(err, &exit) {
-		require.NoError(t, err, "%s", &s.stderr)
-	}
-	return s.ProcessState.ExitCode()
+	return exitOf(t, s.Cmd, &s.stderr)
 }
 
 // prints runs it, which has to succeed, and returns what it wrote to stdout.

@@ -3,6 +3,7 @@
 package scripttest
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -58,7 +59,8 @@ func TestBreakNotAsPredicted(t *testing.T) {
 	nstest.NeedRoot(t)
 	place := checkPlace(t)
 	breaks := filepath.Join(place, "03-uts/breaks")
-	patch := readFile(t, breaks, "2-no-sethostname.patch")
+	patch, err := os.ReadFile(filepath.Join(breaks, "2-no-sethostname.patch"))
+	require.NoError(t, err)
 	for number, c := range map[string]struct{ old, new, message string }{
 		"6": {"Fails: uts: the hostname", "Fails: ipc: /dev/mqueue",
 			"predicted, but not seen: ipc: /dev/mqueue"},
@@ -69,8 +71,8 @@ func TestBreakNotAsPredicted(t *testing.T) {
 	} {
 		t.Run(c.message, func(t *testing.T) {
 			t.Parallel()
-			require.Contains(t, patch, c.old)
-			text := strings.Replace(patch, c.old, c.new, 1)
+			require.Contains(t, string(patch), c.old)
+			text := strings.Replace(string(patch), c.old, c.new, 1)
 			if number == "9" { // it breaks nothing
 				text = strings.Replace(text, ",6 @@", ",7 @@", 1)
 			}

@@ -94,7 +94,8 @@ hold_parent() {
 in_child() { nsenter --target "$child" --net -- "$@" 2>/dev/null; }
 
 # check_wait looks whether a child waits for its parent, or just for a while: one
-# that sleeps does not for longer than runs a and b took to start.
+# that sleeps does not for longer than runs a and b took to start; or twice as long, since
+# this one has the last place in the queue for a processor.
 check_wait() {
   local seen='it goes on' index='' deadline=$((SECONDS + 5))
   if [[ -z $child ]]; then
@@ -102,7 +103,7 @@ check_wait() {
     skip net 'when eth0 is gone' 'it could not be caught in time'
     return
   fi
-  while [[ $(hundredths) -lt $((since + startup + 20)) ]]; do sleep 0.05; done
+  while [[ $(hundredths) -lt $((since + 2 * startup + 20)) ]]; do sleep 0.05; done
   [[ ! /proc/$child/exe -ef /proc/$parent/exe ]] || seen='the child waits'
   point net 'while the parent is stopped' "$seen" 'the child waits' \
     'Only the parent knows when the veth pair is there: what could it write, and the child read? A sleep is a guess.'

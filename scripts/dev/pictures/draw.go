@@ -7,18 +7,17 @@ import (
 	"strings"
 )
 
-// width of all pictures: that of a text's column on a code host.
-const width = 800
+// All pictures have the size of a slide.
+const width, height = 1280, 720
 
 // picture is one SVG file. It remembers what is drawn where, in order, so that
 // a test can tell whether something is cut or covered.
 type picture struct {
-	name   string // of the file
-	title  string // at the top, and for screen readers
-	about  string // for screen readers: all that the picture says
-	height float64
-	body   strings.Builder
-	drawn  []shape
+	name  string // of the file
+	title string // at the top, and for screen readers
+	about string // for screen readers: all that the picture says
+	body  strings.Builder
+	drawn []shape
 }
 
 type point struct{ x, y float64 }
@@ -47,16 +46,16 @@ type style struct {
 	mono  bool
 }
 
+// None is smaller than the smallest text on a slide, 24 pixels.
 var (
-	heading = style{"heading", 22, true, false}
-	label   = style{"label", 18, true, false}
-	plain   = style{"plain", 18, false, false}
-	small   = style{"small", 16, false, false}
-	mono    = style{"mono", 17, false, true}
-	value   = style{"mono value", 18, false, true}
-	monoBig = style{"mono label", 18, true, true}
-	monoTag = style{"mono small", 16, false, true}
-	tag     = style{"tag", 15, true, false}
+	heading = style{"heading", 36, true, false}
+	label   = style{"label", 26, true, false}
+	plain   = style{"plain", 24, false, false}
+	soft    = style{"soft", 24, false, false}
+	mono    = style{"mono", 24, false, true}
+	monoBig = style{"mono label", 26, true, true}
+	plate   = style{"mono plate", 44, true, true}
+	tag     = style{"tag", 24, true, false}
 )
 
 type align string
@@ -70,14 +69,14 @@ const (
 // styles are the colours: of light, and for who prefers it of dark.
 const styles = `
 text{font-family:system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif;fill:#1b2027}
-.plain{font-size:18px}
-.heading{font-size:22px;font-weight:700}
-.label{font-size:18px;font-weight:700}
-.small{font-size:16px;fill:#474f59}
-.tag{font-size:15px;font-weight:700;fill:#fff}
-.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:17px}
-.mono.label,.mono.value{font-size:18px}
-.mono.small{font-size:16px}
+.plain,.soft,.mono{font-size:24px}
+.heading{font-size:36px;font-weight:700}
+.label{font-size:26px;font-weight:700}
+.soft{fill:#474f59}
+.tag{font-size:24px;font-weight:700;fill:#fff}
+.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
+.mono.label{font-size:26px}
+.plate{font-size:44px;font-weight:700}
 .back{fill:#fff}
 .host{fill:#eef1f5;stroke:#69737e;stroke-width:2}
 .wall{fill:#fff;stroke:#1b2027;stroke-width:2.5}
@@ -86,12 +85,12 @@ text{font-family:system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif;fil
 .new{fill:#ffe9a3;stroke:#8a4600;stroke-width:4}
 .gone{fill:none;stroke:#56606b;stroke-width:2;stroke-dasharray:7 5}
 .pill{fill:#8a4600}
-.line{fill:none;stroke:#0a559e;stroke-width:3}
-.dashed{stroke-dasharray:8 6}
+.line{fill:none;stroke:#0a559e;stroke-width:4}
+.dashed{stroke-dasharray:11 8}
 .head{fill:#0a559e}
 @media (prefers-color-scheme:dark){
 text{fill:#e9edf2}
-.small{fill:#b9c2cc}
+.soft{fill:#b9c2cc}
 .tag{fill:#241700}
 .back{fill:#12161b}
 .host{fill:#1e242b;stroke:#8b96a2}
@@ -107,25 +106,25 @@ text{fill:#e9edf2}
 `
 
 // newPicture begins with the heading. Lines come below top.
-func newPicture(name string, height float64, title, about string) *picture {
-	p := &picture{name: name, title: title, about: about, height: height}
-	p.text(rect{8, 6, width - 16, 44}, heading, left, title)
+func newPicture(name, title, about string) *picture {
+	p := &picture{name: name, title: title, about: about}
+	p.text(rect{8, 8, width - 16, 52}, heading, left, title)
 	return p
 }
 
 // top is where the heading ends.
-const top = 56
+const top = 68
 
 // svg is the file.
 func (p *picture) svg() string {
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%g" `+
-		`viewBox="0 0 %d %g" role="img" aria-labelledby="title desc">
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" `+
+		`viewBox="0 0 %[1]d %[2]d" role="img" aria-labelledby="title desc">
 <title id="title">%s</title>
 <desc id="desc">%s</desc>
 <style>%s</style>
 <rect class="back" width="100%%" height="100%%"/>
 %s</svg>
-`, width, p.height, width, p.height, html.EscapeString(p.title),
+`, width, height, html.EscapeString(p.title),
 		html.EscapeString(p.about), styles, p.body.String())
 }
 
@@ -135,9 +134,9 @@ func (p *picture) add(format string, args ...any) {
 
 // box draws one of a class of the style sheet.
 func (p *picture) box(class string, r rect) {
-	round := 6
+	round := 8
 	if class == "pill" {
-		round = 11
+		round = 17
 	}
 	p.add(`<rect class="%s" x="%g" y="%g" width="%g" height="%g" rx="%d"/>`,
 		class, r.x, r.y, r.w, r.h, round)
@@ -170,7 +169,7 @@ func (p *picture) text(in rect, s style, a align, lines ...string) {
 // pill is a short word on a patch of colour, with its left end at x. It
 // returns its right end.
 func (p *picture) pill(x, y float64, word string) float64 {
-	r := rect{x, y, math.Ceil(measure(word, tag)) + 16, 22}
+	r := rect{x, y, math.Ceil(measure(word, tag)) + 22, 34}
 	p.box("pill", r)
 	p.text(r, tag, middle, word)
 	return r.right()
@@ -191,7 +190,7 @@ func (p *picture) line(class string, points ...point) {
 }
 
 func (p *picture) arrow(class string, points ...point) {
-	const long, half = 14, 7
+	const long, half = 20, 10
 	n := len(points)
 	tip, before := points[n-1], points[n-2]
 	length := math.Hypot(tip.x-before.x, tip.y-before.y)
@@ -202,9 +201,40 @@ func (p *picture) arrow(class string, points ...point) {
 		foot.x-dy*half, foot.y+dx*half, foot.x+dy*half, foot.y-dx*half)
 }
 
-// cross marks the point of a line where nothing gets through.
-func (p *picture) cross(at point) {
-	const d = 9
+// both is an arrow with a head at each end.
+func (p *picture) both(a, b point) {
+	half := point{(a.x + b.x) / 2, (a.y + b.y) / 2}
+	p.arrow("line", half, a)
+	p.arrow("line", half, b)
+}
+
+// pair draws the two lines of a veth pair, in one direction or the other.
+func (p *picture) pair(a, b point) {
+	dx, dy := 0.0, 5.0
+	if a.x == b.x {
+		dx, dy = dy, dx
+	}
+	p.line("line", point{a.x - dx, a.y - dy}, point{b.x - dx, b.y - dy})
+	p.line("line", point{a.x + dx, a.y + dy}, point{b.x + dx, b.y + dy})
+}
+
+// cross crosses out, up to d from its middle: a line where nothing gets through,
+// or a thing that is gone.
+func (p *picture) cross(at point, d float64) {
 	p.line("line", point{at.x - d, at.y - d}, point{at.x + d, at.y + d})
 	p.line("line", point{at.x - d, at.y + d}, point{at.x + d, at.y - d})
+}
+
+// entry is a box with a name at its left, and at its right what that is.
+func (p *picture) entry(class string, r rect, name, what string) {
+	p.box(class, r)
+	p.text(r, mono, left, name)
+	p.text(r, plain, right, what)
+}
+
+// device is a network device, and its address.
+func (p *picture) device(class string, r rect, name, address string) {
+	p.box(class, r)
+	p.text(r.row(4, 38), monoBig, middle, name)
+	p.text(r.row(40, 36), mono, middle, address)
 }

@@ -6,7 +6,7 @@ Usage, in the directory of the repository:
 
 	go run ./scripts/dev/pictures
 
-They are seen as an <img> on a code host, 800 pixels wide or half of that, in
+They are seen on slides, and as an <img> on a code host, 800 pixels wide, in
 light and dark, on paper in black and white, and by screen readers. So each has
 a background, a title and a description, text in large letters, and marks what
 is new by more than a colour.
@@ -56,6 +56,6 @@ func pictures(repo string) ([]*picture, error) {
 	for i := range rows {
 		all = append(all, drawLesson(rows[:i+1]))
 	}
-	return append(all, drawPropagation(), drawNetwork(), drawUIDMaps(),
+	return append(all, drawHotel(), drawPropagation(), drawNetwork(), drawUIDMaps(),
 		drawPivotRoot(), drawCgroups(), drawContainer()), nil
 }

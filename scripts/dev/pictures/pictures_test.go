@@ -6,6 +6,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,7 +22,7 @@ func all(t *testing.T) []*picture {
 	t.Helper()
 	found, err := pictures(repo)
 	require.NoError(t, err)
-	require.Len(t, found, 14)
+	require.Len(t, found, 15)
 	return found
 }
 
@@ -47,41 +51,73 @@ func TestReadable(t *testing.T) {
 	}
 }
 
+// TestSlide reads the files as a projector shows them: of a slide's size, and no
+// letter smaller than on the rest of a slide.
+func TestSlide(t *testing.T) {
+	classes := regexp.MustCompile(`<text class="([^"]+)"`)
+	rules := regexp.MustCompile(`(?m)^([^{}\n]+)\{([^{}]*)\}$`)
+	size := regexp.MustCompile(`font-size:([\d.]+)(px)?`)
+	for _, p := range all(t) {
+		text, err := os.ReadFile(filepath.Join(repo, "docs", "pictures", p.name+".svg"))
+		require.NoError(t, err)
+		svg := string(text)
+		assert.Contains(t, svg, ` width="1280" height="720" viewBox="0 0 1280 720"`, p.name)
+		sized := map[string]bool{}
+		for _, rule := range rules.FindAllStringSubmatch(svg, -1) {
+			for _, found := range size.FindAllStringSubmatch(rule[2], -1) {
+				px, err := strconv.ParseFloat(found[1], 64)
+				require.NoError(t, err)
+				assert.True(t, px >= 24 && found[2] == "px", "%s: %s has %s", p.name, rule[1], found[0])
+				for _, selector := range strings.Split(rule[1], ",") {
+					sized[strings.TrimPrefix(selector, ".")] = true
+				}
+			}
+		}
+		assert.NotRegexp(t, `(?i)font-size=|style="|transform|<tspan`, svg, p.name)
+		texts := classes.FindAllStringSubmatch(svg, -1)
+		assert.Len(t, texts, strings.Count(svg, "<text"), p.name)
+		for _, class := range texts {
+			known := func(name string) bool { return sized[name] }
+			assert.True(t, slices.ContainsFunc(strings.Fields(class[1]), known), "%s: no size for %s", p.name, class[1])
+		}
+	}
+}
+
 // TestProblems draws one of each.
 func TestProblems(t *testing.T) {
 	for want, draw := range map[string]func(p *picture){
 		"": func(p *picture) {
-			p.box("own", rect{10, 60, 100, 50})
-			p.text(rect{10, 60, 100, 50}, plain, middle, "inside")
-			p.line("line", point{10, 120}, point{100, 120})
+			p.box("own", rect{10, 80, 140, 50})
+			p.text(rect{10, 80, 140, 50}, plain, middle, "inside")
+			p.line("line", point{10, 160}, point{150, 160})
 		},
 		"too long for its room": func(p *picture) {
-			p.text(rect{100, 60, 100, 50}, plain, middle, "much too long")
+			p.text(rect{100, 80, 100, 50}, plain, middle, "much too long")
 		},
 		"too high for its room": func(p *picture) {
-			p.text(rect{10, 60, 100, 20}, plain, middle, "high")
+			p.text(rect{10, 80, 100, 20}, plain, middle, "high")
 		},
 		"out of the picture": func(p *picture) {
-			p.text(rect{760, 60, 100, 50}, plain, middle, "outside")
+			p.text(rect{1220, 80, 140, 50}, plain, middle, "outside")
 		},
 		`on "one"`: func(p *picture) {
-			p.text(rect{10, 60, 100, 50}, plain, middle, "one")
-			p.text(rect{10, 60, 100, 50}, plain, middle, "two")
+			p.text(rect{10, 80, 140, 50}, plain, middle, "one")
+			p.text(rect{10, 80, 140, 50}, plain, middle, "two")
 		},
 		"a line through": func(p *picture) {
-			p.text(rect{10, 60, 100, 50}, plain, middle, "crossed")
-			p.line("line", point{10, 60}, point{110, 110})
+			p.text(rect{10, 80, 140, 50}, plain, middle, "crossed")
+			p.line("line", point{10, 80}, point{150, 130})
 		},
 		"the edge of a box": func(p *picture) {
-			p.text(rect{10, 60, 100, 50}, plain, middle, "half")
-			p.box("gone", rect{10, 60, 50, 50})
+			p.text(rect{10, 80, 140, 50}, plain, middle, "half")
+			p.box("gone", rect{10, 80, 70, 50})
 		},
 		"under a box": func(p *picture) {
-			p.text(rect{10, 60, 100, 50}, plain, middle, "gone")
-			p.box("own", rect{10, 60, 100, 50})
+			p.text(rect{10, 80, 140, 50}, plain, middle, "gone")
+			p.box("own", rect{10, 80, 140, 50})
 		},
 	} {
-		p := newPicture("x", 200, "A title", "What it says.")
+		p := newPicture("x", "A title", "What it says.")
 		draw(p)
 		if want == "" {
 			assert.Empty(t, p.problems())
@@ -106,7 +142,7 @@ func (p *picture) problems() []string {
 		} else if s.takes.y < s.in.y || s.takes.bottom() > s.in.bottom() {
 			note("too high for its room")
 		}
-		if s.takes.x < 0 || s.takes.right() > width || s.takes.bottom() > p.height {
+		if s.takes.x < 0 || s.takes.right() > width || s.takes.bottom() > height {
 			note("out of the picture")
 		}
 		// What is below the last box that holds it does not show.
@@ -194,9 +230,9 @@ func TestLessons(t *testing.T) {
 	assert.Equal(t, []lesson{{"01-pid", []string{"pid"}},
 		{"02-x", []string{"pid", "net", "root"}}}, lessons)
 	about := drawLesson(lessons).about
-	assert.Contains(t, about, "New in this lesson: network, root /.")
-	assert.Contains(t, about, "Each has its own: processes (host")
-	assert.Contains(t, about, "Shared by all: mounts (")
+	assert.Contains(t, about, "A veth pair leads from eth0")
+	assert.Contains(t, about, "One for each: processes, network, root /.")
+	assert.Contains(t, about, "One for all: mounts,")
 
 	require.NoError(t, os.WriteFile(table, []byte("01-pid pid\n"), 0o644))
 	_, err = readLessons(repo)

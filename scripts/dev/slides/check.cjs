@@ -42,6 +42,7 @@ function look() {
       box.top < edge.top || box.bottom > edge.bottom + 1) said.push(`outside: ${e.outerHTML.slice(0, 90)}`)
     if (e.tagName === "PRE" && e.scrollWidth > e.clientWidth) said.push(`cut: ${e.textContent.slice(0, 90)}`)
     if (e.tagName === "IMG" && !(e.complete && e.naturalWidth)) said.push("no picture: " + e.alt)
+    if (e.tagName === "IMG" && box.height < 720) said.push(`a picture ${box.height} high: ` + e.alt)
     if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue
     const style = getComputedStyle(e)
     if (parseFloat(style.fontSize) < 24) said.push(`${style.fontSize}: ${e.textContent.slice(0, 60)}`)

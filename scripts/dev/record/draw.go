@@ -34,8 +34,17 @@ text{font:16px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",mon
 @keyframes bar{from{transform:scaleX(0)}to{transform:scaleX(1)}}
 @keyframes scroll{%[2]s}
 @keyframes curtain{%[3]s}
+.paused *{animation-play-state:paused!important}
 @media (prefers-reduced-motion:reduce){#scroll,#curtain,#bar{animation:none}#curtain{transform:translateY(%[4]dpx)}}
 `
+
+// pause is for where the file is a page, or an object in one: as an <img> it
+// only plays.
+const pause = `{
+const all=document.documentElement
+onclick=()=>all.classList.toggle("paused")
+onkeydown=event=>{if(event.key===" "){event.preventDefault();onclick()}}
+}`
 
 // frame is a moment at which more lines show.
 type frame struct {
@@ -125,6 +134,7 @@ func draw(name string, lines []line) string {
 	add(`<desc id="desc">A terminal in which scripts/%s.sh runs: sentences that say what to look `+
 		`for, commands, and what they print. It takes %d seconds, and begins again.</desc>`,
 		name, all/1000)
+	add("<script>%s</script>", pause)
 	add("<style>"+styles+"</style>", float64(all)/1000, &scroll, &curtain, first*lineHeight)
 	add(`<rect width="%d" height="%d" rx="8" fill="#12161b"/>`, width, height)
 	add(`<svg x="%d" y="%d" width="%d" height="%d">`, margin, bar+margin, width-margin, screen)

@@ -8,6 +8,7 @@ const assert = require("node:assert/strict")
 const fs = require("node:fs")
 const path = require("node:path")
 const { pathToFileURL } = require("node:url")
+const zlib = require("node:zlib")
 const puppeteer = require("puppeteer-core")
 
 const site = path.resolve(process.argv[2])
@@ -15,7 +16,8 @@ const repo = path.resolve(__dirname, "../../..")
 const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8")
 const pages = fs.readdirSync(site).filter(name => name.endsWith(".html")).sort()
 const url = name => pathToFileURL(path.join(site, name)).href
-const phone = { width: 360, height: 740 }
+const widths = [320, 390, 412, 1400]
+const phone = { width: widths[0], height: 740 }
 const desk = { width: 1400, height: 900 }
 
 let browser, failed = 0
@@ -71,10 +73,11 @@ const look = () => ({
   title: document.title,
   heading: document.querySelector("h1")?.innerText,
   ids: [...document.querySelectorAll("[id]")].map(e => e.id),
-  links: [...document.querySelectorAll("a[href], img[src], link[href], script[src]")]
-    .map(e => e.href || e.src),
+  links: [...document.querySelectorAll("a[href], img[src], link[href], script[src], object")]
+    .map(e => e.href || e.src || e.data),
+  said: [...document.querySelectorAll("article p a")].map(e => `${e.textContent} > ${e.getAttribute("href")}`),
   broken: [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src),
-  width: document.documentElement.scrollWidth,
+  contents: [...document.querySelectorAll("#contents > ul > li > a")].map(e => e.getAttribute("href")),
   next: document.querySelector("a[rel=next]")?.getAttribute("href"),
 })
 
@@ -87,6 +90,56 @@ async function findings(page, scheme) {
     axe.run({ exclude: [".file ~ .file code"] }, { preload: false, ...options }), options)
   return violations.filter(v => ["serious", "critical"].includes(v.impact))
     .map(v => `${v.id}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 120)).join(" | ")}`)
+}
+
+// fits says what is cut, covered or out of reach on the screen as it is.
+const fits = () => {
+  const said = []
+  for (const box of document.querySelectorAll("article details")) box.open = true
+  const wide = document.documentElement.scrollWidth
+  if (wide > innerWidth) said.push(`${wide} wide`)
+  const texts = [...document.querySelectorAll("pre, #contents, article p, figcaption")].map(e => {
+    const range = document.createRange()
+    range.selectNodeContents(e)
+    return [e, (e.matches("pre") ? e : range).getBoundingClientRect()]
+  })
+  for (const button of document.querySelectorAll(".copy")) {
+    const at = button.getBoundingClientRect()
+    if (!at.width) continue // in what is folded
+    if (at.left < 0 || at.right > innerWidth) said.push(`a button at ${at.left}`)
+    for (const [e, r] of texts) {
+      if (at.left < r.right && r.left < at.right && at.top < r.bottom && r.top < at.bottom) {
+        said.push("a button on: " + e.textContent.slice(0, 60))
+      }
+    }
+  }
+  return said
+}
+
+// pale is what cannot be read on paper, which is white: browsers print no backgrounds.
+const pale = () => {
+  const light = colour => {
+    const [r, g, b] = colour.match(/[\d.]+/g).slice(0, 3).map(v => ((v / 255 + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  return [...document.querySelectorAll("article, article *")].filter(e => e.checkVisibility() &&
+    [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) &&
+    1.05 / (light(getComputedStyle(e).color) + 0.05) < 4.5).map(e => e.outerHTML.slice(0, 90))
+}
+
+// corner is the colour of a picture's upper left corner, as red, green, blue.
+async function corner(page, selector) {
+  const { x, y } = await page.$eval(selector, e => {
+    e.scrollIntoView({ block: "center", behavior: "instant" })
+    const { x, y } = e.getBoundingClientRect()
+    return { x: x + scrollX, y: y + scrollY }
+  })
+  const png = Buffer.from(await page.screenshot({ clip: { x: x + 2, y: y + 2, width: 1, height: 1 } }))
+  const packed = []
+  for (let at = 8; at < png.length; at += 12 + png.readUInt32BE(at)) {
+    if (png.toString("latin1", at + 4, at + 8) === "IDAT") packed.push(png.subarray(at + 8, at + 8 + png.readUInt32BE(at)))
+  }
+  return [...zlib.inflateSync(Buffer.concat(packed))].slice(1, 4)
 }
 
 const background = page => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
@@ -108,10 +161,19 @@ async function main() {
         const got = seen[name] = await page.evaluate(look)
         assert.ok(got.heading && got.text > 200, "no text")
         assert.deepEqual(got.broken, [], "pictures")
-        assert.ok(got.width <= size.width, `${got.width} wide on a screen of ${size.width}`)
         // An exercise's page has nothing but what a lesson's has, too.
         if (scheme === "light" || !name.includes("-exercises-"))
           assert.deepEqual(await findings(page, scheme), [], "axe, " + scheme)
+        if (scheme === "dark") {
+          for (const width of widths) {
+            await page.setViewport({ ...phone, width })
+            assert.deepEqual(await page.evaluate(fits), [], `on a screen of ${width}`)
+          }
+          await page.evaluate(() => { document.documentElement.dataset.theme = "dark" })
+          await page.emulateMediaType("print")
+          assert.deepEqual(await page.evaluate(pale), [], "on paper")
+          await page.emulateMediaType("screen")
+        }
         await close(page)
       }))
     })
@@ -135,12 +197,26 @@ async function main() {
     return `${count} followed`
   })
 
-  await test("previous and next reach every page", () => {
+  await test("previous and next reach every text", () => {
     const way = []
     for (let name = "index.html"; name; name = seen[name].next) way.push(name)
-    assert.deepEqual([...way].sort(), pages)
+    const listed = seen["index.html"].contents
+    assert.deepEqual(way, listed, "as the contents say")
+    // The rest are exercises, with their solutions, and source files: a link leads there.
+    for (const name of pages) {
+      assert.deepEqual(seen[name].contents, listed, name)
+      assert.equal(listed.includes(name), !/-exercises-|\.go\.html$/.test(name), name)
+      assert.ok(Object.values(seen).some(({ links }) => links.includes(url(name))), name + ": no link to it")
+    }
     const lessons = pages.filter(name => /^\d\d-[a-z-]+\.html$/.test(name) && !name.includes("-exercises-"))
     assert.deepEqual(way.slice(1, 1 + lessons.length), lessons, "the lessons in order")
+    for (const [i, name] of lessons.entries()) {
+      const { said } = seen[name]
+      assert.ok(said.includes("Words to know > glossary.html"), name)
+      if (i + 1 < lessons.length) {
+        assert.ok(said.some(s => /^lesson 0\d, /.test(s) && s.endsWith(" > " + lessons[i + 1])), name + ": no Next")
+      }
+    }
   })
 
   for (const script of [true, false]) {
@@ -205,6 +281,12 @@ async function main() {
     await page.keyboard.press("Escape")
     assert.ok(!await isShown(page, "#results"))
     // What a lesson adds is found, too.
+    for (const width of widths) {
+      await page.setViewport({ ...phone, width })
+      await page.keyboard.type("x")
+      const at = await page.$eval("#results", e => e.getBoundingClientRect().toJSON())
+      assert.ok(at.left >= 0 && at.right <= width && at.width > 250, `${width}: from ${at.left} to ${at.right}`)
+    }
     await page.$eval("input", e => { e.value = "" })
     await page.type("input", "CLONE_NEWCGROUP attr")
     assert.match(await page.$eval("#results", e => e.innerHTML), /08-cgroups\.html#added/)
@@ -226,6 +308,8 @@ async function main() {
       ["hostname", "sudo bin/03-uts -hostname room-3", "hostname"])
     assert.equal(await copied("#file-uts .copy"),
       fs.readFileSync(path.join(repo, "03-uts/uts.go"), "utf8"))
+    const without = await page.$$eval("figure.code:not(:has(.copy))", all => all.map(e => e.className))
+    assert.ok(without.every(name => /diff|text|console/.test(name)), without.join())
     await close(page)
   })
 
@@ -236,6 +320,8 @@ async function main() {
     const dark = await background(page)
     assert.notEqual(dark, light)
     assert.equal(await page.$eval(".theme", e => e.ariaPressed), "true")
+    assert.equal(await page.$eval(".theme", e => getComputedStyle(e).color), dark, "the button does not show it")
+    assert.ok(Math.max(...await corner(page, ".picture img")) < 80, "a light picture")
     await page.goto(url("04-ipc.html"))
     assert.equal(await background(page), dark, "another page forgets it")
     await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }])
@@ -247,13 +333,36 @@ async function main() {
 
   await test("print", async () => {
     const page = await open("03-uts.html", { scheme: "dark" })
+    await page.evaluate(() => { document.documentElement.dataset.theme = "dark" })
     await page.emulateMediaType("print")
     assert.equal(await background(page), "rgb(255, 255, 255)")
+    assert.deepEqual(await corner(page, ".picture img"), [255, 255, 255], "a dark picture")
     for (const selector of ["header", "#contents", ".turn", ".copy"]) {
       assert.ok(!await isShown(page, selector), selector)
     }
     await page.evaluate(() => dispatchEvent(new Event("beforeprint")))
     assert.equal(await page.$("details:not([open]):not(.recording *)"), null)
+    await page.goto(url("cheatsheet.html"))
+    const margin = { top: "0.5in", bottom: "0.5in", left: "0.5in", right: "0.5in" }
+    for (const format of ["A4", "Letter"]) {
+      const pdf = Buffer.from(await page.pdf({ format, margin })).toString("latin1")
+      assert.equal(pdf.match(/\/Type\s*\/Page\b/g)?.length, 1, "sheets of the cheat sheet, " + format)
+    }
+    await page.emulateMediaType("screen")
+    await close(page)
+  })
+
+  await test("a recording pauses on a click", async () => {
+    const page = await open("03-uts.html", { size: phone })
+    await page.$eval(".recording details", e => { e.open = true })
+    const recording = await (await page.waitForSelector(".recording object")).contentFrame()
+    await recording.waitForFunction(() => document.getAnimations().length === 3)
+    const states = () => recording.evaluate(() => [...new Set(document.getAnimations().map(a => a.playState))])
+    assert.deepEqual(await states(), ["running"])
+    await page.click(".recording object")
+    assert.deepEqual(await states(), ["paused"])
+    await page.keyboard.press("Space")
+    assert.deepEqual(await states(), ["running"])
     await close(page)
   })
 

@@ -69,6 +69,7 @@ type page struct {
 	URL    string // its path in the site
 	Title  string
 	Lesson string // 03-uts, on the page of a lesson
+	From   *page  // of what is no text: the first that links to it
 
 	Body      template.HTML
 	Typed     bool // it has something to type
@@ -126,19 +127,21 @@ func build(repo, out string, machine int) error {
 			return fmt.Errorf("%s: %w", p.Source, err)
 		}
 	}
-	for i, p := range s.pages {
-		v := view{page: p, Pages: s.pages, Root: root(p.URL)}
+	contents := slices.DeleteFunc(slices.Clone(s.pages), func(p *page) bool { return !p.isText() })
+	for _, p := range s.pages {
+		v := view{page: p, Pages: contents, Root: root(p.URL)}
 		if p.Source == "README.md" || p.Typed {
 			v.Machine = machine
 		}
 		if p.Source == "README.md" {
 			v.First = s.pages[1].Lesson
 		}
-		if i > 0 {
-			v.Previous = s.pages[i-1]
+		at := slices.Index(contents, p)
+		if v.Previous = p.From; at > 0 {
+			v.Previous = contents[at-1]
 		}
-		if i+1 < len(s.pages) {
-			v.Next = s.pages[i+1]
+		if at >= 0 && at+1 < len(contents) {
+			v.Next = contents[at+1]
 		}
 		var text bytes.Buffer
 		if err := pageTemplate.Execute(&text, v); err != nil {
@@ -229,6 +232,7 @@ func (s *site) target(p *page, link string) (string, error) {
 		if to, err = s.list(name, info.IsDir()); err != nil {
 			return "", err
 		}
+		to.From = p
 	}
 	if fragment != "" {
 		fragment = "#" + fragment
@@ -272,6 +276,10 @@ func (p *page) Short() string {
 	return strings.TrimPrefix(p.Title, "Lesson ")
 }
 
+// isText is false for the page of an exercise, with its solution, and of a source
+// file: only a link leads there.
+func (p *page) isText() bool { return path.Ext(p.Source) == ".md" }
+
 // Listed are the headings for the table of contents.
 func (p *page) Listed() []section {
 	var all []section
@@ -306,7 +314,7 @@ func (s *site) writeAssets() error {
 	}
 	var index []found
 	for _, p := range s.pages {
-		if path.Ext(p.Source) != ".md" {
+		if !p.isText() {
 			continue // the solutions are for those who look for them there
 		}
 		for _, sec := range p.Sections {

@@ -22,14 +22,16 @@ theme.addEventListener("click", () => {
   showTheme()
 })
 
-// Copy: of a session at a terminal what is typed, of code all.
-for (const figure of document.querySelectorAll("figure.code")) {
+// Copy: of a session at a terminal what is typed, of code all. Nobody copies what is
+// printed, or a difference.
+for (const figure of document.querySelectorAll("figure.code:not(.text, .diff)")) {
   const button = document.createElement("button")
   button.type = "button"
   button.className = "copy"
   button.textContent = "Copy"
   const typed = [...figure.querySelectorAll("kbd")]
   if (typed.length) button.ariaLabel = "Copy the commands"
+  else if (figure.matches(".console")) continue
   button.addEventListener("click", async () => {
     const text = typed.length
       ? typed.map(line => line.textContent).join("\n")
@@ -38,7 +40,7 @@ for (const figure of document.querySelectorAll("figure.code")) {
     button.classList.add("done")
     setTimeout(() => { button.textContent = "Copy"; button.classList.remove("done") }, 2000)
   })
-  figure.append(button)
+  figure.querySelector("pre").before(button)
 }
 
 async function copy(text) {

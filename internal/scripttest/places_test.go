@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/assert/yaml"
 	"github.com/stretchr/testify/require"
+
+	"namespaces/internal/nstest"
 )
 
 // placesDebian is the release that all three places are made from, and the
@@ -62,21 +64,24 @@ func TestPlacesDevcontainer(t *testing.T) {
 		readFile(t, "../..", ".devcontainer/devcontainer.json"), "")
 	// These are in the schema of the format, and no others are needed.
 	var place struct {
-		Name, Image       string
+		Name              string
+		Build             struct{ Dockerfile string }
+		RemoteUser        string
 		Privileged, Init  bool
-		OnCreateCommand   string
 		PostCreateCommand []string
 	}
 	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
 	decoder.DisallowUnknownFields()
 	require.NoError(t, decoder.Decode(&place))
-	assert.Equal(t, "debian:"+placesCodename, place.Image)
+	assert.Equal(t, "Dockerfile", place.Build.Dockerfile)
 	assert.True(t, place.Privileged, "no lesson works without")
 	assert.True(t, place.Init)
-	for _, name := range []string{"git", "golang-go"} {
-		assert.Contains(t, strings.Fields(place.OnCreateCommand), name)
+	m := placesDockerfile(t)
+	assert.Equal(t, placesCodename, m[1])
+	for _, name := range []string{"git", "golang-go", "sudo"} {
+		assert.Contains(t, strings.Fields(m[2]), name)
 	}
-	placesParses(t, "sh", place.OnCreateCommand)
+	assert.Contains(t, strings.Fields(m[2]), place.RemoteUser)
 
 	// The rest of the packages comes from the table, by the scripts' own lib.
 	require.Len(t, place.PostCreateCommand, 3)
@@ -103,6 +108,35 @@ func TestPlacesWindows(t *testing.T) {
 		git -c user.name=me -c user.email=me commit --quiet -m all
 		git -c core.autocrlf=true clone --quiet . clone`)
 	assert.Contains(t, workDone(t, place+"/clone", "", "exercise.sh", "01"), "01-1  -init")
+}
+
+// placesDockerfile is the release that the container is made from, and what runs
+// in it then.
+func placesDockerfile(t *testing.T) []string {
+	t.Helper()
+	m := regexp.MustCompile(`\nFROM debian:(\w+)\nRUN ((?s:.*))\n$`).FindStringSubmatch(
+		readFile(t, "../..", ".devcontainer/Dockerfile"))
+	require.NotNil(t, m)
+	return m
+}
+
+// The user whom the container's commands make, on this machine, which has the
+// packages already.
+func TestPlacesDevcontainerUser(t *testing.T) {
+	nstest.NeedRoot(t)
+	doctorBuild(t)
+	m := doctorIn(`etc=$(mktemp -d); mount -t tmpfs none $etc; cp -a /etc/. $etc
+		mount --move $etc /etc; rmdir $etc
+		for dir in /home /var/log /var/mail; do mount -t tmpfs none $dir; done
+		sed -i '/:1000:/d' /etc/passwd /etc/group # as in the image
+		mkdir /home/bin; install /dev/stdin /home/bin/apt-get <<<'#!/bin/sh'`)
+	out, errs, status := m.run(t, m.wrap, "sh", "-euc", `PATH=/home/bin:$PATH; [ "$(command -v apt-get)" = /home/bin/apt-get ]
+		`+placesDockerfile(t)[2]+`
+		exec setpriv --reuid=learner --regid=learner --init-groups --reset-env sh -uc \
+			"id -un; id -u; sudo -n id -u; cd; pwd; $0/bin/06-user -net=lo cat /etc/shadow"`, doctorDir)
+	assert.Equal(t, "learner\n1000\n0\n/home/learner\n", out, errs)
+	assert.Contains(t, errs, "/etc/shadow: Permission denied")
+	assert.Equal(t, 1, status)
 }
 
 func TestPlacesLima(t *testing.T) {

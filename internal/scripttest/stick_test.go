@@ -1,0 +1,79 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// stickTools are in the way of apt-get, whose package of another processor has a
+// text for a program, and of go build, which writes down what it is to build.
+const stickTools = `mkdir $1/tools; cat >$1/tools/apt-get <<'END'
+#!/usr/bin/env bash
+[[ $1 == download ]] || exit 0
+arch=$(sed -n 's/^APT::Architecture "\(.*\)";/\1/p' "$APT_CONFIG")
+mkdir -p deb/DEBIAN deb/bin
+printf '%s\n' 'Package: busybox-static' 'Version: 1' "Architecture: $arch" \
+  'Maintainer: x <x@x>' 'Description: x' >deb/DEBIAN/control
+if [[ $arch == "$(dpkg --print-architecture)" ]]; then
+  cp "$BUSYBOX" deb/bin/busybox
+else
+  install /dev/stdin deb/bin/busybox <<<"$arch"
+fi
+dpkg-deb --build deb busybox-static.deb && rm -r deb
+END
+cat >$1/tools/go <<'END'
+#!/usr/bin/env bash
+[[ $1 == build ]] || PATH=${PATH#*:} exec go "$@"
+mkdir -p bin && for lesson in 0*; do echo "$GOOS $GOARCH $CGO_ENABLED" >bin/$lesson; done
+END
+chmod +x $1/tools/*; mkdir $1/stick $1/empty
+export BUSYBOX=$(type -p busybox) PATH=$1/tools:$PATH
+"$2/scripts/dev/stick.sh" $1/stick`
+
+// Each archive has what its processor needs, and no network is needed to build.
+func TestStick(t *testing.T) {
+	repo, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	made, status := output(t, exec.Command("bash", "-euc", stickTools, "bash", dir, repo))
+	require.Zero(t, status, made)
+	for machine, arch := range map[string]string{"x86_64": "amd64", "aarch64": "arm64"} {
+		assert.Contains(t, made, dir+"/stick/namespaces-"+machine+".tar.gz\n")
+		out, status := output(t, exec.Command("bash", "-euc", `cd $1; mkdir $2; tar xzf stick/namespaces-$2.tar.gz -C $2
+			[[ $3 == "$(go env GOARCH)" ]] || exit 0 # the rest is the same
+			export GOPROXY=off GOMODCACHE=$1/empty GOFLAGS=; cd $2/namespaces
+			go list -deps ./08-cgroups >/dev/null; cp go.mod go.sum work; mkdir work/01-pid
+			cp 05-net/*.go work/01-pid; cd work; go list -deps ./01-pid >/dev/null`, "bash", dir, machine, arch))
+		require.Zero(t, status, out)
+		tree := filepath.Join(dir, machine, "namespaces")
+		for _, name := range []string{"01-pid", "08-cgroups"} {
+			built, err := os.ReadFile(filepath.Join(tree, "bin", name))
+			require.NoError(t, err)
+			assert.Equal(t, "linux "+arch+" 0\n", string(built))
+		}
+		shell, err := os.ReadFile(filepath.Join(tree, "rootfs/bin/sh"))
+		require.NoError(t, err)
+		assert.Equal(t, arch != runtime.GOARCH, string(shell) == arch+"\n")
+		for _, name := range []string{"README.md", "scripts/doctor.sh", "docs/pictures/hotel.svg"} {
+			assert.FileExists(t, filepath.Join(tree, name))
+		}
+		for _, name := range []string{".git", "public", "work/bin"} {
+			assert.NoFileExists(t, filepath.Join(tree, name))
+			assert.NoDirExists(t, filepath.Join(tree, name))
+		}
+	}
+
+	// A stick that is not there.
+	out, status := output(t, exec.Command(repo+"/scripts/dev/stick.sh", dir+"/none"))
+	assert.Equal(t, 2, status)
+	assert.True(t, strings.HasPrefix(out, "stick.sh: DIR is a directory"), out)
+}

@@ -136,7 +136,7 @@ func center(in rect, dy, w, h float64) rect { return rect{in.x + (in.w-w)/2, in.
 func (b board) tie(inside, host rect, what string, draw func(a, b point)) {
 	x := inside.x + inside.w/2
 	draw(point{x, host.y - 3}, point{x, inside.bottom() + 3})
-	p := rect{x + 10, b.one.bottom() + 4, 280, 34}
+	p := rect{x + 10, b.one.bottom() + 4, 296, 34}
 	b.text(p, plain, left, what)
 }
 
@@ -146,7 +146,7 @@ func (b board) processes() {
 		b.entry("new", inside, "1", "bash")
 		host := rect{inside.x, b.host.y + 74, 240, 76}
 		b.entry("own", host, []string{"4712", "4713"}[i], "bash")
-		b.tie(inside, host, "one process", b.both)
+		b.tie(inside, host, "the same process", b.both)
 	}
 	b.entry("own", center(b.host, 74, 240, 76), "1", "systemd")
 }
@@ -254,7 +254,7 @@ func (b board) root() {
 		host := rect{r.x + r.w/2 - 100, disk.y + 28, 200, 68}
 		b.box("shared", host)
 		b.text(host, monoBig, middle, []string{"nsl-1/", "nsl-2/"}[i])
-		b.tie(inside, host, "one directory", b.both)
+		b.tie(inside, host, "the same directory", b.both)
 	}
 }
 

@@ -2,8 +2,10 @@
 # 01-pid.sh shows a PID namespace, step by step: the command is process 1, the
 # host sees it under another number, and nobody in it can reach the host.
 #
-# Usage: scripts/01-pid.sh [--auto]
-#   --auto   does not wait for Enter
+# Usage: scripts/01-pid.sh [--auto | --list | --from STEP]
+#   --auto   asks nothing, and does not wait for Enter
+#   --list   the steps, by their numbers
+#   --from   begins at that number, or at the first step with that word
 # Exit status: 0 if the kernel showed all that is said here, 1 if not.
 
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
@@ -19,8 +21,10 @@ run host "lsns -p $$"
 expect 'NS +TYPE +NPROCS +PID' '[0-9]{10} pid ' '[0-9]{10} mnt ' '[0-9]{10} uts '
 
 step 'Two shells, each in a new PID namespace. They believe they are process 1. The parent
-of process 1 is outside, where they cannot see: PID 0.'
+of process 1 is outside, where they cannot see: PID 0.' 1
 start one 'bin/01-pid sh'
+run one 'echo "process $$, sees $(busybox ps -o comm | grep -x -m 1 01-pid || echo nobody)"'
+judge "$seen"
 start two 'bin/01-pid sh'
 side 'echo "PID $$, parent $PPID"'
 differ host one
@@ -67,32 +71,35 @@ expect 'sleep 300' 'No such process'
 run host "ps -o pid,args -p $victim"
 expect 'sleep 300'
 
-step 'Process 1 is shielded: inside, not even SIGKILL ends it.'
-run one 'kill -KILL 1; echo "still here: process $$"'
-expect '^still here: process 1$'
+step 'Process 1 is shielded: inside, not even SIGKILL ends it.' 2
+run one 'kill -KILL 1; echo "process $$ is still here"'
+expect '^process 1 is still here$'
+judge "$seen"
 
 step 'Namespaces nest. Three levels deep, a process has four numbers: one for each
 namespace in which it can be seen. Innermost it is process 1.'
 run host 'bin/01-pid bin/01-pid bin/01-pid grep NSpid /proc/self/status'
 expect '^NSpid:(\s+[0-9]+){3}\s+1$'
 
-step 'When process 1 ends, the kernel ends all in its namespace. A process in two...'
+step 'Something that runs in two, and is not process 1:'
 run two 'sleep 301 & echo "inside it is process $!"'
 await "pgrep -P $two -x sleep"
 run host "ps -o pid,ppid,args --ppid $two"
 expect 'sleep 301'
 sleeper=$(pgrep -P "$two")
-step '... does not outlive process 1 of its namespace:'
+step 'When process 1 ends, the kernel ends all in its namespace.' 3
 quiet host "kill -KILL $two"
 wait "${launcher[two]}" 2>/dev/null || true # it has seen the end of process 1
 run host "ps -p $two,$sleeper || echo neither is there"
 expect 'neither is there'
+judge "$seen"
 expect_not 'sleep|sh$'
 
 step 'Why unshare --pid wants --fork: unshare itself does not move, only its children are
 in the new namespace. The first is process 1. When it ends, that namespace is closed,
-and the next fork gets an error that has nothing to do with memory.'
+and the next fork gets an error that has nothing to do with memory.' 4
 run host "unshare --pid bash -c 'ls -d /; ls -d /; echo the end'"
+judge "$seen"
 expect '^/$' 'fork: Cannot allocate memory'
 run host "unshare --pid --fork bash -c 'ls -d /; ls -d /; echo the end'"
 expect '^the end$'

@@ -3,8 +3,10 @@
 # that the host does not have, files that it shares all the same, and how mounts
 # spread. What would harm the host is done to a throw-away mount namespace.
 #
-# Usage: scripts/02-mount.sh [--auto]
-#   --auto   does not wait for Enter
+# Usage: scripts/02-mount.sh [--auto | --list | --from STEP]
+#   --auto   asks nothing, and does not wait for Enter
+#   --list   the steps, by their numbers
+#   --from   begins at that number, or at the first step with that word
 # Exit status: 0 if the kernel showed all that is said here, 1 if not.
 
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
@@ -23,9 +25,11 @@ expect '^ *1 +0 sh$' '^ *[0-9]+ +1 ps '
 expect_not '02-mount' 'kthreadd' 'init'
 
 step 'What did it? A new PID namespace and a new mount namespace do not: ps reads /proc, and
-that still belongs to the PID namespace in which it was mounted. Mounted again, it is ours.'
-run host "unshare --fork --pid --mount sh -c 'busybox ps | wc -l; mount -t proc proc /proc; ps -e'"
-expect '^[0-9]{2,}$' '^ *1 .* sh$'
+that still belongs to the PID namespace in which it was mounted. Mounted again, it is ours.' 2
+run host "unshare --fork --pid --mount sh -c '
+  busybox ps -o comm | grep -x -m 1 unshare || echo nobody else; mount -t proc proc /proc; ps -e'"
+judge "$seen"
+expect '^ *1 .* sh$'
 expect_not "^ *$$ "
 
 step 'lsns: pid and mnt differ from the host, and nothing else.'
@@ -34,20 +38,22 @@ run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one |
 expect '^> pid ' '^> mnt '
 expect_not 'uts|ipc|net|user|cgroup|time'
 
-step 'A mount inside is not on the host, and not in two. ls shows the directory below it there.'
-quiet host 'mkdir a b'
-quiet one 'mount -t tmpfs tmpfs a && touch a/only-in-one'
-side 'ls -s a'
+step 'A mount inside is not on the host, and not in two. ls shows the directory below it there.' 1
+quiet host 'mkdir room'
+quiet one 'mount -t tmpfs tmpfs room && touch room/file letter'
+run host 'echo host sees: $(ls -d letter room/file 2>/dev/null)'
+judge "$seen"
+side 'ls -s room'
 differ host one
 same host two
-side 'grep -c " $PWD/a " /proc/self/mountinfo'
+side 'grep -c " $PWD/room " /proc/self/mountinfo'
 differ host one
 same host two
 
 step 'But where nothing is mounted, the files are the same for all: the new namespace has a
 copy of the list of mounts, not of the files. Lesson 07 takes those away.'
-quiet one 'echo hello from one > b/letter'
-side 'cat b/letter'
+quiet one 'echo hello from one > letter'
+side 'cat letter'
 same host one two
 seen=${answer[host]}
 expect '^hello from one$'
@@ -95,9 +101,14 @@ run lab 'grep -o "from-[a-z]*" /proc/self/mountinfo'
 expect '^from-lab$' '^from-shared$'
 expect_not 'from-slave|from-private'
 
-step 'Now lab plays a host with systemd: all its mounts are shared. A program that mounts /proc
-in a new mount namespace, without the first step of our lesson...'
+step 'Now lab plays a host with systemd: all its mounts are shared. What a program mounts in a new
+mount namespace, without the first step of our lesson, lands on the host.' 3
 quiet lab 'mount --make-rshared /'
+run lab 'unshare --mount --propagation unchanged mount -t tmpfs from-inside m/x
+  grep -o from-inside /proc/self/mountinfo || echo nothing'
+judge "$seen"
+quiet lab 'umount m/x'
+step 'And if it is /proc...'
 run lab "grep ' / / ' /proc/self/mountinfo | cut -d ' ' -f 5-7"
 expect '^/ [^ ]+ shared:'
 run lab 'ps -o pid,args -p $$'

@@ -2,8 +2,10 @@
 # 03-uts.sh shows a UTS namespace, step by step: three hostnames at the same
 # time, what else is in the namespace, and two ways to be fooled.
 #
-# Usage: scripts/03-uts.sh [--auto]
-#   --auto   does not wait for Enter
+# Usage: scripts/03-uts.sh [--auto | --list | --from STEP]
+#   --auto   asks nothing, and does not wait for Enter
+#   --list   the steps, by their numbers
+#   --from   begins at that number, or at the first step with that word
 # Exit status: 0 if the kernel showed all that is said here, 1 if not.
 
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
@@ -26,12 +28,21 @@ run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one |
 expect '^> pid ' '^> mnt ' '^> uts '
 expect_not 'ipc|net|user|cgroup|time'
 
-step 'A new name inside is the name of that namespace alone. The host keeps its own.'
+step 'A new name inside is the name of that namespace alone. The host keeps its own.' 1
+run one "hostname room-3; bash -c 'hostname suite-3; p=\"\h\"
+  echo \"hostname \$(hostname), prompt \${p@P}, file \$(cat /etc/hostname)\"'"
+judge "$seen"
 quiet one 'hostname room-9'
 side 'hostname'
 seen=${answer[one]}
 expect '^room-9$'
 [[ ${answer[host]} == "$before" ]] || fail "the host to be $before" "${answer[host]}"
+
+step 'sethostname(2) names the namespace in which it is called, whichever that is. Without the flag of the
+lesson it is that of the host: lab plays it here.' 2
+run host "unshare --uts sh -c 'hostname lab
+  unshare --fork --pid hostname room-3; echo now it is \$(hostname)'"
+judge "$seen"
 
 step "There are two names in a UTS namespace: nodename, which hostname shows and uname -n too, and
 domainname, from the days of NIS, which is not the domain of DNS. Hardly anybody uses it."

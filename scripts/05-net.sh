@@ -4,8 +4,10 @@
 # last three are made in throw-away network namespaces: one plays a host, one
 # the internet. The host's own firewall and forwarding stay as they are.
 #
-# Usage: scripts/05-net.sh [--auto]
-#   --auto   does not wait for Enter
+# Usage: scripts/05-net.sh [--auto | --list | --from STEP]
+#   --auto   asks nothing, and does not wait for Enter
+#   --list   the steps, by their numbers
+#   --from   begins at that number, or at the first step with that word
 # Exit status: 0 if the kernel showed all that is said here, 1 if not.
 
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
@@ -15,12 +17,14 @@ source "$(dirname "$0")/lib/demo.sh"
 begin root "$@"
 install_for demo net
 
-step 'A new network namespace has lo, none of the devices of the host, and even lo is down:'
+step 'A new network namespace has lo, none of the devices of the host, and even lo is down:' 1
+run host 'unshare --net busybox ping -qc1 127.1'
+judge "$seen"
 run host 'unshare --net ip -brief link'
 expect '^lo +DOWN'
 expect_not ' UP '
-run host "unshare --net sh -c 'busybox ping -qc1 127.1; ip link set lo up; busybox ping -qc1 127.1'"
-expect 'unreachable' '1 packets received'
+run host "unshare --net sh -c 'ip link set lo up; busybox ping -qc1 127.1'"
+expect '1 packets received'
 
 step 'The lesson sets lo up, and makes a veth pair, two devices that are like the ends of a cable.
 One of them, eth0, is inside.'
@@ -62,11 +66,19 @@ expect '1 packets received'
 run host "busybox ping -qc1 $one_address"
 expect '1 packets received'
 
-step 'Ports are per namespace, too: two web servers listen on port 80, and the host reaches both.'
+step 'Both ends are in that subnet: for this no route has to be added. For all else there is one.' 3
+run one "ip route delete default
+  busybox ping -qc1 $gateway >/dev/null 2>&1; host=\$?
+  busybox ping -qc1 192.0.2.1 >/dev/null 2>&1; echo host \$host, beyond \$?"
+judge "$seen"
+quiet one "ip route add default via $gateway"
+
+step 'Ports are per namespace, too: two web servers listen on port 80, and the host reaches both.' 2
 quiet host 'mkdir one two; echo hello from room-1 >one/ping; echo hello from room-2 >two/ping'
 quiet one 'busybox httpd -p 80 -h one'
 quiet two 'busybox httpd -p 80 -h two'
-run host "busybox wget -q -O - http://$one_address/ping http://$two_address/ping"
+run host "busybox wget -q -O - http://$one_address/ping http://$two_address/ping && echo both listen"
+judge "$seen"
 expect '^hello from room-1$' '^hello from room-2$'
 run one "busybox wget -q -O - http://127.0.0.1/ping"
 expect '^hello from room-1$'

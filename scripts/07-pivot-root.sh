@@ -3,8 +3,10 @@
 # another PATH, and why it is pivot_root and not chroot. Started by root, it goes
 # on as an ordinary user.
 #
-# Usage: [NSL_ALPINE=FILE.tar.gz] scripts/07-pivot-root.sh [--auto]
-#   --auto       does not wait for Enter
+# Usage: [NSL_ALPINE=FILE.tar.gz] scripts/07-pivot-root.sh [--auto | --list | --from STEP]
+#   --auto       asks nothing, and does not wait for Enter
+#   --list       the steps, by their numbers
+#   --from       begins at that number, or at the first step with that word
 #   NSL_ALPINE   takes Alpine's root filesystem from FILE: nothing is downloaded
 # Exit status: 0 if the kernel showed all that is said here, 1 if not.
 
@@ -69,18 +71,22 @@ expect '^namespace1.txt$'
 expect_not '^var$'
 
 step "But the host's mounts are all still there, out of sight. A working directory that was left
-outside is enough to walk out. / is that of one, and then we climb:"
+outside is enough to walk out. / is that of one, and then we climb:" 1
+climb="cd ../../../../../..
+  if test -e var/lib; then echo the root of the host; else echo the root of rootfs; fi"
 run host "unshare --user --map-root-user --root=one --wd=. sh -c '
-  ls /namespace1.txt; cd ../../../../../..; ls'"
-expect '^/namespace1.txt$' '^var$'
+  ls /namespace1.txt; $climb'"
+expect '^/namespace1.txt$'
+judge "$seen"
 
 step 'The same trick after pivot_root: a jail by chroot in one, and out of it. We climb as far as the
-root of one. There is nothing above: the mounts of the host are gone from this namespace.'
+root of one. There is nothing above: the mounts of the host are gone from this namespace.' 2
 quiet one 'mkdir -p /tmp/jail/bin; cp /bin/busybox /tmp/jail/bin/sh; touch /tmp/jail/in-jail.txt'
 run one "nsenter -r/tmp/jail -w. sh -c '
-  echo /*.txt; cd ../../../../../..; echo *'"
+  echo /*.txt; $climb; echo *'"
 expect '^/in-jail.txt$' '(^| )namespace1.txt( |$)'
 expect_not '(^| )var( |$)'
+judge "$seen"
 
 step 'Any root filesystem will do. This is the one of Alpine Linux. The kernel stays that of the
 host.'

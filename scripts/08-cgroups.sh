@@ -4,8 +4,10 @@
 # It takes the least privilege with which this machine lets it make a cgroup:
 # none, a scope that systemd delegates to you, or sudo.
 #
-# Usage: scripts/08-cgroups.sh [--auto]
-#   --auto   does not wait for Enter
+# Usage: scripts/08-cgroups.sh [--auto | --list | --from STEP]
+#   --auto   asks nothing, and does not wait for Enter
+#   --list   the steps, by their numbers
+#   --from   begins at that number, or at the first step with that word
 # Exit status: 0 if the kernel showed all that is said here, 1 if not.
 
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
@@ -23,7 +25,7 @@ again() {
   cd /
   rm -rf --one-file-system "$tmp"
   exec "$@" env NSL_SUDO="$*" NSL_SCOPE="$scope" NSL_BIN="${NSL_BIN:-}" NO_COLOR="${NO_COLOR:-}" \
-    "$script" ${auto:+--auto}
+    "$script" "${arguments[@]}"
 }
 
 # cgroups NAME prints the line that finds the cgroup of a container, and
@@ -83,19 +85,21 @@ expect ':/$'
 expect_not ':/.'
 
 step 'Memory. dd asks for a buffer, and the kernel gives it page by page. 16 MiB are fine. With 100 it
-meets the limit, nothing is left to be freed, and the kernel kills: status 137, 128 + SIGKILL.'
+meets the limit, nothing is left to be freed, and the kernel kills: status 137, 128 + SIGKILL.' 1
 run one 'dd if=/dev/zero of=/dev/null bs=16M count=1; echo status $?'
 expect '^status 0$'
 run one 'dd if=/dev/zero of=/dev/null bs=100M count=1; echo status $?'
 expect '^status 137$'
+judge "$seen"
 run host "$(knob one "${files[3]}")"
 expect '^oom_kill [1-9]'
 run two 'dd if=/dev/zero of=/dev/null bs=32M count=1; echo status $?'
 expect '^status 0$'
 
-step 'Processes. The shell is one, so 30 more are too many: fork is refused, to this container alone.'
+step 'Processes. The shell is one, so 30 more are too many: fork is refused, to this container alone.' 2
 run one "sh -c 'for i in \$(seq 30); do sleep 1 & done'; sleep 2"
 expect "can't fork: Resource temporarily unavailable"
+judge "$seen"
 run host "$(knob one pids.events)"
 expect '^max [1-9]'
 run one 'echo it works again'
@@ -148,7 +152,10 @@ expect '^room-1$' 'httpd' '^pong from room-1$'
 expect '^ *1 '
 
 step 'That one sees what the container sees, but is not held by its limits: its cgroup is elsewhere.
-docker exec moves it there, too. The kernel lets whoever may write to the directories do that.'
+docker exec moves it there, too. The kernel lets whoever may write to the directories do that.' 3
+run host "$enter sh -c 'if grep -q :/\\.\\. /proc/self/cgroup
+  then echo in another cgroup; else echo in the cgroup of the container; fi'"
+judge "$seen"
 run host "$enter cat /proc/self/cgroup"
 expect ':/\.\.'
 run host "for dir in \$($(cgroups one)); do echo 0 >\$dir/cgroup.procs; done

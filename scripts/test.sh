@@ -212,7 +212,7 @@ as_user env CGO_ENABLED=0 go test -c -o "$out/" ./...
 # What the tests read, where an ordinary user can: the repository itself may
 # be in a home directory that is closed to others.
 mkdir "$out/repo"
-cp -r bin docs scripts go.mod "$out/repo"
+cp -r --parents bin docs scripts go.mod 0*/quiz.md "$out/repo"
 [[ ! -d ../shared ]] || cp -r ../shared "$out/shared"
 chmod -R go+rX "$out"
 settings=(PATH="$PATH" NSTEST_BIN="$out/repo/bin" NSTEST_REPO="$out/repo"

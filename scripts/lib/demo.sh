@@ -4,14 +4,15 @@
 # and one for each container. The prompt tells at which one a line is typed,
 # and $one is the PID, on the host, of the shell at the terminal `one`.
 source "${BASH_SOURCE[0]%/*}/all.sh"
+source "$lib/quiz.sh"
 
 export LC_ALL=C # the messages in the words that we expect
 unset http_proxy HTTP_PROXY
 
 lesson=$(basename "$0" .sh)
-auto='' tmp='' sentence='' seen='' status=0 job=''
+auto='' silent='' from_step=0 tmp='' sentence='' seen='' status=0 job='' asked='' said=''
 declare -A launcher=() to=() from=() answer=()
-undo=()
+undo=() arguments=()
 # shellcheck disable=SC2034 # a terminal's PID, set by start
 one='' two='' three='' lab=''
 
@@ -21,13 +22,23 @@ begin() {
   local who=$1
   shift
   answer_help "$@"
+  arguments=("$@")
   case ${1:-} in
   '') ;;
   --auto) auto=yes ;;
+  --list) steps && exit ;;
+  --from)
+    from_step=$(steps | awk -v want="${2:-}" '$1 == want' | cut -d ' ' -f 1)
+    [[ -n $from_step ]] || from_step=$(steps | grep -wi -m 1 -e "${2:-}" | cut -d ' ' -f 1) ||
+      misused "there is no step ${2:-}: see --list"
+    silent=yes
+    ;;
   *) misused "unknown argument: $1" ;;
   esac
+  [[ $# -lt 2 || $1 == --from ]] || misused "unknown argument: $2"
   [[ -t 0 && -t 1 ]] || auto=yes
   need_limits
+  read_quiz "$lesson"
   [[ $who == root ]] && become_root "$@"
   install_for tour
   [[ -n ${NSL_BIN:-} || -x $repo/bin/$lesson ]] || build_lessons
@@ -79,6 +90,8 @@ step_down() {
       "leave this container, and start it again: $0"
   tmp=$(scratch)
   cp -r "$repo/scripts" "${NSL_BIN:-$repo/bin}" "$tmp"
+  mkdir "$tmp/$lesson"
+  cp "$repo/$lesson/quiz.md" "$tmp/$lesson"
   chown -R "$uid:$gid" "$tmp"
   printf '%s\n' "You are root: this goes on as the ordinary user $uid."
   exec "${be[@]}" env -u SUDO_UID -u SUDO_GID -u SUDO_USER HOME="$tmp" NSL_TMP="$tmp" \
@@ -103,17 +116,51 @@ clean_up() {
   exit "$status"
 }
 
-# step says what to look for next.
+# steps lists them: the calls of step in the script.
+steps() {
+  sed -n "s/^ *step ['\"]//p" "$0" | sed "s/['\"][ 0-9]*\$//" | cat -n |
+    sed 's/^ *//; s/\t/  /'
+}
+
+# step SENTENCE [N] says what to look for next, after question N of quiz.md if there is
+# one: its kernel's answer goes to judge.
 step() {
-  sentence=$1
+  local number total
+  number=$(head -n "${BASH_LINENO[0]}" "$0" | grep -c '^ *step ')
+  total=$(steps | wc -l)
+  [[ $number -lt $from_step ]] || silent=''
+  sentence=$1 asked=${2:-} said=''
   [[ $width -eq 100 ]] || # for which it was written
     sentence=$(tr '\n' ' ' <<<"$1" | fold -s -w "$width" | sed 's/ *$//')
-  printf '\n%s\n' "$bold$sentence$plain"
+  [[ -z $silent ]] || return 0
+  printf '\n%s\n' "${dim}step $number of $total$plain"
+  if [[ -n $asked && -z $auto ]]; then
+    show_question $((asked - 1))
+    read_answer $((asked - 1)) || exit 1
+    echo
+  fi
+  printf '%s\n' "$bold$sentence$plain"
+}
+
+# judge ANSWER says what the one who watches has said to the question, and what the
+# kernel has. That is the right option, or it did not hold.
+judge() {
+  local i=$((asked - 1)) kernel
+  kernel=$(printed "$i" "$1")
+  [[ $kernel == "${keys[i]}" ]] || fail "the words: ${prints[$i${keys[i]}]-}" "$1"
+  [[ -n $said ]] || return 0
+  if [[ $said == "$kernel" ]]; then
+    printf '%s\n' "${green}You and the kernel say $kernel: ${options[$i$kernel]# }$plain"
+  else
+    printf '%s\n' "${red}You said $said: ${options[$i$said]# }$plain" \
+      "${green}The kernel says $kernel: ${options[$i$kernel]# }$plain"
+  fi | fold -s -w "$width"
 }
 
 # type_line PLACE CMD shows a line at a prompt, and waits for Enter.
 type_line() {
   local sign='#'
+  [[ -z $silent ]] || return 0
   [[ $EUID -eq 0 || $1 != host ]] || sign='$'
   printf '%s' "$green$1$sign$plain $2"
   if [[ -z $auto ]]; then
@@ -195,7 +242,7 @@ ask() {
 # show prints an answer as far as a projector has room for it.
 show() {
   local lines
-  [[ -n $1 ]] || return 0
+  [[ -n $1 && -z $silent ]] || return 0
   mapfile -t lines < <(expand <<<"$1")
   printf '%.100s\n' "${lines[@]:0:20}"
   [[ ${#lines[@]} -le 20 ]] || echo "... and $((${#lines[@]} - 20)) more lines"
@@ -248,7 +295,7 @@ side() {
     columns+=("$tmp/.$place")
     printf '%s\n' "[$place]" "$seen" >"$tmp/.$place"
   done
-  pr -m -t -w $((width < 80 ? 80 : width)) "${columns[@]}" | expand | sed 's/ *$//'
+  [[ -n $silent ]] || pr -m -t -w $((width < 80 ? 80 : width)) "${columns[@]}" | expand | sed 's/ *$//'
 }
 
 # expect REGEX... : each must be in the last answer.
@@ -289,6 +336,7 @@ differ() {
 
 # fail EXPECTED [SEEN] ends the demonstration.
 fail() {
+  silent=''
   {
     printf '\n%s\n' "${red}This did not hold:$plain" "$sentence"
     printf '  expected  %s\n' "$1"

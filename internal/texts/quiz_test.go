@@ -1,0 +1,107 @@
+//go:build linux
+
+package texts
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"namespaces/internal/lessons"
+)
+
+// readQuiz has the scripts' own reader say of each question: title, letters, the
+// right one, the one that the kernel's answers in the block speak for; text; all options, reasons.
+const readQuiz = `
+	repo=$1
+	source "$1/scripts/lib/quiz.sh"
+	read_quiz "$2"
+	for i in "${!titles[@]}"; do
+		answer=$(printf '%s\n' "${more[$i]}" | sed -n '/^` + "```" + `console/,/^` + "```" + `/{/^[$#>` + "`" + `]/!p}')
+		right="$i${keys[i]}"
+		printf '%s\0' "${titles[i]}" "${letters[i]}" "${keys[i]}" \
+			"$(printed "$i" "$answer")" "$answer" "${prints[$right]-}" "${texts[$i]}"
+		for ((l = 0; l < ${#letters[i]}; l++)); do
+			printf '%s|' "${options[$i${letters[i]:l:1}]}" "${reasons[$i${letters[i]:l:1}]}"
+		done
+		printf '\0'
+	done`
+
+// TestQuiz holds the questions of each lesson against their form, and the right
+// option against the kernel: TestCommands has just compared the block with it.
+func TestQuiz(t *testing.T) {
+	repo := repository(t)
+	all, err := lessons.Read(repo)
+	require.NoError(t, err)
+	keys := map[string]int{}
+	for _, lesson := range all {
+		out, err := exec.Command("bash", "-euc", readQuiz, "bash", repo, lesson.Name).Output()
+		require.NoError(t, err, lesson.Name)
+		fields := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+		const each = 8
+		require.Zero(t, len(fields)%each, "%q", fields)
+		assert.GreaterOrEqual(t, len(fields)/each, 3, lesson.Name)
+		assert.LessOrEqual(t, len(fields)/each, 5, lesson.Name)
+		assert.Equal(t, "Predict", fields[0], lesson.Name)
+		asked := 0
+		for ; len(fields) > 0; fields = fields[each:] {
+			title, letters, key, kernel := fields[0], fields[1], fields[2], fields[3]
+			answer, words, text, options := fields[4], fields[5], fields[6], strings.Split(fields[7], "|")
+			name := lesson.Name + ": " + title
+			assert.Contains(t, []string{"abc", "abcd", "abcde"}, letters, name)
+			assert.Contains(t, letters, key, name)
+			assert.Contains(t, text, "?", name)
+			assert.Len(t, options, 2*len(letters)+1, "an option without a reason: %s", name)
+			for _, option := range options[:2*len(letters)] {
+				assert.Greater(t, len(strings.TrimSpace(option)), 2, name)
+			}
+			lower := strings.ToLower(text + fields[7])
+			assert.NotContains(t, lower, "not true", name)
+			assert.NotContains(t, lower, "of the above", name)
+			keys[key]++
+			assert.Equal(t, answer != "", words != "", "a command and its words: %s", name)
+			if answer != "" {
+				asked++
+				assert.Equal(t, key, kernel, "the kernel says %q: %s", answer, name)
+			}
+		}
+		assert.GreaterOrEqual(t, asked, 2, "questions that a kernel answers: "+lesson.Name)
+	}
+	for _, letter := range []string{"a", "b", "c"} {
+		assert.GreaterOrEqual(t, keys[letter], len(all)/2, "the right one is %s too seldom: %v", letter, keys)
+	}
+}
+
+// TestPredict: the text of a lesson asks the first question in the same words.
+func TestPredict(t *testing.T) {
+	repo := repository(t)
+	all, err := lessons.Read(repo)
+	require.NoError(t, err)
+	for _, lesson := range all {
+		quiz, err := os.ReadFile(filepath.Join(repo, lesson.Name, "quiz.md"))
+		require.NoError(t, err)
+		want := predict(string(quiz))
+		require.NotEmpty(t, want, lesson.Name)
+		file := filepath.Join(repo, lesson.Name, "README.md")
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		have := predict(string(text))
+		require.NotEmpty(t, have, file)
+		if *update {
+			write(t, file, strings.Replace(string(text), have, want, 1))
+			continue
+		}
+		assert.Equal(t, want, have, "%s; -update takes it from quiz.md", file)
+	}
+}
+
+// predict is the section of that name.
+func predict(text string) string {
+	_, text, _ = strings.Cut(text, "\n## Predict\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	return text
+}

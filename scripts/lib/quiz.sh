@@ -1,0 +1,122 @@
+# shellcheck shell=bash
+# quiz.sh: reads and asks the questions of a lesson, NN-name/quiz.md. It is
+# sourced, not run.
+
+# read_quiz NN-name reads them. Of question i, from 0: titles[i]; texts[i]; letters[i]
+# of its options; keys[i], the right one; more[i], what else stands below the answer.
+# Of its option L: options[iL]; reasons[iL]; prints[iL], what the kernel prints if that
+# one is right, or nothing if no kernel is asked.
+read_quiz() {
+  local line i=-1 to='' LF=$'\n'
+  titles=() letters=() keys=()
+  unset texts options reasons prints more
+  declare -gA texts=() options=() reasons=() prints=() more=()
+  while IFS= read -r line; do
+    case $line in
+    '## '*) i=$((i + 1)) titles[i]=${line:3} letters[i]='' keys[i]='' to="texts[$i]" ;;
+    '<details>') to="more[$i]" ;;
+    '</details>') to='' ;;
+    '<summary>'*) ;;
+    'The answer is '*) keys[i]=${line:16:1} ;;
+    '- **'[a-z]'**'*)
+      case $to in
+      texts* | options*)
+        letters[i]+=${line:4:1} to="options[$i${line:4:1}]"
+        printf -v "$to" '%s' "${line:7}"
+        ;;
+      *)
+        to="reasons[$i${line:4:1}]"
+        printf -v "$to" '%s' "${line:4:1}${line:7}"
+        [[ ! $line =~ ^....${line:4:1}..\ (would\ )?prints?\ \`([^\`]*)\` ]] ||
+          prints[$i${line:4:1}]=${BASH_REMATCH[2]}
+        ;;
+      esac
+      ;;
+    '  '*) printf -v "${to:-line}" '%s' "${!to-} ${line:2}" ;;
+    *)
+      [[ $to != @(options|reasons)* ]] || to="more[$i]"
+      [[ $i -lt 0 || -z $to ]] || printf -v "$to" '%s' "${!to-}$line$LF"
+      ;;
+    esac
+  done <"$repo/$1/quiz.md"
+}
+
+# printed I TEXT prints the option whose words are in TEXT, of several the one
+# that has the most: what the kernel says.
+printed() {
+  local option words text said most=''
+  text=" $(tr -s ' \t\n' ' ' <<<"$2") "
+  for option in "${!prints[@]}"; do
+    words=${prints[$option]}
+    [[ $option == "$1"[a-z] && $text == *" $words "* && ${#words} -gt ${#most} ]] || continue
+    most=$words
+    said=${option#"$1"}
+  done
+  echo "${most:+$said}"
+}
+
+# flow TEXT prints paragraphs in lines of this width, and blocks as they are.
+flow() {
+  awk '
+    /^```/ { out(); print ""; code = !code; next }
+    code { print "  " $0; next }
+    !NF { out(); gap = shown; next }
+    { if (gap) print ""; gap = 0; text = text (text == "" ? "" : " ") $0 }
+    END { out() }
+    function out() { if (text != "") { print text; shown = 1 }; text = "" }' <<<"$1" |
+    fold -s -w "$width" | sed 's/ *$//'
+}
+
+# show_question I shows it, and its options, and nothing of the answer.
+show_question() {
+  local l letter
+  printf '\n%s\n\n' "$bold$(flow "${texts[$1]}")$plain"
+  for ((l = 0; l < ${#letters[$1]}; l++)); do
+    letter=${letters[$1]:l:1}
+    flow "$letter ${options[$1$letter]}"
+  done
+}
+
+# read_answer I sets said to the letter of an option: a single key, no Enter. It fails
+# if nobody types any more.
+read_answer() {
+  said=''
+  printf '\n%s' "${letters[$1]:0:1} to ${letters[$1]: -1}: "
+  until [[ -n $said && ${letters[$1]} == *"$said"* ]]; do
+    IFS= read -rsn 1 said || { echo && return 1; }
+  done
+  echo "$said"
+}
+
+# show_reasons I shows the reason of each option, and what the kernel was asked.
+show_reasons() {
+  local l letter
+  for ((l = 0; l < ${#letters[$1]}; l++)); do
+    letter=${letters[$1]:l:1}
+    if [[ $letter == "${keys[$1]}" ]]; then
+      printf '%s\n' "$green$(flow "${reasons[$1$letter]}")$plain"
+    else
+      flow "${reasons[$1$letter]}"
+    fi
+  done
+  flow "${more[$1]}"
+}
+
+# remember KIND QUESTION L notes an answer in work/.progress: the first one counts.
+remember() {
+  local file=work/.progress/$1
+  grep -qs "^$2 " "$file" || echo "$2 $3" >>"$file"
+}
+
+# every_question prints all questions, as NN-name I.
+every_question() {
+  local lesson i
+  while read -r lesson _; do
+    read_quiz "$lesson"
+    for i in "${!titles[@]}"; do echo "$lesson $i"; done
+  done < <(rows lessons)
+}
+
+# twelve prints those before and after a class: the first of each lesson, then
+# the second of each, until there are so many; in the order of the lessons.
+twelve() { every_question | sort -s -n -k 2 | head -n 12 | sort; }

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# quiz.sh asks the questions of a lesson. One key is an answer; then each option
+# says why it is right or wrong.
+#
+#   scripts/quiz.sh NN         the questions of lesson NN
+#   scripts/quiz.sh --before   twelve of all lessons, without the answers: for a
+#   scripts/quiz.sh --after    class, before it begins, and when it is over
+#
+# What you answer first is in work/.progress, scripts/progress.sh --share takes it
+# along, and scripts/progress.sh reset NN or reset all forgets it.
+#
+# Exit status: 0 all are answered, 1 not all, 2 the command line is wrong.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/quiz.sh
+source "$(dirname "$0")/lib/quiz.sh"
+
+kind=quiz lesson=''
+case ${1:-} in
+--before | --after) kind=${1#--} ;;
+*) lesson=$(full_name "$@") || misused 'which lesson, NN?' ;;
+esac
+[[ $# -eq 1 ]] || misused 'NN, --before or --after'
+as_caller "$@"
+make_work
+exit_on_signals
+cd "$repo"
+find_width
+
+if [[ $kind != quiz ]]; then
+  : >"work/.progress/$kind"
+  mapfile -t asked < <(twelve)
+else
+  read_quiz "$lesson"
+  asked=("${!titles[@]}")
+  asked=("${asked[@]/#/$lesson }")
+fi
+
+right=0 number=0
+for question in "${asked[@]}"; do
+  i=${question#* } number=$((number + 1))
+  [[ $lesson == "${question% *}" ]] || read_quiz "${question% *}"
+  lesson=${question% *}
+  printf '\n%s' "$dim$number of ${#asked[@]}$plain"
+  show_question "$i"
+  read_answer "$i" || die "question $number has no answer: nothing more is asked" "$0 $*"
+  remember "$kind" "$question" "$said"
+  [[ $said != "${keys[i]}" ]] || right=$((right + 1))
+  [[ $kind == quiz ]] || continue
+  if [[ $said == "${keys[i]}" ]]; then say "Yes."; else say "No: ${keys[i]}."; fi
+  show_reasons "$i"
+done
+if [[ $kind == before ]]; then
+  say "Thank you. scripts/quiz.sh --after, when the class is over."
+else
+  say "$right of ${#asked[@]} right"
+fi

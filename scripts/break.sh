@@ -4,6 +4,9 @@
 #   scripts/break.sh NN      list what may be broken in lesson NN
 #   scripts/break.sh NN K    break number K: the change, what follows from it,
 #                            and what the check says
+#   scripts/break.sh NN '?'  a mystery: one of them, beside a healthy container.
+#                            Which one is it? docs/diagnosis.md says how to find out
+#   scripts/break.sh NN '?' K    the same, for a class in which all look for number K
 #
 # A breakage is a patch, NN-name/breaks/K-name.patch, with the symptom that
 # follows at its top. It is applied to a copy of the lesson in work/broken.
@@ -13,9 +16,10 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 source "$(dirname "$0")/lib/all.sh"
+source "$lib/quiz.sh"
 answer_help "$@"
 
-[[ $# -eq 1 || $# -eq 2 ]] || misused 'NN, or NN and K'
+[[ $# -ge 1 && $# -le 3 ]] || misused 'NN, or NN and K'
 lesson=$(need_lesson "$1")
 patches=("$repo/$lesson"/breaks/*.patch)
 
@@ -27,21 +31,84 @@ if [[ $# -eq 1 ]]; then
   exit
 fi
 
-patch=$(printf '%s\n' "${patches[@]}" | grep "/$2-[^/]*\$") ||
-  misused "$lesson has no breakage $2"
+mystery='' number=$2
+if [[ $2 == '?' ]]; then
+  mystery=yes
+  number=${3:-$(basename "$(shuf -e -n 1 "${patches[@]}")" | cut -d - -f 1)}
+elif [[ $# -eq 3 ]]; then
+  misused "unknown argument $3"
+fi
+patch=$(printf '%s\n' "${patches[@]}" | grep "/$number-[^/]*\$") ||
+  misused "$lesson has no breakage $number"
 mapfile -t predicted < <(sed -n 's/^Fails: //p' "$patch")
 [[ ${#predicted[@]} -gt 0 ]] || die "$patch predicts nothing"
 
+change() { head -n 1 "$1"; }
+symptom() { sed '1,2d;/^Fails:/,$d' "$1" | xargs -d '\n'; }
+
+# choose QUESTION WHAT NOTHING has one chosen of four: of this breakage and others, of
+# this lesson and those before, what WHAT says; else NOTHING.
+choose() {
+  local file l right=''
+  local all=("$patch")
+  for file in "${patches[@]}"; do [[ $file == "$patch" ]] || all+=("$file"); done
+  while read -r file; do
+    [[ ${file#"$repo/"} > $lesson ]] || all+=("$file")
+  done < <(printf '%s\n' "$repo"/*/breaks/*.patch | sort -r)
+  mapfile -t all < <(printf '%s\n' "${all[@]:0:4}" | shuf)
+  texts=([0]=$1) letters=([0]=abcd)
+  declare -gA options=()
+  for ((l = 0; l < 4; l++)); do
+    options[0${letters[0]:l:1}]=$3
+    [[ -z ${all[l]:-} ]] || options[0${letters[0]:l:1}]=$("$2" "${all[l]}")
+    [[ ${all[l]:-} != "$patch" ]] || right=${letters[0]:l:1}
+  done
+  find_width
+  show_question 0
+  read_answer 0 || exit 1
+  if [[ $said == "$right" ]]; then say 'Yes.'; else say "No: $right."; fi
+}
+
 install_for tour
 need_mqueue
-broken=broken/$lesson-$2
+flags=()
+if rows lessons | grep -q "^$lesson"$'\t.* --root '; then
+  need_rootfs
+  flags=(-rootfs "$repo/rootfs")
+fi
+exit_on_signals
+
+# mystery lets the learner look at two containers, in a lab: as root, whose
+# namespaces nobody else's are, and with copies of the programs.
+mystery() {
+  local where=mystery-$$/$lesson dir
+  [[ $EUID -eq 0 ]] || { as_root "$repo/scripts/break.sh" "$@" && exit; }
+  [[ -x $repo/bin/$lesson ]] || build_lessons
+  [[ ! -x /usr/bin/prebuilt ]] || where+=-$number
+  build_patched "$lesson" "$patch" "$where"
+  dir=$(mktemp -d /var/tmp/nsl.XXXXXX)
+  # shellcheck disable=SC2064 # these, now
+  trap "rmdir '$dir'; rm -rf '$repo/work/mystery-$$'" EXIT
+  trap : INT # the shell in there has it
+  unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
+    --uts --ipc --net "$repo/scripts/lib/lab.sh" "$lesson" "$repo/bin/$lesson" \
+    "$repo/work/$where/${where##*/}" "$dir" "${flags[@]}" || die "the lab has failed"
+  exit_on_signals
+  choose 'What is broken in it?' change 'Nothing: it is as healthy as the other one.'
+}
+[[ -z $mystery ]] || mystery "$@"
+
+broken=broken/$lesson-$number
 build_patched "$lesson" "$patch" "$broken"
 
-say "$(head -n 1 "$patch")"
+say "$(change "$patch")"
 sed -n '/^--- /,$p' "$patch"
-say "What follows: $(sed '1,2d;/^Fails:/,$d' "$patch" | xargs -d '\n')"
+[[ -n $mystery || ! -t 0 || ! -t 1 ]] ||
+  choose 'What follows from this change?' symptom 'Nothing that one could see.'
+say "What follows: $(symptom "$patch")"
 
-! isolates "$lesson" root || need_rootfs
+[[ $# -ge 1 && $# -le 3 ]] || misused 'NN, or NN and K'
+lesson=$(need_lesson "$1")
 cd "$repo" # for rootfs
 report=$(scripts/check.sh "$lesson" -- "${launch[@]}") ||
   [[ $report == *' points hold'* ]] || die "the check of $lesson has broken off" \

@@ -53,11 +53,23 @@ func (x *Terminal) Type(keys string) {
 // Expect waits for a text on the screen.
 func (x *Terminal) Expect(text string) {
 	x.t.Helper()
+	x.Either(text)
+}
+
+// Either waits for one of these texts, and returns the one that comes first.
+func (x *Terminal) Either(texts ...string) string {
+	x.t.Helper()
 	x.deadline = time.Now().Add(Patience)
 	for {
-		if i := bytes.Index(x.screen.Bytes(), []byte(text)); i >= 0 {
-			x.screen.Next(i + len(text))
-			return
+		first, at := "", x.screen.Len()
+		for _, text := range texts {
+			if i := bytes.Index(x.screen.Bytes(), []byte(text)); i >= 0 && i < at {
+				first, at = text, i
+			}
+		}
+		if first != "" {
+			x.screen.Next(at + len(first))
+			return first
 		}
 		buf := make([]byte, 4096)
 		n, err := x.read(buf)
@@ -65,7 +77,7 @@ func (x *Terminal) Expect(text string) {
 		x.all.Write(buf[:n])
 		if err != nil {
 			require.NoError(x.t, err, "wait for %q; the screen has:\n%s",
-				text, x.Screen())
+				texts, x.Screen())
 		}
 	}
 }

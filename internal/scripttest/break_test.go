@@ -3,9 +3,11 @@
 package scripttest
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -14,43 +16,135 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// runBreak runs place's break.sh, and returns its output and exit status.
-func runBreak(t *testing.T, place string, args ...string) (string, int) {
+// runBreak runs place's break.sh, types into it, and returns its output and exit status.
+func runBreak(t *testing.T, place, typed string, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.Command("scripts/break.sh", args...)
 	cmd.Dir, cmd.Env = place, checkEnv()
-	if len(args) == 2 && args[0] == "06" && args[1] == "1" { // it hangs
+	cmd.Stdin = io.MultiReader(strings.NewReader(typed))              // a pipe: of a file, bash reads more than a line
+	if len(args) > 1 && args[0] == "06" && args[len(args)-1] == "1" { // it hangs
 		cmd.Env = append(cmd.Env, "CHECK_TIMEOUT=1")
 	}
 	return output(t, cmd)
 }
 
-// Each breakage applies, builds, and makes the check fail with the symptom
-// that it predicts and with no other.
+// command is one of the table in docs/diagnosis.md.
+var tableCommand = regexp.MustCompile("(?m)^\\| (\\d\\d) \\| [^|]+\\| `(.+)` \\| [^|]+ \\|$")
+
+// neutral takes out what is different with each container: numbers of processes,
+// namespaces, peer groups and devices, and the name of its directory.
+var neutral = regexp.MustCompile(`healthy|unknown|nsl-?[0-9]+(-[0-9]+)?|\b402[0-9]{7}\b|` +
+	`(shared|master):[0-9]+|10\.200\.[0-9.]+|@if[0-9]+|([0-9a-f]{2}:){5}[0-9a-f]{2}`)
+
+// Each breakage applies, builds, and makes the check fail with the symptom that it
+// predicts and with no other. As a mystery before that, beside a healthy container,
+// nothing gives it away, and a command of docs/diagnosis.md tells the two apart. The same
+// commands find no difference between two healthy ones.
 func TestBreak(t *testing.T) {
 	nstest.NeedRoot(t)
 	place := checkPlace(t)
+	page, err := os.ReadFile("../../docs/diagnosis.md")
+	require.NoError(t, err)
+	commands := tableCommand.FindAllStringSubmatch(string(page), -1)
+	require.Len(t, commands, strings.Count(string(page), "\n| 0"), "rows that are no command")
 	for _, lesson := range checkLessons {
 		patches, err := filepath.Glob(filepath.Join("../..", lesson, "breaks", "*.patch"))
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, len(patches), 2, lesson)
 		assert.LessOrEqual(t, len(patches), 4, lesson)
 
-		list, status := runBreak(t, place, lesson[:2])
+		list, status := runBreak(t, place, "", lesson[:2])
 		assert.Equal(t, 0, status, list)
 		assert.Len(t, strings.Split(strings.TrimSpace(list), "\n"), len(patches), list)
 
-		for _, patch := range patches {
+		for i, patch := range patches {
 			name := filepath.Base(patch)
-			number, _, _ := strings.Cut(name, "-")
+			number, what, _ := strings.Cut(strings.TrimSuffix(name, ".patch"), "-")
 			t.Run(lesson+" "+name, func(t *testing.T) {
 				t.Parallel()
-				out, status := runBreak(t, place, lesson[:2], number)
+				out, status := runBreak(t, place, lookAround(lesson, commands, i == 0), lesson[:2], "?", number)
 				assert.Equal(t, 0, status, out)
 				assert.NotContains(t, out, "can not show it")
+				before, after, found := strings.Cut(out, "What is broken in it?")
+				require.True(t, found, out)
+				requireMystery(t, before, i == 0)
+				text, err := os.ReadFile(patch)
+				require.NoError(t, err)
+				change, _, _ := strings.Cut(string(text), "\n")
+				assert.NotContains(t, before, change)
+				assert.NotContains(t, before, what)
+				assert.Contains(t, after, " "+change)
+				assert.Contains(t, after, "as predicted")
 			})
 		}
 	}
+}
+
+// lookAround is what a learner types in the lab, who knows the whole page. Between
+// lines of --- stands what each command says of one container.
+func lookAround(lesson string, commands [][]string, control bool) string {
+	var b strings.Builder
+	b.WriteString(`ps -p $$ >/dev/null || umount /proc
+		echo ===; env; cat /proc/[0-9]*/environ | tr '\0' '\n'; ps axww -o args; ls -R . scripts/../work
+		echo ===; grep -l -r -e breaks/ -e mystery/ unknown
+		pids="$healthy $unknown"
+		`)
+	if control {
+		rootfs := ""
+		if strings.HasPrefix(lesson, "07") || strings.HasPrefix(lesson, "08") {
+			rootfs = `-rootfs "$(realpath scripts/..)/rootfs" `
+		}
+		b.WriteString(`healthy/` + lesson + ` ` + rootfs + `sleep 100000 </dev/null >healthy/said 2>&1 9<. &
+		launcher=$!
+		disown
+		until other=$(pgrep -P $launcher) && grep -q sleep /proc/$other/comm; do sleep 0.1; done
+		pids="$pids $other"
+		`)
+		if lesson >= "05" { // the kernel takes a moment to see that a cable has two ends
+			b.WriteString(`for pid in $healthy $other; do
+				until nsenter -t $pid --net ip -br link | grep -q "eth0.* UP "; do sleep 0.1; done
+			done
+			`)
+		}
+	}
+	for _, c := range commands {
+		if c[1] > lesson {
+			continue
+		}
+		command := strings.ReplaceAll(c[2], `\|`, "|")
+		b.WriteString("for pid in $pids; do echo ---; { " + command + "; } 2>&1; done\n")
+	}
+	b.WriteString("echo ===\necho $pids\nexit\na")
+	return b.String()
+}
+
+// requireMystery looks at what the commands have said.
+func requireMystery(t *testing.T, out string, control bool) {
+	t.Helper()
+	parts := strings.Split(out, "===\n")
+	require.Len(t, parts, 4, out)
+	answers := strings.Split(parts[2], "---\n")[1:]
+	each := 2
+	if control {
+		each = 3
+	}
+	require.GreaterOrEqual(t, len(answers), 3*each, out)
+	require.Zero(t, len(answers)%each, out)
+	// Of each its own number, as a word of its own: it may be that of something else, too.
+	pids := strings.Fields(parts[3])
+	require.GreaterOrEqual(t, len(pids), each, out)
+	told := false
+	for ; len(answers) > 0; answers = answers[each:] {
+		for i := range each {
+			answers[i] = neutral.ReplaceAllString(answers[i], "N")
+			answers[i] = regexp.MustCompile(`(^|\s)`+pids[i]+`(\s|$)`).ReplaceAllString(answers[i], "$1 PID $2")
+		}
+		told = told || answers[0] != answers[1]
+		if control {
+			assert.Equal(t, answers[0], answers[2], "two healthy ones")
+		}
+	}
+	assert.True(t, told, "no command of docs/diagnosis.md tells it from the healthy one: %s", out)
 }
 
 // A prediction that does not come true is a failure, as is a patch that does
@@ -77,7 +171,7 @@ func TestBreakNotAsPredicted(t *testing.T) {
 				text = strings.Replace(text, ",6 @@", ",7 @@", 1)
 			}
 			writeFile(t, text, breaks, number+"-altered.patch")
-			out, status := runBreak(t, place, "03", number)
+			out, status := runBreak(t, place, "", "03", number)
 			assert.Equal(t, 1, status, out)
 			assert.Contains(t, out, c.message)
 		})
@@ -89,7 +183,7 @@ func TestBreakWithoutCheck(t *testing.T) {
 	place := checkPlace(t)
 	writeFile(t, "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n",
 		place, "scripts/check.sh")
-	out, status := runBreak(t, place, "06", "2")
+	out, status := runBreak(t, place, "", "06", "2")
 	assert.Equal(t, 1, status, out)
 	assert.Contains(t, out, "the check of 06-user has broken off")
 	assert.NotContains(t, out, "predicted")

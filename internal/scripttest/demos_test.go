@@ -434,9 +434,7 @@ func TestDemoOnATerminal(t *testing.T) {
 		h.requireReading("lsns -p")
 		x.Type("\n")
 		x.Expect(" pid ")
-		for range 40 { // more than it has commands
-			x.Type("\n")
-		}
+		watch(x, nil)
 		require.Zero(t, x.Wait(), x.Screen())
 		require.Contains(t, x.Screen(), "\x1b[1m")
 	})
@@ -445,9 +443,7 @@ func TestDemoOnATerminal(t *testing.T) {
 		cmd.Env = append(cmd.Env, "NO_COLOR=1")
 		x := nstest.StartTerminal(t, cmd)
 		x.Expect("Enter runs the line")
-		for range 40 {
-			x.Type("\n")
-		}
+		watch(x, nil)
 		require.Zero(t, x.Wait(), x.Screen())
 		require.Regexp(t, `(?m)^PID \d+, parent \d+ +PID 1, parent 0 +PID 1, parent 0\r$`, x.Screen())
 		for _, line := range strings.Split(x.Screen(), "\r\n") {

@@ -28,9 +28,10 @@ begin() {
   --auto) auto=yes ;;
   --list) steps && exit ;;
   --from)
-    from_step=$(steps | awk -v want="${2:-}" '$1 == want' | cut -d ' ' -f 1)
-    [[ -n $from_step ]] || from_step=$(steps | grep -wi -m 1 -e "${2:-}" | cut -d ' ' -f 1) ||
-      misused "there is no step ${2:-}: see --list"
+    from_step=$(steps | awk -v want="${2:-}" '
+      want ~ /^[0-9]+$/ ? $1 == want : (" " $0 " ") ~ ("[^[:alnum:]]" want "[^[:alnum:]]") {
+        print $1; exit }')
+    [[ -n ${2:-} && -n $from_step ]] || misused "there is no step ${2:-}: see --list"
     silent=yes
     ;;
   *) misused "unknown argument: $1" ;;

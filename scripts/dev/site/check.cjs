@@ -303,7 +303,7 @@ async function main() {
       await page.click(selector)
       return page.evaluate(() => window.copied)
     }
-    const typed = await copied("figure.console .copy")
+    const typed = await copied("figure.console:not(details *) .copy")
     assert.deepEqual(typed.split("\n").slice(0, 3),
       ["hostname", "sudo bin/03-uts -hostname room-3", "hostname"])
     assert.equal(await copied("#file-uts .copy"),
@@ -311,6 +311,46 @@ async function main() {
     const without = await page.$$eval("figure.code:not(:has(.copy))", all => all.map(e => e.className))
     assert.ok(without.every(name => /diff|text|console/.test(name)), without.join())
     await close(page)
+  })
+
+  await test("questions", async () => {
+    let count = 0
+    for (const lesson of pages.filter(name => /^0\d-/.test(name) && !name.includes("-exercises-"))) {
+      const quiz = fs.readFileSync(path.join(repo, lesson.replace(".html", ""), "quiz.md"), "utf8")
+      const keys = [...quiz.matchAll(/^The answer is \*\*(.)\*\*/gm)].map(match => match[1])
+      const page = await open(lesson)
+      assert.equal((await page.$$("form.question")).length, keys.length, lesson)
+      const answers = await page.$$("form.question + details")
+      // Two in three wrong, all by keyboard.
+      for (const [i, key] of keys.entries()) {
+        assert.ok(!await answers[i].isVisible(), lesson + ": an answer before the choice")
+        const want = i % 3 ? (key === "a" ? "b" : "a") : key
+        const radios = await (await page.$$("form.question"))[i].$$("input")
+        await radios[0].focus()
+        await page.keyboard.press("Space")
+        for (let at = "a"; at < want; at = String.fromCharCode(at.charCodeAt(0) + 1)) {
+          await page.keyboard.press("ArrowDown")
+        }
+        assert.ok(!await answers[i].isVisible(), lesson + ": an answer before Enter")
+        await page.keyboard.press("Enter")
+        assert.ok(await answers[i].isVisible() && await answers[i].evaluate(e => e.open), lesson)
+        const said = await answers[i].evaluate(e => e.previousElementSibling.querySelector("[role=status]").textContent)
+        assert.equal(said, want === key ? `Yes: ${key}.` : `You said ${want}. It is ${key}.`)
+        count++
+      }
+      if (count === keys.length) assert.deepEqual(await findings(page), [])
+      const before = await page.$$eval("form.question", all => all.map(e => [e.innerText, new FormData(e).values().next().value]))
+      await page.reload()
+      const after = await page.$$eval("form.question", all => all.map(e => [e.innerText, new FormData(e).values().next().value]))
+      assert.deepEqual(after, before, lesson + " forgets")
+      await page.evaluate(() => localStorage.clear())
+      await close(page)
+    }
+    const page = await open("01-pid.html", { script: false })
+    assert.equal(await page.$("form.question"), null)
+    assert.equal(await page.$$eval("summary", all => all.filter(e => e.textContent === "Answer" && e.checkVisibility()).length), 4)
+    await close(page)
+    return `${count} answered`
   })
 
   await test("dark mode", async () => {

@@ -7,10 +7,10 @@ which opens from the disk, and asks for nothing in the network.
 	site -slides TITLE -plan MINUTES >ONE.md
 
 The texts are README.md, the lessons' README.md, and docs/*.md. A lesson's page
-also shows what the lesson adds to the one before: the difference, and each
-whole file. With -slides it puts decks together, for Marp, with their pictures
-in them: whole ones, or what a plan of docs/workshop.md asks for.
-scripts/dev/site.sh and slides.sh call this program.
+also has its quiz.md, and shows what the lesson adds to the one before: the
+difference, and each whole file. With -slides it puts decks together, for Marp,
+with their pictures in them: whole ones, or what a plan of docs/workshop.md asks
+for. scripts/dev/site.sh and slides.sh call this program.
 */
 package main
 
@@ -97,7 +97,7 @@ type view struct {
 }
 
 // order is that of the texts in docs/: what is not here comes after them.
-var order = []string{"exercises", "troubleshooting", "cheatsheet", "glossary",
+var order = []string{"diagnosis", "exercises", "troubleshooting", "cheatsheet", "glossary",
 	"docker", "performance", "workshop"}
 
 // site is all pages, and what they need.
@@ -189,6 +189,7 @@ func (s *site) find() error {
 		p := &page{Source: name + "/README.md", URL: name + ".html", Lesson: name, Before: before}
 		s.add(p)
 		s.byName[name] = p
+		s.byName[name+"/quiz.md"] = p
 		before = name
 	}
 	for _, file := range docs {

@@ -42,6 +42,19 @@ func (m *markdown) render(p *page) error {
 	if err != nil {
 		return err
 	}
+	if p.Lesson != "" {
+		quiz, err := readFile(m.site.repo, p.Lesson, "quiz.md")
+		if err != nil {
+			return err
+		}
+		// The first of them is in the text already.
+		_, rest, _ := strings.Cut(string(quiz), "\n## Predict\n")
+		_, rest, ok := strings.Cut(rest, "\n## ")
+		if !ok {
+			return fmt.Errorf("no second question in quiz.md")
+		}
+		source = append(source, "\n## Quiz\n\n### "+strings.ReplaceAll(rest, "\n## ", "\n### ")...)
+	}
 	tree := m.md.Parser().Parse(text.NewReader(source),
 		parser.WithContext(parser.NewContext(parser.WithIDs(&ids{seen: map[string]bool{}}))))
 	var comments []ast.Node

@@ -58,6 +58,58 @@ async function copy(text) {
   }
 }
 
+// Questions: a list of options, and an answer that is folded. It opens once there is a
+// choice, which this browser remembers.
+for (const answer of document.querySelectorAll("details")) {
+  const list = answer.previousElementSibling
+  const items = [...(list?.matches("ul") ? list.children : [])]
+  const letters = items.map(item => item.querySelector(":scope > strong")?.textContent)
+  if (!items.length || !letters.every(letter => /^[a-z]$/.test(letter))) continue
+  let heading = list
+  while (!/^H\d$/.test(heading.tagName)) heading = heading.previousElementSibling
+  const key = `quiz:${location.pathname.split("/").pop()}#${heading.id}`
+  const right = answer.querySelector("p strong").textContent
+
+  const form = document.createElement("form")
+  form.className = "question"
+  const set = document.createElement("fieldset")
+  const legend = document.createElement("legend")
+  legend.textContent = "Your answer: " + heading.firstChild.textContent.trim()
+  set.append(legend, ...items.map((item, i) => {
+    const label = document.createElement("label")
+    const radio = document.createElement("input")
+    Object.assign(radio, { type: "radio", name: heading.id, value: letters[i], required: true })
+    label.append(radio, ...item.childNodes)
+    return label
+  }))
+  const button = document.createElement("button")
+  button.textContent = "Answer"
+  const said = document.createElement("p")
+  said.role = "status"
+  form.append(set, button, said)
+  list.replaceWith(form)
+  answer.hidden = true
+
+  const judge = letter => {
+    answer.hidden = false
+    said.textContent = letter === right ? `Yes: ${right}.` : `You said ${letter}. It is ${right}.`
+    said.className = letter === right ? "right" : "wrong"
+  }
+  form.addEventListener("submit", event => {
+    event.preventDefault()
+    const letter = new FormData(form).get(heading.id)
+    try { localStorage.setItem(key, letter) } catch { /* not kept, then */ }
+    judge(letter)
+    answer.open = true
+  })
+  let kept = null
+  try { kept = localStorage.getItem(key) } catch { /* nothing is kept */ }
+  if (letters.includes(kept)) {
+    set.querySelector(`[value=${kept}]`).checked = true
+    judge(kept)
+  }
+}
+
 // What is too wide scrolls, and so the keyboard has to reach it.
 function reach() {
   for (const box of document.querySelectorAll("pre, .scroll")) {

@@ -1,0 +1,226 @@
+//go:build linux
+
+package scripttest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
+)
+
+// question is one of a lesson, as the scripts read it.
+type question struct {
+	text, letters, key string
+	prints             string // by the kernel, or ""
+	options            string // of all of the lesson's
+}
+
+func readQuiz(t *testing.T, lesson string) []question {
+	t.Helper()
+	out, err := exec.Command("bash", "-euc", `
+		repo=../..
+		source ../../scripts/lib/quiz.sh
+		read_quiz "$1"
+		for i in "${!titles[@]}"; do
+		  printf '%s\n' "$(xargs -d '\n' <<<"${texts[$i]}")" "${letters[i]}" \
+		    "${keys[i]}" "${prints[$i${keys[i]}]-}" "${options[*]}"
+		done`, "bash", lesson).Output()
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+	var all []question
+	for ; len(lines) >= 5; lines = lines[5:] {
+		all = append(all, question{strings.Join(strings.Fields(lines[0]), " "), lines[1], lines[2], lines[3], lines[4]})
+	}
+	require.GreaterOrEqual(t, len(all), 3, lesson)
+	return all
+}
+
+// wrong is an option that is not the right one.
+func (q question) wrong() string {
+	return strings.Trim(strings.Replace(q.letters, q.key, "", 1), " ")[:1]
+}
+
+// watch presses Enter for each command of a demonstration, and for a question what
+// answer returns, until its end.
+func watch(x *nstest.Terminal, answer func() string) {
+	for {
+		switch x.Either("# ", "#\x1b[0m ", "host$ ", " to c: ", " to d: ", "All of this held") {
+		case " to c: ", " to d: ":
+			if answer == nil {
+				x.Type("a")
+			} else {
+				x.Type(answer())
+			}
+		case "All of this held":
+			return
+		default:
+			x.Type("\n")
+		}
+	}
+}
+
+// asked is the number of a question that a step begins with.
+var asked = regexp.MustCompile(`(?m)^.*['"] (\d)$`)
+
+// Each demonstration asks before two to four of its steps. Until there is an answer,
+// what the kernel will say is nowhere on the screen; then it says what was said,
+// right or wrong, and what the kernel says.
+func TestDemoAsks(t *testing.T) {
+	for name := range demos {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			script, err := os.ReadFile("../../scripts/" + name + ".sh")
+			require.NoError(t, err)
+			steps := asked.FindAllStringSubmatch(string(script), -1)
+			require.GreaterOrEqual(t, len(steps), 2)
+			require.LessOrEqual(t, len(steps), 4)
+			all := readQuiz(t, name)
+			h := newDemoHost(t, lessonsBin(t))
+			cmd := h.demo(0, name)
+			cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=1")
+			x := nstest.StartTerminal(t, cmd)
+			n, said := 0, ""
+			watch(x, func() string {
+				require.Less(t, n, len(steps))
+				number, err := strconv.Atoi(steps[n][1])
+				require.NoError(t, err)
+				q := all[number-1]
+				require.NotEmpty(t, q.prints, "no kernel says so")
+				screen := strings.Join(strings.Fields(x.Screen()), " ")
+				assert.Contains(t, screen, said)
+				screen = screen[strings.LastIndex(screen, " step "):]
+				assert.Contains(t, screen, q.text)
+				if !strings.Contains(q.options, q.prints) {
+					assert.NotContains(t, screen, q.prints)
+				}
+				assert.NotRegexp(t, `[a-z][#$] `, screen, "a command, before the answer")
+				n++
+				if n%2 == 0 {
+					said = "You and the kernel say " + q.key + ": "
+					return q.key
+				}
+				said = "You said " + q.wrong() + ": "
+				return q.wrong()
+			})
+			assert.Equal(t, len(steps), n, x.Screen())
+			assert.Contains(t, x.Screen(), said)
+			assert.Equal(t, (n+1)/2, strings.Count(x.Screen(), "The kernel says "))
+			require.Zero(t, x.Wait(), x.Screen())
+		})
+	}
+}
+
+// Ctrl-C at a question leaves nothing behind: newDemoHost looks.
+func TestDemoInterruptedAtAQuestion(t *testing.T) {
+	t.Parallel()
+	h := newDemoHost(t, lessonsBin(t))
+	cmd := h.demo(0, "01-pid")
+	cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=1")
+	x := nstest.StartTerminal(t, cmd)
+	x.Type("\n")
+	x.Expect("a to d: ")
+	h.requireReading("the answer")
+	x.Type("\x03")
+	require.Equal(t, 130, x.Wait(), x.Screen())
+}
+
+// --list names the steps; --from does in silence what comes before.
+func TestDemoFrom(t *testing.T) {
+	t.Parallel()
+	h := newDemoHost(t, lessonsBin(t))
+	out, status := output(t, h.demo(nobody, "08-cgroups", "--list"))
+	require.Zero(t, status, out)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	web := 0
+	for i, line := range lines {
+		assert.Regexp(t, `^`+strconv.Itoa(i+1)+`  \S.{20}`, line)
+		if strings.Contains(line, "web server") {
+			web = i + 1
+		}
+	}
+	require.Positive(t, web, out)
+	for _, word := range []string{"none such", "0", "99", ""} {
+		out, status := output(t, h.demo(0, "08-cgroups", "--from", word))
+		assert.Equal(t, 2, status, "%q: %s", word, out)
+	}
+
+	cmd := h.demo(0, "08-cgroups", "--from", "web")
+	cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=1")
+	x := nstest.StartTerminal(t, cmd)
+	x.Expect("step " + strconv.Itoa(web) + " of " + strconv.Itoa(len(lines)))
+	before, _, _ := strings.Cut(x.Screen(), "step ")
+	assert.NotContains(t, before, "# ")
+	for range 5 {
+		x.Type("\n")
+	}
+	x.Expect("pong from room-1")
+	h.requireReading("what comes next")
+	x.Type("\x03")
+	require.Equal(t, 130, x.Wait(), x.Screen())
+}
+
+// quiz.sh takes a key for an answer, and says all reasons, but for --before. What
+// was said first is remembered.
+func TestQuizAtATerminal(t *testing.T) {
+	t.Parallel()
+	place := workPlace(t)
+	all := readQuiz(t, "04-ipc")
+	start := func(args ...string) *nstest.Terminal {
+		cmd := exec.Command(filepath.Join(place, "scripts/quiz.sh"), args...)
+		cmd.Env = append(checkEnv(), "TERM=xterm", "NO_COLOR=1")
+		return nstest.StartTerminal(t, cmd)
+	}
+	x := start("04")
+	for i, q := range all {
+		x.Expect(strconv.Itoa(i+1) + " of " + strconv.Itoa(len(all)))
+		x.Expect("a to c: ")
+		screen := x.Screen()
+		assert.NotContains(t, screen[strings.LastIndex(screen, " of "):], q.prints)
+		x.Type("\nz?") // no options
+		if i == 1 {
+			x.Type(q.key)
+			x.Expect("Yes.")
+		} else {
+			x.Type(q.wrong())
+			x.Expect("No: " + q.key)
+		}
+		x.Expect(q.prints)
+	}
+	require.Zero(t, x.Wait(), x.Screen())
+	require.Contains(t, x.Screen(), "1 of 3 right")
+
+	// Ctrl-C gives the terminal back as it was, and keeps what was said.
+	x = start("04")
+	x.Expect("a to c: ")
+	x.Type(all[0].key)
+	x.Expect("a to c: ")
+	x.Type("\x03")
+	require.Equal(t, 130, x.Wait(), x.Screen())
+	text, err := os.ReadFile(filepath.Join(place, "work/.progress/quiz"))
+	require.NoError(t, err)
+	require.Equal(t, "04-ipc 0 "+all[0].wrong()+"\n04-ipc 1 "+all[1].key+"\n04-ipc 2 "+all[2].wrong()+"\n",
+		string(text))
+	require.Equal(t, []string{".progress", "go.mod", "go.sum"}, names(t, filepath.Join(place, "work")))
+
+	// Twelve, of all lessons, and no answer to any.
+	out, status := workRun(t, place, strings.Repeat("a", 12), "quiz.sh", "--before")
+	require.Zero(t, status, out)
+	assert.Contains(t, out, "12 of 12")
+	assert.NotContains(t, out, "print", "a reason")
+	assert.NotContains(t, out, "right")
+	for _, lesson := range checkLessons {
+		q := readQuiz(t, lesson)[0]
+		assert.Contains(t, strings.Join(strings.Fields(out), " "), q.text)
+	}
+	out, status = workRun(t, place, "aaa", "quiz.sh", "--after")
+	assert.Equal(t, 1, status, out)
+	assert.Contains(t, out, "question 4 has no answer")
+}

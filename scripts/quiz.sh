@@ -12,10 +12,9 @@
 # Exit status: 0 all are answered, 1 not all, 2 the command line is wrong.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-source "$(dirname "$0")/lib.sh"
-# shellcheck source-path=SCRIPTDIR source=lib/quiz.sh
-source "$(dirname "$0")/lib/quiz.sh"
+source "$(dirname "$0")/lib/all.sh"
+source "$lib/quiz.sh"
+answer_help "$@"
 
 kind=quiz lesson=''
 case ${1:-} in

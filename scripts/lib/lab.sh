@@ -4,8 +4,8 @@
 # Usage, inside: lab.sh NN-name HEALTHY UNKNOWN DIR [FLAG...], two programs and an
 # empty directory
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR source=../lib.sh
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/all.sh"
+answer_help "$@"
 
 lesson=$1 dir=$4
 [[ $$ -eq 1 ]] || misused "this is for break.sh"

@@ -14,6 +14,8 @@ var (
 	picture  = regexp.MustCompile(`!\[([^\]]*)\]\(([^)]+\.svg)\)`)
 	codeMark = regexp.MustCompile(`(?m)^<!-- code: (\S+) .*-->$`)
 	oneLine  = regexp.MustCompile(`(?m)^<!--.*-->\n?`)
+	asks     = regexp.MustCompile(`(?m)^\[The question\]\(quiz\.md#predict\)\n((?s:.*?))^---$`)
+	theKey   = regexp.MustCompile(`The answer is \*\*(.)\*\*\.\n((?s:.*?))(?:\n\n` + "```" + `|\n\n</details>)`)
 	typed    = regexp.MustCompile("(?s)```console\n(.*?)```")
 )
 
@@ -58,6 +60,22 @@ func deck(title string, pieces []piece) (string, error) {
 			}
 			return fmt.Sprintf(`<p><img alt="%s" src="data:image/svg+xml;base64,%s"></p>`,
 				html.EscapeString(strings.ReplaceAll(m[1], "`", "")), base64.StdEncoding.EncodeToString(svg))
+		})
+		slides = asks.ReplaceAllStringFunc(slides, func(slide string) string {
+			quiz, readErr := readFile(filepath.Dir(file), "quiz.md")
+			if readErr != nil {
+				err = readErr
+			}
+			_, ask, _ := strings.Cut(string(quiz), "\n## Predict\n")
+			ask, answer, _ := strings.Cut(ask, "\n<details>\n")
+			key := theKey.FindStringSubmatch(answer)
+			if key == nil {
+				err = fmt.Errorf("no answer to the first question of quiz.md")
+				return slide
+			}
+			return ask + asks.FindStringSubmatch(slide)[1] + fmt.Sprintf("---\n\n"+
+				"<!-- _class: answer -->\n\n# The answer is %s\n\n%s\n\n<!--\n%s\n-->\n\n---",
+				key[1], strings.TrimSpace(key[2]), "Let somebody who said another letter say why.")
 		})
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", p.dir, err)

@@ -6,17 +6,20 @@
 #   scripts/progress.sh reset all    all lessons, as if you had written none
 #   scripts/progress.sh --share FILE [NAME]
 #                                    add a line about you to FILE, as NAME or
-#                                    USER@HOST
-#   scripts/progress.sh --room DIR   all who have a line in the files of DIR
+#                                    USER@HOST; with - for NAME without a name
+#   scripts/progress.sh --room DIR   all who have a line in the files of DIR, and
+#                                    what they have answered to scripts/quiz.sh
 #
 # Done is a lesson whose check has passed with the files that are there now:
 # change one, and it is begun again until scripts/check.sh NN has passed.
 #
 # A line of FILE: when, in seconds since 1970; x done, o begun, . not begun,
-# for each lesson; the name. What stands last for a name, counts.
+# for each lesson, and what was answered: to all questions, before the class, after
+# it; the name. What stands last for a name, counts.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 source "$(dirname "$0")/lib/all.sh"
+source "$lib/quiz.sh"
 answer_help "$@"
 export LC_ALL=C.UTF-8 # a name may have any letters
 
@@ -88,18 +91,38 @@ reset() {
   fi
   lesson=$(full_name "$@") || misused 'reset NN, or reset all'
   remove "$lesson" ".progress/$lesson".{hints,passed} "bin/$lesson"
+  [[ ! -e work/.progress/quiz ]] || sed -i "/^$lesson /d" work/.progress/quiz
   "$repo/scripts/start.sh" "$lesson"
 }
+
+# answers prints what was answered, . for no answer, if anything was.
+answers() {
+  local kind all=''
+  for kind in quiz before after; do
+    all+=:$(questions_of "$kind" | awk -v file="work/.progress/$kind" '
+      BEGIN { while ((getline line <file) > 0) { split(line, f, " "); said[f[1] " " f[2]] = f[3] } }
+      { printf "%s", $0 in said ? said[$0] : "." }')
+  done
+  [[ $all != *[a-z]* ]] || echo "$all"
+}
+
+# questions_of KIND prints them, quiz, before or after, in the order of a line's letters.
+questions_of() { if [[ $1 == quiz ]]; then every_question; else twelve; fi; }
 
 # share FILE NAME adds one line. It is short and written at once, at what is
 # then the end of the file, so that nobody's line gets into another's.
 share() {
   local file=$1 name=${2:-$(id -un)@$(uname -n)} signs='' lesson line cleaned
   [[ -d $(dirname "$file") ]] || die "there is no directory $(dirname "$file")"
+  if [[ $name == - ]]; then # the same number each time
+    make_work
+    [[ -s work/.progress/nobody ]] || echo "nobody-$RANDOM$RANDOM" >work/.progress/nobody
+    name=$(<work/.progress/nobody)
+  fi
   clean_text "$name" 30
   name=$cleaned
   for lesson in "${lessons[@]}"; do signs+=$(sign_of "$lesson"); done
-  line="$(date +%s) $signs $name"
+  line="$(date +%s) $signs$(answers) $name"
   if [[ -e $file ]]; then
     # Without O_CREAT, which protected_regular of proc_sys_fs(5) refuses for a
     # file of somebody else's in /tmp.
@@ -111,13 +134,13 @@ share() {
 }
 
 # lines_of DIR prints the last line of each name in the files there. A stranger may
-# have written them: no line counts for more than its first 100 bytes, no file for
+# have written them: no line counts for more than its first 250 bytes, no file for
 # more than its last 100,000, and all for no more than 1,000 names.
 lines_of() {
   find -H "$(realpath -- "$1")" -maxdepth 1 -type f -exec sh -c '
-    for file; do tail -c 100000 -- "$file" | cut -b 1-100; echo; done' sh {} + |
+    for file; do tail -c 100000 -- "$file" | cut -b 1-250; echo; done' sh {} + |
     LC_ALL=C awk '
-      $1 ~ /^[0-9]+$/ && length($1) < 12 && $2 ~ /^[xo.]+$/ && length($2) < 20 {
+      $1 ~ /^[0-9]+$/ && length($1) < 12 && $2 ~ /^[xo.]+(:[a-z.]+)*$/ && length($2) < 120 {
         name = $0
         sub(/^[^ ]+ +[^ ]+ +/, "", name)
         if (!(name in when) || $1 + 0 >= when[name]) { when[name] = $1 + 0; line[name] = $0 }
@@ -128,14 +151,14 @@ lines_of() {
 # room DIR shows everybody, as a table.
 room() {
   local when signs name now lesson pad cleaned
-  local -A last=() seen=()
+  local -A last=() seen=() said=()
   [[ -d $1 ]] || die "there is no directory $1"
   while read -r when signs name; do
     clean_text "$name" 30
     name=$cleaned
-    [[ $when =~ ^[0-9]{1,11}$ && $signs =~ ^[xo.]{${#lessons[@]}}$ && -n $name ]] || continue
+    [[ $when =~ ^[0-9]{1,11}$ && ${signs%%:*} =~ ^[xo.]{${#lessons[@]}}$ && -n $name ]] || continue
     [[ $when -ge ${seen[$name]:-0} ]] || continue
-    seen[$name]=$when last[$name]=$signs
+    seen[$name]=$when last[$name]=${signs%%:*} said[$name]=${signs#"${last[$name]}"}
   done < <(lines_of "$1")
   [[ ${#last[@]} -gt 0 ]] || die "nobody has a line in a file of $1" \
     "scripts/progress.sh --share $1/FILE"
@@ -151,6 +174,36 @@ room() {
     printf '%s  %s%11d\n' "$name$pad" "$signs" $(((now - ${seen[$name]}) / 60))
   done < <(printf '%s\n' "${!last[@]}" | sort)
   printf '\nx done, o begun\n'
+  answered "${said[@]}"
+}
+
+# answered ANSWERS... shows how many took which option of each question that somebody has
+# answered, * is the right one, and how many were right before and after.
+answered() {
+  local kind lesson question i number letter row count all asked field=1
+  for kind in quiz before after; do
+    field=$((field + 1))
+    mapfile -t asked < <(questions_of "$kind")
+    # Of a line with more or fewer letters nobody knows what they answer.
+    mapfile -t all < <(printf '%s\n' "$@" | cut -s -d : -f "$field" |
+      grep -E "^[a-e.]{${#asked[@]}}$" | grep '[a-e]')
+    [[ ${#all[@]} -gt 0 ]] || continue
+    printf '\n%-40s%s\n' "$kind: what ${#all[@]} have answered" 'a    b    c    d    e'
+    number=0
+    for question in "${asked[@]}"; do
+      lesson=${question% *} i=${question#* }
+      read_quiz "$lesson"
+      row=''
+      for letter in a b c d e; do
+        count=$(printf '%s\n' "${all[@]:0:1000}" | cut -c $((number + 1)) | grep -c "$letter") || true
+        [[ ${letters[i]} == *"$letter"* ]] || count=''
+        [[ $letter != "${keys[i]}" ]] || count+=*
+        printf -v row '%s%-5s' "$row" "$count"
+      done
+      number=$((number + 1))
+      [[ $row != *[1-9]* ]] || printf '%-40s%s\n' "${lesson%%-*} ${titles[i]}" "${row%"${row##*[! ]}"}"
+    done
+  done
 }
 
 case ${1:-} in

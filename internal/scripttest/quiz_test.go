@@ -214,12 +214,30 @@ func TestQuizAtATerminal(t *testing.T) {
 	out, status := workRun(t, place, strings.Repeat("a", 12), "quiz.sh", "--before")
 	require.Zero(t, status, out)
 	assert.Contains(t, out, "12 of 12")
-	assert.NotContains(t, out, "print", "a reason")
+	assert.NotContains(t, out, "prints `", "a reason")
 	assert.NotContains(t, out, "right")
 	for _, lesson := range checkLessons {
 		q := readQuiz(t, lesson)[0]
 		assert.Contains(t, strings.Join(strings.Fields(out), " "), q.text)
 	}
+
+	// All that goes along, and the room counts it. Without a name there is a number.
+	room := t.TempDir()
+	for _, name := range []string{"Ada", "Bob", "-", "-"} {
+		out = workDone(t, place, "", "progress.sh", "--share", filepath.Join(room, "file"), name)
+		assert.Regexp(t, `^\d+ \.{8}:\.{10}`+all[0].wrong()+all[1].key+all[2].wrong()+`\.+:a{12}:\.{12} \S+\n$`, out)
+		assert.NotContains(t, out, " - ")
+	}
+	assert.Contains(t, out, " nobody-")
+	writeFile(t, "5 ........:"+strings.Repeat("a", 27)+"\x1b[31m:: Eve\n5 ........:a:b:c:d Eva\n", room, "hostile")
+	out = workDone(t, place, "", "progress.sh", "--room", room)
+	assert.Regexp(t, `(?m)^quiz: what 3 have answered`, out)
+	assert.Regexp(t, `(?m)^before: what 3 have answered`, out)
+	assert.NotContains(t, out, "after: ")
+	assert.Regexp(t, `(?m)^04 After the end +0 +0 +3\*$`, out)
+	assert.NotContains(t, out, "\x1b")
+	workDone(t, place, "y\n", "progress.sh", "reset", "all")
+
 	out, status = workRun(t, place, "aaa", "quiz.sh", "--after")
 	assert.Equal(t, 1, status, out)
 	assert.Contains(t, out, "question 4 has no answer")

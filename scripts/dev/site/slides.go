@@ -73,8 +73,8 @@ func deck(title string, pieces []piece) (string, error) {
 				err = fmt.Errorf("no answer to the first question of quiz.md")
 				return slide
 			}
-			return ask + asks.FindStringSubmatch(slide)[1] + fmt.Sprintf("---\n\n"+
-				"<!-- _class: answer -->\n\n# The answer is %s\n\n%s\n\n<!--\n%s\n-->\n\n---",
+			return "<!-- _class: quiz -->\n" + ask + asks.FindStringSubmatch(slide)[1] + fmt.Sprintf("---\n\n"+
+				"<!-- _class: quiz -->\n\n# The answer is %s\n\n%s\n\n<!--\n%s\n-->\n\n---",
 				key[1], strings.TrimSpace(key[2]), "Let somebody who said another letter say why.")
 		})
 		if err != nil {

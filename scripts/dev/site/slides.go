@@ -14,7 +14,7 @@ var (
 	picture  = regexp.MustCompile(`!\[([^\]]*)\]\(([^)]+\.svg)\)`)
 	codeMark = regexp.MustCompile(`(?m)^<!-- code: (\S+) .*-->$`)
 	oneLine  = regexp.MustCompile(`(?m)^<!--.*-->\n?`)
-	asks     = regexp.MustCompile(`(?m)^\[The question\]\(quiz\.md#predict\)\n((?s:.*?))^---$`)
+	asks     = regexp.MustCompile(`(?m)^\[The question\]\(quiz\.md#predict\)\n((?s:.*?)^-->$)`)
 	theKey   = regexp.MustCompile(`The answer is \*\*(.)\*\*\.\n((?s:.*?))(?:\n\n` + "```" + `|\n\n</details>)`)
 	typed    = regexp.MustCompile("(?s)```console\n(.*?)```")
 )
@@ -62,7 +62,7 @@ func deck(title string, pieces []piece) (string, error) {
 				html.EscapeString(strings.ReplaceAll(m[1], "`", "")), base64.StdEncoding.EncodeToString(svg))
 		})
 		slides = asks.ReplaceAllStringFunc(slides, func(slide string) string {
-			quiz, readErr := readFile(filepath.Dir(file), "quiz.md")
+			quiz, readErr := readFile(p.dir, "quiz.md")
 			if readErr != nil {
 				err = readErr
 			}
@@ -73,8 +73,8 @@ func deck(title string, pieces []piece) (string, error) {
 				err = fmt.Errorf("no answer to the first question of quiz.md")
 				return slide
 			}
-			return "<!-- _class: quiz -->\n" + ask + asks.FindStringSubmatch(slide)[1] + fmt.Sprintf("---\n\n"+
-				"<!-- _class: quiz -->\n\n# The answer is %s\n\n%s\n\n<!--\n%s\n-->\n\n---",
+			return "<!-- _class: quiz -->\n" + ask + asks.FindStringSubmatch(slide)[1] + fmt.Sprintf(
+				"\n\n---\n\n<!-- _class: quiz -->\n\n# The answer is %s\n\n%s\n\n<!--\n%s\n-->",
 				key[1], strings.TrimSpace(key[2]), "Let somebody who said another letter say why.")
 		})
 		if err != nil {

@@ -100,7 +100,7 @@ func lookAround(lesson string, commands [][]string, control bool) string {
 		until other=$(pgrep -P $launcher) && grep -q sleep /proc/$other/comm; do sleep 0.1; done
 		pids="$pids $other"
 		`)
-		if lesson >= "05" { // the kernel takes a moment to see that a cable has two ends
+		if lesson >= "05" { // the kernel takes a moment to see that a veth pair has two ends
 			b.WriteString(`for pid in $healthy $other; do
 				until nsenter -t $pid --net ip -br link | grep -q "eth0.* UP "; do sleep 0.1; done
 			done

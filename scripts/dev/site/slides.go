@@ -16,7 +16,9 @@ var (
 	oneLine  = regexp.MustCompile(`(?m)^<!--.*-->\n?`)
 	asks     = regexp.MustCompile(`(?m)^\[The question\]\(quiz\.md#predict\)\n((?s:.*?)^-->$)`)
 	theKey   = regexp.MustCompile(`The answer is \*\*(.)\*\*\.\n((?s:.*?))(?:\n\n` + "```" + `|\n\n</details>)`)
-	typed    = regexp.MustCompile("(?s)```console\n(.*?)```")
+	// Marp begins a new line where the source does.
+	softBreak = regexp.MustCompile(`(\S)\n *([^-\s])`)
+	typed     = regexp.MustCompile("(?s)```console\n(.*?)```")
 )
 
 // piece is one or more slides. Links in it begin at the directory.
@@ -73,9 +75,9 @@ func deck(title string, pieces []piece) (string, error) {
 				err = fmt.Errorf("no answer to the first question of quiz.md")
 				return slide
 			}
-			return "<!-- _class: quiz -->\n" + ask + asks.FindStringSubmatch(slide)[1] + fmt.Sprintf(
+			return "<!-- _class: quiz -->\n" + softBreak.ReplaceAllString(ask, "$1 $2") + asks.FindStringSubmatch(slide)[1] + fmt.Sprintf(
 				"\n\n---\n\n<!-- _class: quiz -->\n\n# The answer is %s\n\n%s\n\n<!--\n%s\n-->",
-				key[1], strings.TrimSpace(key[2]), "Let somebody who said another letter say why.")
+				key[1], softBreak.ReplaceAllString(strings.TrimSpace(key[2]), "$1 $2"), "Let somebody who said another letter say why.")
 		})
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", p.dir, err)

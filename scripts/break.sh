@@ -89,11 +89,12 @@ mystery() {
   dir=$(mktemp -d /var/tmp/nsl.XXXXXX)
   # shellcheck disable=SC2064 # these, now
   trap "rmdir '$dir'; rm -rf '$repo/work/mystery-$$'" EXIT
-  trap : INT # the shell in there has it
+  # A job of its own: afterwards bash takes the terminal back from the shell in there.
+  set -m
   unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
     --uts --ipc --net "$repo/scripts/lib/lab.sh" "$lesson" "$repo/bin/$lesson" \
     "$repo/work/$where/${where##*/}" "$dir" "${flags[@]}" || die "the lab has failed"
-  exit_on_signals
+  set +m
   choose 'What is broken in it?' change 'Nothing: it is as healthy as the other one.'
 }
 [[ -z $mystery ]] || mystery "$@"

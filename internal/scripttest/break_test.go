@@ -188,3 +188,40 @@ func TestBreakWithoutCheck(t *testing.T) {
 	assert.Contains(t, out, "the check of 06-user has broken off")
 	assert.NotContains(t, out, "predicted")
 }
+
+// At a terminal, break.sh NN K asks before it says what follows. In the lab of a
+// mystery, Ctrl-C ends a command, not the lab; at the question after it, everything. It
+// leaves nothing.
+func TestBreakAtATerminal(t *testing.T) {
+	nstest.NeedRoot(t)
+	t.Parallel()
+	place, tmp := checkPlace(t), t.TempDir()
+	start := func(args ...string) *nstest.Terminal {
+		cmd := exec.Command("scripts/break.sh", args...)
+		cmd.Dir, cmd.Env = place, append(checkEnv(), "TERM=xterm", "NO_COLOR=1", "TMPDIR="+tmp)
+		return nstest.StartTerminal(t, cmd)
+	}
+	x := start("03", "2")
+	x.Expect("What follows from this change?")
+	x.Expect("a to d: ")
+	assert.NotContains(t, x.Screen(), "What follows: ")
+	assert.NotContains(t, x.Screen(), "not ok")
+	x.Type("a")
+	x.Expect("What follows: ")
+	require.Zero(t, x.Wait(), x.Screen())
+
+	x = start("03", "?")
+	x.Expect("lab# ")
+	x.Type("echo $PWD $((1 + 1)); sleep 1003\n")
+	x.Expect(" 2\r\n")
+	lab := regexp.MustCompile(`\S+ 2\r`).FindString(x.Screen())
+	x.Type("\x03")
+	x.Expect("lab# ")
+	x.Type("exit\n")
+	x.Expect("a to d: ")
+	x.Type("\x03")
+	require.Equal(t, 130, x.Wait(), x.Screen())
+	assert.Equal(t, []string{".progress", "broken", "go.mod", "go.sum"}, names(t, filepath.Join(place, "work")))
+	assert.NoDirExists(t, strings.TrimSuffix(lab, " 2\r"))
+	nothingLeft(t, tmp)
+}

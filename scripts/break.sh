@@ -16,7 +16,7 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 source "$(dirname "$0")/lib/all.sh"
-source "$lib/quiz.sh"
+source "$lib/questions.sh"
 answer_help "$@"
 
 [[ $# -ge 1 && $# -le 3 ]] || misused 'NN, or NN and K'

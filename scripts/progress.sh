@@ -19,7 +19,7 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 source "$(dirname "$0")/lib/all.sh"
-source "$lib/quiz.sh"
+source "$lib/questions.sh"
 answer_help "$@"
 export LC_ALL=C.UTF-8 # a name may have any letters
 
@@ -197,7 +197,7 @@ answered() {
       for letter in a b c d e; do
         count=$(printf '%s\n' "${all[@]:0:1000}" | cut -c $((number + 1)) | grep -c "$letter") || true
         [[ ${letters[i]} == *"$letter"* ]] || count=''
-        [[ $letter != "${keys[i]}" ]] || count+=*
+        [[ $letter != "${keys[i]}" ]] || count+='*'
         printf -v row '%s%-5s' "$row" "$count"
       done
       number=$((number + 1))

@@ -13,7 +13,7 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 source "$(dirname "$0")/lib/all.sh"
-source "$lib/quiz.sh"
+source "$lib/questions.sh"
 answer_help "$@"
 
 kind=quiz lesson=''

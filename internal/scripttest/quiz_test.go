@@ -27,7 +27,7 @@ func readQuiz(t *testing.T, lesson string) []question {
 	t.Helper()
 	out, err := exec.Command("bash", "-euc", `
 		repo=../..
-		source ../../scripts/lib/quiz.sh
+		source ../../scripts/lib/questions.sh
 		read_quiz "$1"
 		for i in "${!titles[@]}"; do
 		  printf '%s\n' "$(xargs -d '\n' <<<"${texts[$i]}")" "${letters[i]}" \

@@ -18,7 +18,7 @@ import (
 // right one, the one that the kernel's answers in the block speak for; text; all options, reasons.
 const readQuiz = `
 	repo=$1
-	source "$1/scripts/lib/quiz.sh"
+	source "$1/scripts/lib/questions.sh"
 	read_quiz "$2"
 	for i in "${!titles[@]}"; do
 		answer=$(printf '%s\n' "${more[$i]}" | sed -n '/^` + "```" + `console/,/^` + "```" + `/{/^[$#>` + "`" + `]/!p}')

@@ -4,7 +4,7 @@
 # and one for each container. The prompt tells at which one a line is typed,
 # and $one is the PID, on the host, of the shell at the terminal `one`.
 source "${BASH_SOURCE[0]%/*}/all.sh"
-source "$lib/quiz.sh"
+source "$lib/questions.sh"
 
 export LC_ALL=C # the messages in the words that we expect
 unset http_proxy HTTP_PROXY
@@ -12,7 +12,7 @@ unset http_proxy HTTP_PROXY
 lesson=$(basename "$0" .sh)
 auto='' silent='' from_step=0 tmp='' sentence='' seen='' status=0 job='' asked='' said=''
 declare -A launcher=() to=() from=() answer=()
-undo=() arguments=()
+undo=() arguments=() # as it was called
 # shellcheck disable=SC2034 # a terminal's PID, set by start
 one='' two='' three='' lab=''
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034 # of env.sh, and for the script
-# quiz.sh: reads and asks the questions of a lesson, NN-name/quiz.md. It is
+# questions.sh: reads and asks the questions of a lesson, NN-name/quiz.md. It is
 # sourced, not run.
 
 # read_quiz NN-name reads them. Of question i, from 0: titles[i]; texts[i]; letters[i]

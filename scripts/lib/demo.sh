@@ -12,7 +12,9 @@ unset http_proxy HTTP_PROXY
 lesson=$(basename "$0" .sh)
 auto='' silent='' from_step=0 tmp='' sentence='' seen='' status=0 job='' asked='' said=''
 declare -A launcher=() to=() from=() answer=()
-undo=() arguments=() # as it was called
+undo=()
+# shellcheck disable=SC2034 # as it was called: for the demonstration
+arguments=("$@")
 # shellcheck disable=SC2034 # a terminal's PID, set by start
 one='' two='' three='' lab=''
 
@@ -21,8 +23,12 @@ one='' two='' three='' lab=''
 begin() {
   local who=$1
   shift
+  # Of step_down, which makes it for an ordinary user.
+  [[ $EUID -eq 0 || ${NSL_TMP:-} != /*/nsl.?????? || ! -O $NSL_TMP ]] || tmp=$NSL_TMP
+  trap clean_up EXIT
+  exit_on_signals
+  trap : PIPE # ask sees it
   answer_help "$@"
-  arguments=("$@")
   case ${1:-} in
   '') ;;
   --auto) auto=yes ;;
@@ -39,15 +45,12 @@ begin() {
   [[ $# -lt 2 || $1 == --from ]] || misused "unknown argument: $2"
   [[ -t 0 && -t 1 ]] || auto=yes
   need_limits
-  read_quiz "$lesson"
   [[ $who == root ]] && become_root "$@"
   install_for tour
   [[ -n ${NSL_BIN:-} || -x $repo/bin/$lesson ]] || build_lessons
-  trap clean_up EXIT
-  exit_on_signals
-  trap : PIPE # ask sees it
   [[ $who == user && $EUID -eq 0 ]] && step_down "$@"
-  tmp=${NSL_TMP:-$(scratch)}
+  read_quiz "$lesson"
+  [[ -n $tmp ]] || scratch
   chmod 755 "$tmp" # root of a container may be an ordinary user here
   cd "$tmp" || exit
   [[ -e bin ]] || ln -s "$(cd "$repo" && realpath "${NSL_BIN:-bin}")" bin
@@ -57,16 +60,19 @@ begin() {
   [[ -n $auto ]] || echo 'Enter runs the line that is shown, Ctrl-C ends it all.'
 }
 
-# scratch makes the directory, where users may remove what is theirs (sticky bit,
-# -k) and programs may run: not all machines let them in /tmp.
+# scratch makes the directory tmp, where users may remove what is theirs (sticky bit,
+# -k) and programs may run: not all machines let them in /tmp. Its name is known
+# before it is there, so that clean_up finds it.
 scratch() {
-  local place dir
+  local place
   for place in /var/tmp /tmp; do
     [[ $place == /tmp || (-k $place && -w $place) ]] || continue
-    dir=$(mktemp -d "$place/nsl.XXXXXX")
-    install -m 755 /dev/null "$dir/x"
-    [[ ! -x $dir/x ]] || { rm "$dir/x" && echo "$dir" && return; }
-    rm -r "$dir"
+    tmp=$(mktemp -du "$place/nsl.XXXXXX")
+    mkdir -m 700 "$tmp" || { tmp='' && exit 1; }
+    install -m 755 /dev/null "$tmp/x"
+    [[ ! -x $tmp/x ]] || { rm "$tmp/x" && return; }
+    rm -r "$tmp"
+    tmp=''
   done
   die "no program may be run in $place: noexec" \
     "$([[ $EUID -eq 0 ]] || echo 'sudo ')mount -o remount,exec $(findmnt -nfo TARGET --target "$place")"
@@ -89,7 +95,7 @@ step_down() {
   "${be[@]}" true 2>/dev/null ||
     die "this is for an ordinary user, and root cannot become one in here" \
       "leave this container, and start it again: $0"
-  tmp=$(scratch)
+  scratch
   cp -r "$repo/scripts" "${NSL_BIN:-$repo/bin}" "$tmp"
   mkdir "$tmp/$lesson"
   cp "$repo/$lesson/quiz.md" "$tmp/$lesson"
@@ -268,9 +274,10 @@ quiet() {
 # background CMD leaves CMD running on the host, as process $job.
 background() {
   type_line host "$1 &"
+  undo+=('kill $!') # before the job: a signal may come right after it
   bash -c "$1" >/dev/null 2>&1 </dev/null &
   job=$!
-  undo+=("kill $job")
+  undo[-1]="kill $job"
 }
 
 # await CMD waits until CMD succeeds: what runs in the background is ready.

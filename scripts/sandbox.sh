@@ -106,7 +106,7 @@ esac
   exit 1
 }
 [[ -d $repo/bin ]] || die "there is no $repo/bin" "CGO_ENABLED=0 go build -o bin/ ./0*"
-for part in "$repo"/{bin,scripts,rootfs} "$repo"/0*/*.sh; do
+for part in "$repo"/{bin,scripts,rootfs} "$repo"/[0-9]*/{*.sh,quiz.md}; do
   [[ ! -e $part ]] || bring+=("$part")
 done
 closed=$(find "${bring[@]}" ! -readable -print -quit 2>/dev/null) || true

@@ -52,7 +52,7 @@ mkdir -p docs/recordings
 # From a copy, for the path of this checkout is nobody else's.
 alpine=$out/$(basename "$NSL_ALPINE")
 cp "$NSL_ALPINE" "$alpine"
-cp -r --parents bin scripts go.mod 0*/quiz.md "$out"
+cp -r --parents bin scripts go.mod [0-9]*/{*.sh,quiz.md} "$out"
 for lesson in $(rows lessons | cut -f 1); do
   [[ $# -eq 0 || " $* " == *" ${lesson%%-*} "* ]] || continue
   (cd "$out" && demonstrate "$lesson") >"$out/typed" ||

@@ -67,6 +67,7 @@ if [[ -n $arch ]]; then
   need_go
   mkdir "$out/repo" "$out/repo/bin"
   cp -r "$repo/scripts" "$repo/go.mod" "$out/repo"
+  (cd "$repo" && cp --parents [0-9]*/{*.sh,quiz.md} "$out/repo")
   (
     cd "$repo"
     export CGO_ENABLED=0 GOOS=linux GOARCH=$arch

@@ -65,9 +65,10 @@ misused() {
 }
 
 # exit_on_signals lets the trap for EXIT clean up after a signal, too: once the
-# command that runs has ended.
+# command that runs has ended. The first one alone: bash takes Ctrl-C twice if it
+# has ended that command as well, and an exit in the trap for EXIT leaves the rest.
 exit_on_signals() {
-  trap 'exit 129' HUP
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
+  trap "trap '' HUP INT TERM; exit 129" HUP
+  trap "trap '' HUP INT TERM; exit 130" INT
+  trap "trap '' HUP INT TERM; exit 143" TERM
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,8 +23,8 @@ import (
 // maxDiffer is how many blocks of the lessons may be otherwise in the page.
 const maxDiffer = 10
 
-// TestPage types the lessons' texts into the machine of the lesson pages, in
-// Node. NSTEST_PAGE is what scripts/dev/machine/build.sh prints, and NODE_PATH
+// TestPage types the texts of the lessons, the tour, and what else a learner may
+// count on, into the machine of the lesson pages, in Node. NSTEST_PAGE is what scripts/dev/machine/build.sh prints, and NODE_PATH
 // is for Node.
 func TestPage(t *testing.T) {
 	state := os.Getenv("NSTEST_PAGE")
@@ -34,20 +35,25 @@ func TestPage(t *testing.T) {
 	lessons, err := filepath.Glob(repo + "/0*/README.md")
 	require.NoError(t, err)
 	require.Len(t, lessons, 8)
+	texts := append(lessons, repo+"/README.md", repo+"/internal/texts/testdata/page.md")
 	assert.LessOrEqual(t, len(different(t, repo)), maxDiffer)
-	ran := 0
-	for _, file := range lessons {
+	var ran atomic.Int32
+	for _, file := range texts {
 		name, err := filepath.Rel(repo, file)
 		require.NoError(t, err)
 		t.Run(name, func(t *testing.T) {
-			ran++
+			t.Parallel()
+			ran.Add(1)
 			problems, _ := execute(t, order{Page: state, Repository: repo}, repo, name, false)
 			report(t, problems)
 		})
 	}
-	for key, used := range different(t, repo) {
-		assert.True(t, *used || ran < len(lessons), "no block begins with what differs.tsv has: %s", key)
-	}
+	t.Cleanup(func() { // when all of them have ended
+		for key, used := range different(t, repo) {
+			assert.True(t, *used || int(ran.Load()) < len(texts),
+				"no block begins with what differs.tsv has: %s", key)
+		}
+	})
 }
 
 var differing map[string]*bool
@@ -124,7 +130,7 @@ func startPage(o order) (answer, error) {
 }
 
 // pagePatience is for a machine that is emulated while other tests run.
-const pagePatience = 5 * time.Minute
+const pagePatience = 15 * time.Minute
 
 type page struct {
 	lines   []*os.File

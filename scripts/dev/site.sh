@@ -52,7 +52,6 @@ if [[ -n $check ]]; then
     node scripts/dev/site/check.cjs public
 fi
 if [[ -n $check && -n $machine ]]; then
-  as_user env NODE_PATH="$modules" node scripts/dev/machine/check.mjs "$state" "$repo"
   as_user env NODE_PATH="$modules" CHROME_PATH="$(command -v chromium)" \
     node scripts/dev/machine/check.cjs public
   as_user env NODE_PATH="$modules" NSTEST_PAGE="$state" \

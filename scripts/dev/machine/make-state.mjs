@@ -9,10 +9,11 @@ const [bios, kernel, files, state] = process.argv.slice(2)
 const { emulator, terminals: [first, second, third], line } = await start({ bios, kernel, files })
 let log = ""
 first.screen = text => { log += text }
-const limit = setTimeout(() => {
+const limit = setInterval(() => {
+  if (performance.now() < 300000) return // by the machine's clock
   console.error(`the machine has not started; its terminal says\n${log}`)
   process.exit(1)
-}, 300000)
+}, 1000)
 
 const begin = Date.now()
 const note = what => console.error(`  ${((Date.now() - begin) / 1000).toFixed(1)} s: ${what}`)
@@ -50,5 +51,5 @@ await new Promise(done => setTimeout(done, 500)) // all of them wait now
 await emulator.stop()
 fs.writeFileSync(state, Buffer.from(await emulator.save_state()))
 note("its memory is saved")
-clearTimeout(limit)
+clearInterval(limit)
 process.exit(0)

@@ -150,7 +150,10 @@ class Machine {
   }
 
   async end() {
-    for (const line of this.lines) line.screen = null
+    for (const line of this.lines) {
+      line.screen = null
+      line.reach("") // whoever waits for a prompt gets none
+    }
     await this.emulator.destroy()
   }
 }
@@ -377,7 +380,7 @@ async function typeBlock(figure, note) {
   if (fresh) { connect(n); thirdButton.hidden = true }
   const line = machine.lines[n], runs = machine, came = []
   for (const step of stepsOf(figure)) {
-    note(`Typing into the ${names[n]} terminal …`)
+    note(`Typing into the ${names[n]} terminal … Ctrl+C there ends what runs.`)
     const prompt = await line.ready(60000)
     if (machine !== runs) return null // started again meanwhile
     if (!prompt) throw new Failure(`The ${names[n]} terminal is busy: there is no prompt. Ctrl+C there ends what runs.`)
@@ -386,7 +389,9 @@ async function typeBlock(figure, note) {
         (prompt === ">" ? "Ctrl+C there ends the line that was begun."
           : "type the blocks before this one first, or exit."))
     }
-    const said = await line.run(step.typed.join("\n"), 60000)
+    const said = await line.run(step.typed.join("\n"), 600000).catch(() => null)
+    if (machine !== runs) return null
+    if (said === null) throw new Failure(`There is no prompt after ${step.typed[0]}. Ctrl+C in the terminal ends it.`)
     // A shell says at some prompt or other that a job has ended.
     came.push(said.replace(/^\[\d+\][+-]?  +(Done|Terminated|Killed)\b.*\n?/gm, ""))
   }

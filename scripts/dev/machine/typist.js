@@ -65,11 +65,20 @@ class Typist {
   ready(patience = 60000) {
     if (this.prompt) return Promise.resolve(this.prompt)
     return new Promise(resolve => {
+      // In Node the clock is the machine's, and slower than what timers go by.
+      const end = performance.now() + patience
+      let timer
       const done = prompt => { clearTimeout(timer); resolve(prompt) }
-      const timer = setTimeout(() => {
+      const wait = () => {
+        const left = end - performance.now()
+        if (left > 0) {
+          timer = setTimeout(wait, left)
+          return
+        }
         this.waiting = this.waiting.filter(w => w !== done)
         resolve("")
-      }, patience)
+      }
+      wait()
       this.waiting.push(done)
     })
   }

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # test.sh runs everything that has to pass: formatting, linters, and the tests
 # as root, as an ordinary user, and in virtual machines with cgroup v2.
-# Usage: scripts/test.sh [--quick | --soak]
-#   --quick  a few minutes instead of about ten: no machine, no browser, no exercises
-#   --soak   nothing but the lessons under load, for ten minutes
+# Usage: scripts/test.sh [--quick | --soak | --machine]
+#   --quick    a few minutes instead of about ten: no machine, no browser, no exercises
+#   --soak     nothing but the lessons under load, for ten minutes
+#   --machine  nothing but the machine in the lesson pages: made, used in a browser, and
+#              all texts typed into it; some minutes, and some more where it was never made
 # With NS_STRICT=1 a test that is skipped without a good reason fails. With CI=true
 # more than two flaky ones are a failure.
 # At the end: what has failed once and passed when it was run again, why tests
@@ -18,6 +20,7 @@ case ${1:-} in
 '') ;;
 --quick) quick=yes ;;
 --soak) exec "$repo/scripts/dev/soak.sh" ;;
+--machine) exec "$repo/scripts/dev/machine/test.sh" ;;
 *) misused "unknown argument: $1" ;;
 esac
 
@@ -282,7 +285,16 @@ say "the handout and the slides"
 if [[ -n $quick ]]; then
   check "site.sh" scripts/dev/site.sh
 else
-  check "site.sh --check, in a browser" scripts/dev/site.sh --check
+  # The machine in the pages has a kernel, which takes minutes to build: so it is
+  # tested here where there is one, and nothing but the browser's part.
+  machine=()
+  if compgen -G "${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-machine/kernel-*/bzImage" >/dev/null; then
+    machine=(--machine)
+  else
+    skipped=$((skipped + 1))
+    echo "the machine in the pages: its kernel was never built here, scripts/test.sh --machine does" >>"$out/skipped"
+  fi
+  check "site.sh ${machine[*]} --check, in a browser" scripts/dev/site.sh "${machine[@]}" --check
   check "slides.sh --check, in a browser" scripts/dev/slides.sh --check --plan day
 fi
 

@@ -25,7 +25,7 @@ const (
 
 	// NoPage: the machine of the lesson pages takes minutes to build, and the
 	// scripts that build it run its tests.
-	NoPage = "not for the machine of the pages: site.sh --machine --check runs this"
+	NoPage = "not for the machine of the pages: test.sh --machine runs this"
 
 	// The tests of lessons 06 to 08 run as root and as an ordinary user.
 	rootsPart = "root's part: this runs when root runs the tests"

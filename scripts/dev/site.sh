@@ -6,7 +6,7 @@
 #              (installs npm packages, and builds a kernel, once)
 #   --check    and open all pages in a browser, which has no network: links,
 #              search, widths, contrast (installs chromium and npm packages);
-#              with --machine type the texts into it, too
+#              with --machine use that, too
 #   --sources  collect the source packages of what is in that machine, for
 #              whoever publishes the pages
 set -euo pipefail
@@ -48,12 +48,8 @@ say "public/index.html${machine:+, with a machine of $size MB}"
 
 if [[ -n $check ]]; then
   modules=$(as_user scripts/dev/npm.sh)/node_modules
-  as_user env NODE_PATH="$modules" CHROME_PATH="$(command -v chromium)" \
-    node scripts/dev/site/check.cjs public
-fi
-if [[ -n $check && -n $machine ]]; then
-  as_user env NODE_PATH="$modules" CHROME_PATH="$(command -v chromium)" \
-    node scripts/dev/machine/check.cjs public
-  as_user env NODE_PATH="$modules" NSTEST_PAGE="$state" \
-    go test -count=1 -timeout 30m -run '^TestPage$' ./internal/texts
+  for part in site ${machine:+machine}; do
+    as_user env NODE_PATH="$modules" CHROME_PATH="$(command -v chromium)" \
+      node "scripts/dev/$part/check.cjs" public
+  done
 fi

@@ -11,7 +11,7 @@ step 'grown "memory.events oom_kill" || grown "memory.oom_control oom_kill"' 'th
 first 'dd if=/dev/zero of=/dev/null bs=100M count=1 2>/dev/null; echo $?'
 
 step 'grown "pids.events max"' 'the kernel refuses a process'
-first "sh -c 'for i in \$(seq 30); do sleep 1 & done'"
+first "sh -c 'for i in \$(seq 30); do sleep 1 & done'; sleep 2"
 
 step '[[ ${seen[limits]} == *cpu.* ]] && grown used 80' 'a loop gets its share of CPU time, and no more'
 first "time timeout 2 sh -c 'while :; do :; done'"

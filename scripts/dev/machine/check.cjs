@@ -173,9 +173,12 @@ async function main() {
     assert.ok(figures.length > 5)
     const second = await page.$$("figure.console[data-terminal='2']")
     assert.ok(second.length > 0)
+    const ticks = () => page.$$eval(".machine-step", all => all.map(e => e.textContent[0]).join(""))
+    assert.equal(await ticks(), "○○○")
     let without = 0
     for (const figure of figures) {
       const note = await typed(page, figure)
+      if (figure === figures[0]) assert.equal(await ticks(), "✓✓○")
       assert.equal(note, "", await figure.$eval("code", e => e.innerText.slice(0, 80)))
       await figure.$eval(".machine-beside", e => e.click())
       const verdict = await figure.$eval(".machine-compare > p", e => e.textContent)
@@ -184,6 +187,7 @@ async function main() {
       console.log("      " + await figure.$eval(".machine-compare", e => e.innerText.replace(/\n+/g, " | ").slice(0, 1200)))
     }
     assert.equal(without, 0, `${without} blocks came otherwise`)
+    assert.equal(await ticks(), "✓✓✓")
     return `${figures.length} blocks`
   })
 
@@ -250,6 +254,7 @@ async function main() {
       await page.evaluate(() => machineInPage.machine.lines[0].run("sudo bin/03-uts true"))
       times.push(Date.now() - begin)
     }
+    await page.evaluate(() => machineInPage.machine.looking)
     const before = renderer()
     await new Promise(done => setTimeout(done, 5000))
     const after = renderer(), idle = (after.cpu - before.cpu) * 20

@@ -6,7 +6,10 @@
 #   entropy TEXT          so that no two machines draw the same numbers
 #   forked PID            wait until the newest process with that number, in a
 #                         namespace of its own or not, has become its command
+#   follow NN             a guide through that lesson, scripts/follow.sh, begins
+#   look                  it looks, and what it says is the line before the answer
 busybox stty raw -echo
+trap '' PIPE # of a guide that has ended
 
 # is_forked PID: a shell's child that has not called execve yet bears
 # PF_FORKNOEXEC in its flags, proc_pid_stat(5).
@@ -32,6 +35,18 @@ while read -r what a b c; do
       is_forked "$a" || break
       busybox usleep 20000
     done
+    ;;
+  follow)
+    rm -f /run/guide.in /run/guide.out
+    mkfifo /run/guide.in /run/guide.out
+    (cd /home/guest/namespaces && exec nice bash scripts/follow.sh --lines "$a") \
+      </run/guide.in >/run/guide.out 2>/dev/null &
+    exec 3>/run/guide.in 4</run/guide.out
+    ;;
+  look)
+    said=''
+    { echo >&3 && IFS= read -r said <&4; } 2>/dev/null
+    printf '%s\n' "$said"
     ;;
   esac
   echo "$what"

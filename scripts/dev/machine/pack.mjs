@@ -4,6 +4,7 @@
 //   STATE  the directory that build.sh prints
 // It prints how many megabytes a page loads. site.sh calls it.
 import fs from "node:fs"
+import { execFileSync } from "node:child_process"
 import path from "node:path"
 import zlib from "node:zlib"
 
@@ -26,7 +27,14 @@ function pack(name, bytes) {
   return { bytes: bytes.length, parts }
 }
 
+// The steps of each lesson's guide: number, terminal, command, what becomes true.
+const repo = path.join(here, "../../..")
+const steps = Object.fromEntries(fs.readdirSync(repo).filter(name => fs.existsSync(path.join(repo, name, "steps.sh")))
+  .map(name => [name, execFileSync(path.join(repo, "scripts/follow.sh"), ["--steps", name], { encoding: "utf8" })
+    .trim().split("\n").map(line => line.split("\t"))]))
+
 const manifest = {
+  steps,
   memory: 256 << 20,
   wasm: pack("wasm", zlib.gzipSync(fs.readFileSync(path.join(modules, "v86/build/v86.wasm")), { level: 9 })),
   state: pack("state", fs.readFileSync(path.join(from, "state.zst"))),

@@ -9,6 +9,7 @@ const size = document.currentScript.dataset.size
 const { Typist } = globalThis.machineTypist
 const names = ["first", "second", "third"]
 const megabytes = n => Math.round(n / 1e6)
+const lesson = /([^/]*?)(\.html)?$/.exec(location.pathname)[1]
 
 // element makes one: its properties, and what is in it.
 function element(kind, properties, ...inside) {
@@ -140,6 +141,20 @@ class Machine {
     await control.ask("date " + Math.floor(Date.now() / 1000))
   }
 
+  // look asks the lesson's guide: how many steps are done, what it sees, and what
+  // it says to who is stuck.
+  look() {
+    return this.looking ||= new Promise(done => {
+      this.endLook = done
+      this.lines[3].ask("look", 1e9).then(line => {
+        const [count, , sight, advice] = line.replace("\n", "").split("\t")
+        this.looking = null
+        if (machine === this && advice !== undefined) showSteps(Number(count), sight, advice)
+        done()
+      })
+    })
+  }
+
   size(n, rows, columns) { return this.lines[3].ask(`size ${n + 1} ${rows} ${columns}`).catch(() => {}) }
 
   async pause() { await this.emulator.stop() }
@@ -147,6 +162,7 @@ class Machine {
   async go() {
     await this.emulator.run()
     await this.greet()
+    lookSoon()
   }
 
   async end() {
@@ -154,6 +170,7 @@ class Machine {
       line.screen = null
       line.reach("") // whoever waits for a prompt gets none
     }
+    this.endLook?.()
     await this.emulator.destroy()
   }
 }
@@ -257,7 +274,7 @@ new ResizeObserver(() => requestAnimationFrame(arrange)).observe(screens)
 function connect(n) {
   const { screen } = makeTerminal(n)
   screen.reset()
-  machine.lines[n].screen = text => screen.write(text)
+  machine.lines[n].screen = text => { screen.write(text); lookSoon() }
   machine.size(n, screen.rows, screen.cols)
   machine.lines[n].write("\x0c") // the shell draws its prompt
 }
@@ -300,6 +317,7 @@ function start() {
         "You are guest, and may sudo."
       panel.dataset.ready = String(Math.round(performance.now() - begin))
       document.body.classList.add("machine-runs")
+      beginSteps(all.manifest.steps[lesson] || [])
       if (document.hidden) await machine.pause()
     } catch (error) {
       fail(error)
@@ -354,6 +372,54 @@ document.addEventListener("visibilitychange", () => {
   if (machine && !starting) document.hidden ? machine.pause() : machine.go()
 })
 
+/* The guide: it looks when a terminal has been quiet for a while. */
+
+let guided = [] // the steps of the lesson: { box, text }
+let watched = new Set() // the commands of these
+let stepsDone = 0, stepSince = 0, lookTimer
+
+// A status that is the same is not said again.
+function atStep(i, mark, more = "") {
+  const text = `${mark} ${i + 1}. ${guided[i].text}${more}`
+  if (guided[i].box.textContent !== text) guided[i].box.textContent = text
+}
+
+// beginSteps puts each step below the block with the last of its commands.
+function beginSteps(rows) {
+  for (const { box } of guided) box.remove()
+  guided = []
+  watched = new Set(rows.map(row => row[2]))
+  const blocks = [...document.querySelectorAll("figure.console")]
+  rows.forEach(([number, terminal, command, text]) => {
+    const at = blocks.findIndex(block => names[(block.dataset.terminal || 1) - 1] === terminal &&
+      [...block.querySelectorAll("kbd")].some(typed => typed.textContent === command))
+    if (at < 0) return
+    blocks.splice(0, at)
+    const step = guided[number - 1] ||= { text, box: element("p", { className: "machine-step", role: "status" }) }
+    blocks[0].append(step.box)
+  })
+  stepsDone = 0
+  stepSince = Date.now()
+  guided.forEach((_, i) => atStep(i, "○"))
+  if (!guided.length) return
+  machine.lines[3].ask("follow " + lesson).catch(() => {})
+  lookSoon()
+}
+
+function lookSoon(wait = 400) {
+  clearTimeout(lookTimer)
+  if (guided.length) lookTimer = setTimeout(() => { if (!document.hidden) machine?.look() }, wait)
+}
+
+function showSteps(done, sight, advice) {
+  if (done !== stepsDone) stepSince = Date.now()
+  stepsDone = done
+  const left = stepSince + 60000 - Date.now() // who is stuck for a minute is told
+  guided.forEach((_, i) => atStep(i, i < done ? "✓" : "○",
+    i === done && left <= 0 ? `. Seen: ${sight}. ${advice}` : ""))
+  if (done < guided.length && left > 0) lookSoon(left)
+}
+
 /* The blocks of the text. */
 
 // stepsOf cuts a block into what is typed, and what the text promises.
@@ -392,15 +458,21 @@ async function typeBlock(figure, note) {
     const said = await line.run(step.typed.join("\n"), 600000).catch(() => null)
     if (machine !== runs) return null
     if (said === null) throw new Failure(`There is no prompt after ${step.typed[0]}. Ctrl+C in the terminal ends it.`)
+    // A step may be undone by what comes next.
+    if (step.typed.some(command => watched.has(command))) {
+      await machine.looking
+      await machine.look()
+      if (machine !== runs) return null
+    }
     // A shell says at some prompt or other that a job has ended.
     came.push(said.replace(/^\[\d+\][+-]?  +(Done|Terminated|Killed)\b.*\n?/gm, ""))
   }
   return came
 }
 
-// plain is a line without what differs each time: numbers, and the space
-// that they take.
-const plain = text => text.replace(/\b(0x)?[0-9a-f]*\d[0-9a-f]*\b/g, "0").replace(/\s+/g, " ").trim()
+// plain is a line without what differs each time: numbers, the space that they
+// take, and what kind of terminal it is.
+const plain = text => text.replace(/\bttyS/g, "pts/").replace(/\b(0x)?[0-9a-f]*\d[0-9a-f]*\b/g, "0").replace(/\s+/g, " ").trim()
 
 // compare puts what the text promises beside what came.
 function compare(steps, came) {

@@ -98,7 +98,8 @@ class Typist {
     return printed.split("\n").slice(line.split("\n").length).join("\n").replace(/\n$/, "")
   }
 
-  // ask sends a request by the page's own line, and waits for its answer.
+  // ask sends a request by the page's own line, waits for its answer, and returns
+  // what comes before that.
   ask(request, patience = 20000) {
     const answer = this.asked = (this.asked || Promise.resolve()).then(() =>
       new Promise((resolve, reject) => {
@@ -106,10 +107,11 @@ class Typist {
         const timer = setTimeout(() => reject(new Error("the machine does not answer: " + what)), patience)
         this.text = ""
         this.screen = () => {
-          if (!this.text.includes(what + "\n")) return
+          const end = ("\n" + this.text).indexOf(`\n${what}\n`)
+          if (end < 0) return
           this.screen = null
           clearTimeout(timer)
-          resolve()
+          resolve(this.text.slice(0, end))
         }
         this.sendBytes(new TextEncoder().encode(request + "\n"))
       }))

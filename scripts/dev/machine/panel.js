@@ -509,8 +509,8 @@ for (const figure of document.querySelectorAll("figure.console")) {
   if (!steps.length) continue
   const n = Number(figure.dataset.terminal || 1)
   const note = element("p", { className: "machine-note", role: "status" })
-  const type = element("button", { type: "button", className: "machine-type", ariaLabel: `Type this into the ${names[n - 1]} terminal` },
-    n === 1 ? "Type it" : `Type it (${names[n - 1]})`)
+  const type = element("button", { type: "button", className: "machine-type", ariaLabel: `Type it into the ${names[n - 1]} terminal` },
+    n === 1 ? "Type it" : `Type it into the ${names[n - 1]}`)
   const beside = element("button", { type: "button", className: "machine-beside", hidden: true, ariaExpanded: "false" }, "Compare")
   let box = null
   type.addEventListener("click", async () => {

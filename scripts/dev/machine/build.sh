@@ -347,7 +347,7 @@ copy_course() {
     ! -name '*_test.go' ! -path 'docs/pictures/*' ! -path 'docs/recordings/*' \
     ! -name '*.svg' ! -name 'slides.md' -print0 |
     cpio --quiet -0 -pdm "$1")
-  cp "$here/sandbox.sh" "$1/scripts/"
+  install -m 755 "$here/sandbox.sh" "$1/scripts/"
   build_for_machine "$repo" "$1/bin/" ./0*
   "$here/prebuilt.sh" "$1" "$work"
 }

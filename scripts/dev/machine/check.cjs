@@ -219,7 +219,7 @@ async function main() {
       document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }))
     })
     await page.keyboard.press("Enter")
-    await printed(page, 0, "\npasted")
+    await printed(page, 0, "\rpasted")
     await page.keyboard.type("less README.md\n")
     await printed(page, 0, "Linux")
     await page.keyboard.type("q")

@@ -189,6 +189,7 @@ const tabs = element("div", { className: "machine-tabs", hidden: true })
 const screens = element("div", { className: "machine-screens" })
 const about = element("p", { className: "machine-about" })
 about.innerHTML = "A real kernel, in this page alone: no network, and what is in it goes with the page. " +
+  "Below the text's commands, ○ becomes ✓ when the kernel shows that it has happened. " +
   "<kbd>F6</kbd> goes from terminal to terminal, and back to the text. " +
   "<kbd>Ctrl+Shift+C</kbd> copies. "
 about.append(element("a", { href: here + "sources.html" }, "What is in it"))

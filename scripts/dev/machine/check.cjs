@@ -274,8 +274,9 @@ async function main() {
       const got = await page.evaluate(() => {
         const box = document.querySelector("#machine section.active .machine-screen").getBoundingClientRect()
         const text = document.querySelector("article figure.console").getBoundingClientRect()
+        const copy = document.querySelector("article figure.console .copy").getBoundingClientRect()
         return { wide: document.documentElement.scrollWidth, height: box.height, width: box.width,
-          right: box.right, bottom: box.bottom, over: text.right, panel: document.querySelector("#machine").getBoundingClientRect().left }
+          right: box.right, bottom: box.bottom, over: Math.max(text.right, copy.right), panel: document.querySelector("#machine").getBoundingClientRect().left }
       })
       assert.ok(got.wide <= width, `${got.wide} wide`)
       assert.ok(got.height > 120 && got.width > 300, JSON.stringify(got))

@@ -220,6 +220,10 @@ async function main() {
     })
     await page.keyboard.press("Enter")
     await printed(page, 0, "\rpasted")
+    const typist = line => page.evaluate(line => machineInPage.machine.lines[0].run(line, 20000), line)
+    assert.equal(await typist("echo one \\\n  two"), "one two")
+    await typist("sudo chroot rootfs sh") // asks the terminal where its cursor is
+    await typist("exit")
     await page.keyboard.type("less README.md\n")
     await printed(page, 0, "Linux")
     await page.keyboard.type("q")

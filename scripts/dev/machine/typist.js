@@ -54,10 +54,13 @@ class Typist {
     for (const done of this.waiting.splice(0)) done(prompt)
   }
 
-  // write types text as it is.
+  // write types text as it is. A terminal's answer to what was asked of it, such
+  // as where its cursor is, nobody has typed: busybox's shell asks at each prompt.
   write(text) {
-    this.prompt = ""
-    clearTimeout(this.later)
+    if (!/^\x1b\[[\d;?>]*[Rcn]$/.test(text)) {
+      this.prompt = ""
+      clearTimeout(this.later)
+    }
     this.sendBytes(new TextEncoder().encode(text))
   }
 
@@ -89,7 +92,12 @@ class Typist {
     await this.ready(patience)
     this.text = ""
     this.write(line + "\n")
-    const prompt = await this.ready(patience)
+    let prompt = await this.ready(patience)
+    // Of a command of several lines, not all have been read.
+    while (prompt === ">" && this.text.split("\n").length <= line.split("\n").length) {
+      this.prompt = ""
+      prompt = await this.ready(patience)
+    }
     const end = this.text.lastIndexOf("\x1b]prompt\x07")
     const printed = (end < 0 ? this.text.replace(/[^\n]*$/, "") : this.text.slice(0, end))
       .replace(escapes, "").replace(/\r/g, "")

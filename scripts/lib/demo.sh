@@ -90,7 +90,7 @@ become_root() {
 # sudo, or one without a name. That one may not be able to read the
 # repository, and so gets a copy of what it needs.
 step_down() {
-  local uid=${SUDO_UID:-1000} gid=${SUDO_GID:-1000}
+  local uid=${SUDO_UID:-1000} gid=${SUDO_GID:-1000} signal
   local be=(setpriv --reuid "$uid" --regid "$gid" --clear-groups)
   "${be[@]}" true 2>/dev/null ||
     die "this is for an ordinary user, and root cannot become one in here" \
@@ -101,8 +101,18 @@ step_down() {
   cp "$repo/$lesson/quiz.md" "$tmp/$lesson"
   chown -R "$uid:$gid" "$tmp"
   printf '%s\n' "You are root: this goes on as the ordinary user $uid."
-  exec "${be[@]}" env -u SUDO_UID -u SUDO_GID -u SUDO_USER HOME="$tmp" NSL_TMP="$tmp" \
-    NSL_BIN="$tmp/bin" bash "$tmp/scripts/${0##*/}" "$@"
+  # Not exec: root removes the directory if a signal comes before the other has a trap.
+  "${be[@]}" --pdeathsig TERM env --default-signal=INT,QUIT -u SUDO_UID -u SUDO_GID -u SUDO_USER \
+    HOME="$tmp" NSL_TMP="$tmp" NSL_BIN="$tmp/bin" bash "$tmp/scripts/${0##*/}" "$@" <&0 &
+  for signal in HUP INT TERM; do
+    # shellcheck disable=SC2064 # this process, now
+    trap "[[ $signal == INT ]] || kill -$signal $!" "$signal"
+  done
+  while kill -0 $! 2>/dev/null; do # a signal interrupts wait
+    status=0
+    wait $! || status=$?
+  done
+  exit "$status"
 }
 
 # clean_up undoes everything, the last thing first. Neither must a second Ctrl-C

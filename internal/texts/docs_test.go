@@ -142,6 +142,30 @@ func TestLessonTables(t *testing.T) {
 	}
 }
 
+// TestScripts looks for each script that people type in the table of scripts, and
+// for each of the table in the repository.
+func TestScripts(t *testing.T) {
+	repo := repository(t)
+	text, err := os.ReadFile(repo + "/docs/scripts.md")
+	require.NoError(t, err)
+	listed := map[string]bool{"dev/test-vm-inside.sh": true, "dev/test-vm-arch.sh": true} // a script runs them
+	for _, m := range regexp.MustCompile("(?m)^\\| `(\\S+\\.sh)").FindAllStringSubmatch(string(text), -1) {
+		listed[m[1]] = true
+		assert.FileExists(t, filepath.Join(repo, "scripts", m[1]))
+	}
+	demonstration := regexp.MustCompile(`^0\d-`)
+	for _, pattern := range []string{"scripts/*.sh", "scripts/dev/*.sh"} {
+		files, err := filepath.Glob(filepath.Join(repo, pattern))
+		require.NoError(t, err)
+		require.NotEmpty(t, files)
+		for _, file := range files {
+			name, err := filepath.Rel(filepath.Join(repo, "scripts"), file)
+			require.NoError(t, err)
+			assert.True(t, listed[name] || demonstration.MatchString(name), "%s is not in docs/scripts.md", name)
+		}
+	}
+}
+
 // TestWorkshop adds up the minutes of each plan, and wants each lesson with its
 // picture, its demonstration and its question.
 func TestWorkshop(t *testing.T) {

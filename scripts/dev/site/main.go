@@ -97,8 +97,8 @@ type view struct {
 }
 
 // order is that of the texts in docs/: what is not here comes after them.
-var order = []string{"diagnosis", "exercises", "troubleshooting", "cheatsheet", "glossary",
-	"docker", "performance", "workshop"}
+var order = []string{"scripts", "diagnosis", "exercises", "troubleshooting", "cheatsheet",
+	"glossary", "docker", "performance", "workshop"}
 
 // site is all pages, and what they need.
 type site struct {

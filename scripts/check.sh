@@ -81,7 +81,7 @@ done
 number=${lesson%%-*}
 IFS=$'\t' read -r _ own twin_command excuses < <(rows lessons | grep "^$lesson"$'\t')
 patience=${CHECK_TIMEOUT:-20}
-[[ $patience =~ ^[1-9][0-9]*$ ]] || misused 'CHECK_TIMEOUT is in seconds'
+[[ $patience =~ ^[1-9][0-9]*$ ]] || misused 'CHECK_TIMEOUT must be a number of seconds'
 
 # is_own TYPE says whether the lesson has its own namespace of that type, or root.
 is_own() { isolates "$lesson" "$1"; }
@@ -91,7 +91,7 @@ todo_in() { grep -rn --include='*.go' TODO "work/$1" | sed 's/\t\+/ /' | head -n
 
 check_todo() {
   point todo 'what is left to write' "${1:-nothing}" nothing \
-    'All holds without it. Is there a flag or an error by which one gets there? If not, take it out.'
+    'Every point holds without it. Does a flag or an error lead there? If not, take it out.'
 }
 
 # check_as_root COMMAND... starts all over as root, for a launcher that needs root.

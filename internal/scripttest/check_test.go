@@ -188,10 +188,10 @@ var checkCheats = []struct {
 	many         bool   // whether other types have such points as well
 }{
 	{name: "says nothing", lesson: "01", script: `exit 0`,
-		kind: "run", seen: "nothing: it has ended with status 0"},
+		kind: "run", seen: "it ended with status 0"},
 	{name: "ignores its command", lesson: "02",
 		script: `exec unshare --kill-child --fork --pid --mount-proc sh -c 'echo 1'`,
-		kind:   "run", seen: "nothing: it has ended with status 0"},
+		kind:   "run", seen: "it ended with status 0"},
 	{name: "runs it on the host", lesson: "01", script: `exec "$@"`,
 		kind: "pid", seen: "the host"},
 	{name: "fakes proc", lesson: "02", script: `
@@ -203,18 +203,18 @@ var checkCheats = []struct {
 	{name: "fakes answers", lesson: "01", script: `
 		for mark; do :; done
 		while read -r line; do echo "process 1, parent 0"; echo "$mark 0"; done`,
-		kind: "run", seen: "no process that the kernel knows"},
+		kind: "run", seen: "the kernel knows no such process"},
 	{name: "hangs", lesson: "01", script: `exec sleep 300`,
-		kind: "run", seen: "no answer in 1 seconds"},
+		kind: "run", seen: "nor answers within 1 s"},
 	{name: "prints without end", lesson: "01", script: `exec yes`,
-		kind: "run", seen: "no answer in 1 seconds"},
+		kind: "run", seen: "nor answers within 1 s"},
 	{name: "hangs at the end", lesson: "01",
 		script: `unshare --kill-child --fork --pid "$@"; exec sleep 300`,
-		kind:   "run", seen: "it does not end"},
+		kind:   "run", seen: "it neither ends"},
 	{name: "shares a namespace", lesson: "03", script: `
 		exec nsenter --uts="/proc/$SHARED/ns/uts" \
 			unshare --kill-child --fork --pid --mount-proc "$@"`,
-		kind: "uts", seen: "one for two runs"},
+		kind: "uts", seen: "shared by two runs"},
 	{name: "leaks a mount", lesson: "02", script: `
 		mount -t tmpfs leak /mnt
 		exec unshare --kill-child --fork --pid --mount-proc "$@"`,
@@ -321,9 +321,9 @@ func TestCheck(t *testing.T) {
 			if c.name == "leaves a cgroup" {
 				cmd.Env = append(cmd.Env, "CGROUP="+checkCgroup(t))
 			}
-			if strings.Contains(c.seen, "1 seconds") {
+			if strings.Contains(c.seen, "within 1 s") {
 				cmd.Env = append(cmd.Env, "CHECK_TIMEOUT=1")
-			} else if strings.Contains(c.seen, "not end") {
+			} else if strings.Contains(c.seen, "neither ends") {
 				cmd.Env = append(cmd.Env, "CHECK_TIMEOUT=3")
 			}
 

@@ -146,7 +146,7 @@ func TestWorkStartsItself(t *testing.T) {
 	r := runCheck(t, cmd)
 	assert.Equal(t, 1, r.status)
 	require.NotEmpty(t, r.notOK(), r.text)
-	assert.Contains(t, r.notOK()[0].comment, "processes without end: more than 50")
+	assert.Contains(t, r.notOK()[0].comment, "keeps starting processes: more than 50")
 	running, err := filepath.Glob("/proc/[0-9]*/exe")
 	require.NoError(t, err)
 	for _, link := range running {

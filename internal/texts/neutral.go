@@ -57,7 +57,7 @@ var forms = []form{
 	{"PID", `\b2\d{4}\b`, true},
 	{"version of busybox", `\bBusyBox v\S+ \([^)]*\)`, false},
 	{"runs or sleeps", `\b[RS] (?:sh|timeout) `, false}, // on a busy machine
-	{"PID inside", `(?:(?i:\bprocess |\bpid |\bfor the kernel )|^\[\d+\][+-]? +)\d{1,4}\b`, false},
+	{"PID inside", `(?:(?i:\bprocess |\bpid |\bthe kernel says )|^\[\d+\][+-]? +)\d{1,4}\b`, false},
 }
 
 // constants look like a form, and are themselves.

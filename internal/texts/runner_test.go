@@ -79,7 +79,7 @@ func TestNeutral(t *testing.T) {
 		{"process 1", "process 7", false},
 		{"process 8", "process 7", true},
 		{"PID 0", "PID 2", false},
-		{"process 8; for the kernel 8", "process 7; for the kernel 7", true},
+		{"process 8; the kernel says 8", "process 7; the kernel says 7", true},
 		{"20100 20100", "20008 20008", true},
 		{"20100 20100", "20008 20009", false},
 		{"20100 20101", "20008 20008", false},

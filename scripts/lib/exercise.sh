@@ -64,7 +64,7 @@ run() {
   start "$@"
   find_shell "$1"
   why "$1"
-  point run "${2:+with ${*:2}: }it runs its command" "$(found "$1")" yes "$follow_up"
+  point run "${2:+with ${*:2}: }the command inside" "$(found "$1")" 'it answers' "$follow_up"
   [[ -n ${shell[$1]} ]] || finish_check
 }
 

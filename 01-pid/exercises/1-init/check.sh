@@ -34,19 +34,19 @@ point init 'when all three are killed' "$seen" 'all are reaped' \
 
 ask a 'exit 7'
 point init 'when the command exits with 7' "$(end_of a)" \
-  'it has ended with status 7' 'Of all the statuses that init gets: which one is its own?'
+  'it ended with status 7' 'Of all the statuses that init gets: which one is its own?'
 
 run b -init
 ask b 'trap "exit 5" TERM'
 signal b TERM
 point init 'SIGTERM, and a command that exits with 5 then' "$(end_of b)" \
-  'it has ended with status 5' \
+  'it ended with status 5' \
   'The kernel gives the signal to one process. Who gives it to the command?'
 
 run c -init
 signal c TERM
 point init 'SIGTERM, and a command that has no handler' "$(end_of c)" \
-  'it has ended with status 143' \
+  'it ended with status 143' \
   'SIGTERM ends any process that does not handle it, but for process 1. 143 is 128 + 15.'
 
 finish_check

@@ -18,7 +18,7 @@ point join 'its PID for itself, and its parent' "$answer" \
 
 ask a "kill -KILL $(number "${shell[b]}")"
 point join 'when process 1 in there kills it' "$(end_of b)" \
-  'it has ended with status 137' \
+  'it ended with status 137' \
   'What does kill(2) look a number up in? And does the launcher tell how its command ended?'
 
 run c -join "${shell[a]}"
@@ -29,7 +29,7 @@ point join 'when its launcher is killed' "$(gone_soon "${shell[c]}")" 'its comma
 run d -join "${shell[a]}"
 finish a
 point join 'when process 1 in there ends' "$(end_of d)" \
-  'it has ended with status 137' \
+  'it ended with status 137' \
   'What does the kernel do with a PID namespace whose init process is gone?'
 
 point join 'the namespace of a process that is gone' \

@@ -40,7 +40,7 @@ point join 'when its launcher is killed' "$(gone_soon "${shell[c]}")" 'its comma
 
 finish a
 point join 'when the container ends' "$(end_of b)" \
-  'it has ended with status 137' \
+  'it ended with status 137' \
   'What does the kernel do with a PID namespace whose init process is gone?'
 
 point join 'a container that is gone' \

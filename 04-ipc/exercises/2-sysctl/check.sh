@@ -26,7 +26,7 @@ point sysctl 'in another container' "${answer//$'\n'/ }" "$before $queues" \
   'Whose settings are they?'
 point sysctl 'on the host' \
   "$(setting kernel.msgmni) $(setting fs.mqueue.queues_max)" "$before $queues" \
-  'Which namespace was the process in that wrote to /proc/sys?'
+  'In which namespace was the process that wrote to /proc/sys?'
 
 # With the value that it has, so that nothing happens if it is not refused.
 value=$(setting kernel.threads-max)

@@ -43,11 +43,11 @@ ask d 'trap "exit 5" TERM'
 signal d TERM
 listen d
 point join 'SIGTERM to the launcher of a joined command that exits with 5 then' \
-  "${ended[d]:-it does not end}" 'it has ended with status 5' \
+  "${ended[d]:-it does not end}" 'it ended with status 5' \
   'Lesson 01 looks into /proc for handlers. Which /proc does each of your threads see now?'
 
 finish a
-point join 'when the container ends' "$(end_of b)" 'it has ended with status 137' \
+point join 'when the container ends' "$(end_of b)" 'it ended with status 137' \
   'pid_namespaces(7): what does the kernel do when process 1 ends?'
 
 finish_check

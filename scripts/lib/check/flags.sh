@@ -97,10 +97,10 @@ in_child() { nsenter --target "$child" --net -- "$@" 2>/dev/null; }
 # that sleeps does not for longer than runs a and b took to start; or twice as long, since
 # this one has the last place in the queue for a processor.
 check_wait() {
-  local seen='it goes on' index='' deadline=$((SECONDS + 5))
+  local seen='the child goes on' index='' deadline=$((SECONDS + 5))
   if [[ -z $child ]]; then
-    skip net 'while the parent is stopped' 'it could not be caught in time'
-    skip net 'when eth0 is gone' 'it could not be caught in time'
+    skip net 'while the parent is stopped' 'the child could not be caught in time'
+    skip net 'when eth0 is gone' 'the child could not be caught in time'
     return
   fi
   while [[ $(hundredths) -lt $((since + 2 * startup + 20)) ]]; do sleep 0.05; done
@@ -140,8 +140,8 @@ flags_root() {
   chmod 711 "$dir" # behind sudo, root inside is the caller
   start c -rootfs "$root"
   start d -rootfs "$dir/none"
-  good c "[ -e /$mark ] && echo the one of the flag || echo another"
-  point root '-rootfs DIR, the root' "$seen" 'the one of the flag' \
+  good c "[ -e /$mark ] && echo the one given || echo a different one"
+  point root '-rootfs DIR, the root' "$seen" 'the one given' \
     'Which of your steps take the directory from the flag?'
   bad d -rootfs 'that is not there'
   finish c
@@ -160,10 +160,10 @@ flags_cgroup() {
     [[ $seen == none ]] || seen=$((seen * 100 / $(period_of "$cpu")))
     seen="$(limit_of "$(cgroup_of c memory)"/memory.{max,limit_in_bytes}) bytes, $(
       limit_of "$(cgroup_of c pids)/pids.max"
-    ) processes, $seen % of a CPU"
+    ) processes, $seen% of a CPU"
   fi
   point cgroup '-memory 32M -pids 20 -cpus 0.2' "$seen" \
-    '33554432 bytes, 20 processes, 20 % of a CPU' \
+    '33554432 bytes, 20 processes, 20% of a CPU' \
     'Which file is each limit written to, and in which unit? cat them, outside.'
   bad d -memory nonsense
   bad e -pids nonsense

@@ -135,7 +135,7 @@ declare -A question=(
   [links]='ip link on the host. What ends the life of a veth?'
   [addresses]='ip address on the host. Whose device has it?'
   [routes]='ip route on the host. Who added it, and in which network namespace?'
-  [queues]='ipcs on the host. Which namespace was the process in that made it?'
+  [queues]='ipcs on the host. In which namespace was the process that made it?'
   [cgroups]='When may a cgroup be removed, and who of yours is still there to do it?'
   [processes]='They outlive your launcher. Who is their parent, and what would have ended them?'
 )

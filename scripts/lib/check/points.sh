@@ -17,15 +17,15 @@ runs_command() {
   local run
   for run in a b; do
     why "$run"
-    point run "it runs the command it is given, run $run" "$(found "$run")" yes "$follow_up"
+    point run "the command inside, run $run" "$(found "$run")" 'it answers' "$follow_up"
   done
   [[ -n ${shell[a]} && -n ${shell[b]} ]] || return 1
   if ! readlink "/proc/${shell[a]}/ns/pid" >/dev/null; then
     is_own user || die "the command inside is root's: you may not see its namespaces" \
       "sudo $0 $number -- ${command[*]}"
-    point run 'whose the command is' \
+    point run 'the user of the command' \
       "$(grep -hE '^[UG]id' "/proc/${shell[a]}/status" | xargs)" 'one that you may look at' \
-      'Which ids has it here, and which map gave it these? See user_namespaces(7).'
+      'Which IDs does it have here, and which map gave it those? See user_namespaces(7).'
     return 1
   fi
 }
@@ -62,10 +62,10 @@ check_namespace() {
   if [[ -z ${id["a $1"]:-} ]]; then
     seen='unreadable'
   elif differs "$1"; then
-    seen=another
-    [[ ${id["a $1"]} != "${id["b $1"]:-}" ]] || seen='one for two runs'
+    seen='its own'
+    [[ ${id["a $1"]} != "${id["b $1"]:-}" ]] || seen='shared by two runs'
   fi
-  if is_own "$1"; then expected=another; fi
+  if is_own "$1"; then expected='its own'; fi
   point "$1" "the namespace, ${id["a $1"]:-}" "$seen" "$expected" \
     "Outside and inside: readlink /proc/self/ns/$1. Which call makes a new one, and when does it?"
 }
@@ -74,8 +74,8 @@ check_pid() {
   # shellcheck disable=SC2016 # $$ and $PPID are for the shell inside
   ask a 'echo process $$, parent $PPID'
   point pid 'the command is the first process' \
-    "$answer; for the kernel $(awk '/^NSpid/ { print $NF }' "/proc/${shell[a]}/status")" \
-    'process 1, parent 0; for the kernel 1' \
+    "$answer; the kernel says $(awk '/^NSpid/ { print $NF }' "/proc/${shell[a]}/status")" \
+    'process 1, parent 0; the kernel says 1' \
     'Who is the first process in the namespace: the command, or one that started it?'
 }
 
@@ -97,7 +97,7 @@ check_mnt() {
   ask a 'echo /proc/[0-9]*'
   [[ $answer != /proc/*/proc/* ]] || answer="$(wc -w <<<"$answer") processes"
   point mnt 'what ps sees' "$answer in $here" '/proc/1 in a new proc' \
-    'Whose processes does a proc filesystem show: those of its reader, or of who mounted it?'
+    'Whose processes does a proc filesystem show: those of its reader, or of whoever mounted it?'
 
   if ! differs mnt; then here=$untried; else
     ask a "d=${dir@Q}/mnt; [ -d \"\$d\" ] || d=/tmp; mount -t tmpfs $mark \"\$d\""
@@ -105,7 +105,7 @@ check_mnt() {
     there=$(count " tmpfs $mark " </proc/self/mountinfo)
     here="inside $here, on the host $there"
   fi
-  [[ -z $covered ]] || here="its /proc has covered the host's"
+  [[ -z $covered ]] || here="its /proc covers the host's"
   point mnt 'a mount made inside stays inside' "$here" 'inside 1, on the host 0' \
     'findmnt -o TARGET,PROPAGATION / -- and who else is in that peer group?'
 }
@@ -125,7 +125,7 @@ check_uts() {
     ask a "hostname $name || echo $name >/proc/sys/kernel/hostname; uname -n"
     seen="inside ${answer##*$'\n'}, on the host $(uname -n)"
     ask b 'uname -n'
-    [[ $answer != "$name" ]] || seen+=', in another run the same'
+    [[ $answer != "$name" ]] || seen+=', and the same in the other run'
   fi
   point uts 'a hostname set inside stays inside' "$seen" \
     "inside $name, on the host $host" \
@@ -214,7 +214,7 @@ check_net() {
 
   if ! differs net; then seen=$untried; else seen=$(reach 127.0.0.1); fi
   point net 'lo, 127.0.0.1' "$seen" answers \
-    'ip -brief link inside. In which state does a new network namespace have its devices?' lo
+    'ip -brief link inside. In which state are the devices of a new network namespace?' lo
 
   if [[ $expected == lo ]]; then
     skip net 'the host' "a veth pair to it needs root on it, and your launcher's user is ${user:-gone}"
@@ -229,7 +229,7 @@ check_net() {
   if [[ -n $gateway && $(ip -o -4 address) != *" $gateway/"* ]]; then
     seen="the default route leads to $gateway, which is not the host"
   elif [[ -n $gateway && $(address_of a) == "$(address_of b)" ]]; then
-    seen='one address for two runs'
+    seen='two runs have the same address'
   fi
   point net "the host${gateway:+, $gateway}" "$seen" answers \
     'ip address and ip route, on both sides. Which address is the next hop, and is its link up?' \
@@ -240,7 +240,7 @@ check_user() {
   local me=$EUID map
   ask a 'id -u; id -g'
   point user 'root inside: uid and gid' "${answer//$'\n'/ }" '0 0' \
-    'id inside, as your launcher starts it. To what does the kernel map an id that is not mapped?'
+    'id inside, as your launcher starts it. What does the kernel show for an ID that is not mapped?'
   for map in uid_map gid_map; do
     # Behind sudo, the one who called it is as good as root.
     me=$EUID
@@ -254,14 +254,14 @@ check_user() {
       'user_namespaces(7), "Defining user and group ID mappings": which ids may you map?'
   done
   point user 'setgroups' "$(cat "/proc/${shell[a]}/setgroups")" deny \
-    'Why must one who maps a gid without privilege first give up setgroups(2)?'
+    'Why must whoever maps a gid without privilege give up setgroups(2) first?'
 }
 
 check_root() {
   local seen pid=${shell[a]}
-  seen=another
+  seen='its own'
   ! test "/proc/$pid/root" -ef / || seen="the host's"
-  point root 'the root directory' "$seen" another \
+  point root 'the root directory' "$seen" 'its own' \
     'ls / inside. Which call changes what / means, and for whom?'
 
   ask a "[ -e ${dir@Q}/host ] && echo there || echo gone"
@@ -296,7 +296,7 @@ check_root() {
     readonly
 
   seen=$(cat "/proc/$pid/environ" | tr '\0' '\n' | count "$mark")
-  point root 'variables of yours inside' "$seen" 0 \
+  point root 'your variables inside' "$seen" 0 \
     'export SECRET=1, then env inside. Who should give a container its variables?' environment
 
   seen=$(ls "/proc/$pid/fd" | sort -n | xargs)
@@ -352,15 +352,15 @@ check_memory() {
   if [[ $limit == none ]]; then
     seen='no limit'
   elif [[ $1 == "$(cgroup_of a memory)" ]]; then
-    seen='one cgroup for two runs'
+    seen='two runs share it'
   elif [[ $limit -gt $((1 << 30)) ]]; then
-    seen="$limit bytes, too much to be tried"
+    seen="$limit bytes, too much to try"
   else
-    try_block $((limit / 2)) 'half of the limit'
-    try_block $((limit / 4 * 5)) ', more than it'
+    try_block $((limit / 2)) 'half the limit'
+    try_block $((limit / 4 * 5)) ', more than the limit'
   fi
   point cgroup "memory, at most $limit bytes" "${seen:-$answer}" \
-    'half of the limit: status 0, more than it: status 137' \
+    'half the limit: status 0, more than the limit: status 137' \
     'Is the process in the cgroup whose limit you wrote? grep memory /proc/PID/cgroup outside.' \
     limits
 
@@ -380,12 +380,12 @@ check_pids() {
   local limit seen='no limit' refused
   limit=$(limit_of "$1/pids.max")
   if [[ $limit != none && $limit -gt 1000 ]]; then
-    seen="$limit, too many to be tried"
+    seen="$limit, too many to try"
   elif [[ $limit != none ]]; then
     ask b "(i=0; while [ \$i -lt $limit ]; do sleep 60 & i=\$((i + 1)); done)"
     refused=$(awk '$1 == "max" { print $2 }' "$1/pids.events")
     seen="one more is refused"
-    [[ ${refused:-0} -gt 0 ]] || seen="$limit more are made"
+    [[ ${refused:-0} -gt 0 ]] || seen="$limit more are created"
   fi
   point cgroup "processes, at most $limit" "$seen" 'one more is refused' \
     'Is the process in the cgroup whose limit you wrote? grep pids /proc/PID/cgroup outside.' limits
@@ -428,11 +428,11 @@ check_cpu() {
     ask a 'kill -KILL $loops'
     allowed=$((gone * limit / period + 20))
     if [[ $used -gt $allowed ]]; then
-      seen="$used hundredths of a second in $gone"
+      seen="$used/100 s in $gone/100 s"
     elif [[ $used -ge $((allowed / 2)) ]] || grep -qE '^nr_throttled [1-9]' "$1/cpu.stat"; then
       seen='no more than that'
     else
-      skip cgroup 'CPU time' "the machine is busy: they got $used hundredths of a second in $gone"
+      skip cgroup 'CPU time' "the machine is busy: they got only $used/100 s in $gone/100 s"
       return
     fi
   fi
@@ -449,8 +449,8 @@ check_end() {
     return
   fi
   seen=${ended[a]}
-  [[ $seen != *has\ ended* ]] || seen='it has ended'
-  point run 'when its command ends' "$seen" 'it has ended' \
+  [[ $seen != it\ ended* ]] || seen='it ended'
+  point run 'when its command ends' "$seen" 'it ended' \
     'For which process does your launcher wait?'
 
   # Who is killed can not remove its cgroup: that is done here, if another
@@ -464,7 +464,7 @@ check_end() {
     sleep 0.02
   done
   point run 'when it is killed' "$seen" 'its command is gone' \
-    'Who tells the command? prctl(2), PR_SET_PDEATHSIG; and which signals does process 1 get?' \
+    'Who ends the command then? prctl(2), PR_SET_PDEATHSIG. And which signals does process 1 get?' \
     killed
   finish b
   deadline=$((SECONDS + 5)) # whoever was in there may take a moment to end

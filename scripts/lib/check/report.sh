@@ -74,7 +74,7 @@ verdict() {
     echo "1..$count"
   elif [[ -z $quiet ]] || [[ $failed -eq 0 && $count -gt $skipped ]]; then
     say "$1: $((count - failed - pardoned - skipped)) of $count points hold$(
-      [[ $pardoned -eq 0 ]] || printf ', %s are excused' "$pardoned"
+      [[ $pardoned -eq 0 ]] || printf ', %s excused' "$pardoned"
       [[ $skipped -eq 0 ]] || printf ', %s not tried' "$skipped"
     )"
   fi

@@ -76,20 +76,20 @@ listen() {
   answer='' status=none
   while [[ -z ${ended[$1]:-} ]]; do
     if [[ $SECONDS -gt $deadline || ${#answer} -gt 100000 ]]; then
-      ended[$1]="it does not end, and gives no answer in $patience seconds"
+      ended[$1]="it neither ends nor answers within $patience s"
       patience=1 # the other run has had its time as well
     elif ! IFS= read -r -t 0.5 part <&"${from[$1]}"; then
       line+=$part # not yet a whole line
       # One that starts itself again and again would fill the machine.
       if [[ $(marked | wc -l) -gt $most ]]; then
-        ended[$1]="it starts processes without end: more than $most"
+        ended[$1]="it keeps starting processes: more than $most"
         pkill -KILL -P "${launcher[$1]}" || true
         patience=1
       fi
     else
       line+=$part
       case $line in
-      "$mark-end "*) ended[$1]="it has ended with status ${line##* }" ;;
+      "$mark-end "*) ended[$1]="it ended with status ${line##* }" ;;
       "$mark-$1 "*)
         status=${line##* } answer=${answer%$'\n'}
         return
@@ -99,7 +99,7 @@ listen() {
       line=''
     fi
   done
-  answer="nothing: ${ended[$1]}"
+  answer="no answer: ${ended[$1]}"
 }
 
 # hundredths prints the time, in 1/100 s.
@@ -123,7 +123,7 @@ finish() {
   unset "to[$1]"
   listen "$1"
   uncover_proc
-  [[ ${ended[$1]} == *has\ ended* ]] || kill_all "$(family "${launcher[$1]}")"
+  [[ ${ended[$1]} == it\ ended* ]] || kill_all "$(family "${launcher[$1]}")"
   wait "${launcher[$1]}" 2>/dev/null || true
   unset "launcher[$1]"
 }
@@ -159,14 +159,14 @@ find_shell() {
   ask "$1" "umask $(umask)"
 }
 
-# found RUN prints yes if there is such a process, or else why there is none.
+# found RUN prints whether the shell inside answers, or why there is none.
 found() {
   if [[ -n ${shell[$1]} ]]; then
-    echo yes
+    echo 'it answers'
   elif [[ -n ${ended[$1]:-} ]]; then
-    echo "nothing: ${ended[$1]}$(errors "$1")"
+    echo "${ended[$1]}$(errors "$1")"
   else
-    echo 'answers, but no process that the kernel knows gives them'
+    echo 'it answers, but the kernel knows no such process'
   fi
 }
 
@@ -174,7 +174,7 @@ found() {
 # first why, and then where; one that does not know a flag, which ones it knows.
 # The doctor's advice is about our lessons.
 errors() {
-  [[ ${ended[$1]} != *without\ end* ]] || return 0 # ended by us
+  [[ ${ended[$1]} != *keeps\ starting* ]] || return 0 # ended by us
   sed -i '/scripts\/doctor.sh/d' "$dir/$1.errors"
   { grep -m 1 -E '^panic: |not defined: -|option' "$dir/$1.errors" || tail -n 2 "$dir/$1.errors"; } |
     tr '\n' ' ' | sed 's/^/; it says: /; s/ $//'
@@ -187,15 +187,15 @@ why() {
   follow_up='What does your launcher do with its arguments? Try: COMMAND sh -c "echo hello"'
   if [[ -n ${shell[$other]:-} ]]; then
     follow_up='It works alone, but not beside a second one: two run together here.'
-    follow_up+=' What of yours can be on a machine only once?'
-  elif [[ ${ended[$1]:-} == *does\ not\ end* ]]; then
+    follow_up+=' What does yours make that can exist only once on a machine?'
+  elif [[ ${ended[$1]:-} == *neither\ ends* ]]; then
     follow_up="It hangs$(waits "$1"). Which step waits, for whom, and is that one still to come?"
-  elif [[ ${ended[$1]:-} == *without\ end* ]]; then
-    follow_up='It starts itself. How does the child know that it is one?'
+  elif [[ ${ended[$1]:-} == *keeps\ starting* ]]; then
+    follow_up='It starts itself again and again. How does the child know that it is the child?'
   elif [[ ${ended[$1]:-} == *status\ [1-9]* ]]; then
-    follow_up='It ends with an error. Which of your steps is that, and what stands for it in the manual page?'
+    follow_up='It ends with an error. Which of your steps failed, and what does the manual page say about that error?'
     [[ -s $dir/$1.errors ]] ||
-      follow_up='It ends with an error, and without a word. Where does the error get lost?'
+      follow_up='It fails, but prints no error. Where does the error get lost?'
   fi
 }
 
@@ -217,7 +217,7 @@ refused() {
   elif [[ ${ended[$1]} != *status\ [1-9]* ]]; then
     seen=${ended[$1]}
   elif [[ ! -s $dir/$1.errors ]]; then
-    seen='it fails without a word'
+    seen='it fails, and prints no error'
   else
     seen='an error'
   fi

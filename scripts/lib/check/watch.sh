@@ -88,7 +88,7 @@ watch_lesson() {
       [[ $got != "$awaited" ]] || show_report
       text=''
     elif [[ $status -le 128 ]]; then
-      die 'the half that checks has ended'
+      die 'the half of check.sh that checks has ended'
     fi
 
     key='' status=0

@@ -17,7 +17,7 @@
 set -euo pipefail
 # Without /proc, not even bash can do all that follows.
 if [[ ! -e /proc/self/exe ]]; then
-  echo 'no /proc, or that of another PID namespace, is mounted'
+  echo '/proc is not mounted, or shows another PID namespace'
   echo "  $([[ $EUID -eq 0 ]] || echo 'sudo ')mount -t proc proc /proc"
   exit 1
 fi
@@ -317,7 +317,7 @@ judge() {
     '$1 == lesson { gsub(",", " ", $2); print $2 }')
 
   if [[ $wsl == 1 ]]; then
-    reason='WSL 1 is no Linux kernel'
+    reason='WSL 1 does not have a Linux kernel'
     fix='in Windows: wsl --set-version DISTRIBUTION 2'
     return
   fi
@@ -336,7 +336,7 @@ judge() {
       [[ $flags != *-net=lo || $reason == *'no veth pair'* ]] ||
         reason="no veth pair to the host: $reason"
       [[ $fix == scripts/* || $fix == *--privileged* || $fix == *"bin/$lesson"* ]] ||
-        reason+=". For that: $fix. Or without:"
+        reason+=". To change that: $fix. To run without:"
       fix="bin/$lesson$flags"
     fi
     if [[ $who == root && -n $become ]]; then
@@ -385,7 +385,7 @@ if [[ -n $only ]]; then
     command -v go >/dev/null || reason='there is no Go' fix='see go.dev/doc/install'
   fi
   if [[ $status$fix == ready && ! -d rootfs ]] && isolates "$only" root; then
-    reason='where rootfs is' fix="cd '$repo'"
+    reason='in the directory of rootfs' fix="cd '$repo'"
   fi
   [[ $status != 'ready with '* || -n $reason ]] || status+=": $fix" fix=''
   echo "$only: $status${reason:+: $reason}${fix:+$(printf '\n  %s' "$fix")}"
@@ -493,10 +493,10 @@ if [[ $go =~ ^go1\.([0-9]+) ]] &&
     'see go.dev/doc/install'
 fi
 [[ -d $repo/rootfs ]] ||
-  note 'Lessons 07 and 08 want a root filesystem.' scripts/rootfs.sh
+  note 'Lessons 07 and 08 need a root filesystem.' scripts/rootfs.sh
 for i in "${!short_reasons[@]}"; do note "${short_reasons[i]}" "${short_fixes[i]}"; done
 [[ $(stat -c %A "$repo/scripts/doctor.sh") == *x* ]] ||
-  note 'The scripts have no right to be executed.' 'chmod a+x scripts/*.sh'
+  note 'The scripts are not executable.' 'chmod a+x scripts/*.sh'
 missing=()
 while read -r need kind _; do
   [[ ! $kind =~ ^(tour|demo|net)$ ]] || have "$need" || missing+=("$need")
@@ -515,24 +515,24 @@ accept_line() {
   note "The host drops what containers send each other (${forward/drop/FORWARD})." \
     "$(accept_line FORWARD "$forward")"
 [[ $input != drop* ]] ||
-  note "The host drops what containers send it, but for exceptions (${input/drop/INPUT})." \
+  note "The host drops most of what containers send to it (${input/drop/INPUT})." \
     "$(accept_line INPUT "$input")"
 [[ $forward != drop* || $bridge_filter != 1 ]] ||
-  note 'So it does on a bridge (br_netfilter).' \
+  note 'It also drops what they send across a bridge (br_netfilter).' \
     "$(sysctl_line net.bridge.bridge-nf-call-iptables=0)"
 [[ -z $greedy ]] ||
   note "systemd-networkd takes the address from the veth pair of lesson 05: $greedy matches it." \
     "printf '[Match]\nName=nsl*\n[Link]\nUnmanaged=yes\n' |
     ${become:+$become }tee /etc/systemd/network/10-nsl.network && ${become:+$become }networkctl reload"
 [[ $hidepid =~ =(no|0|off)$ ]] ||
-  note "/proc has $hidepid: ps shows you only what is yours." \
+  note "/proc has $hidepid: ps shows you only your own processes." \
     'use sudo where a script looks at processes'
 [[ -d /dev/mqueue ]] ||
   note 'There is no /dev/mqueue to show POSIX queues in (lesson 04).' \
     "$(root_line 'mkdir /dev/mqueue')"
 if left=$("$repo/scripts/cleanup.sh" --dry-run 2>/dev/null) &&
   grep -q '^would remove' <<<"$left"; then
-  note "Something is left over: $(grep -c '^would remove' <<<"$left") in all." \
+  note "Things that lessons or scripts left behind: $(grep -c '^would remove' <<<"$left")." \
     'scripts/cleanup.sh --dry-run'
 fi
 

@@ -388,7 +388,7 @@ func TestLessonByItsNumber(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		assert.Error(t, err, "%s", out)
 		assert.Equal(t, 2, cmd.ProcessState.ExitCode())
-		assert.Contains(t, string(out), "NN is 01 to 08")
+		assert.Contains(t, string(out), "NN must be 01 to 08")
 	}
 }
 

@@ -548,7 +548,7 @@ func TestDemoCannotRun(t *testing.T) {
 	for condition, want := range map[string]string{
 		"for dir in /tmp /var/tmp; do cover $dir '-t tmpfs -o noexec,mode=1777 none'; done": "no program may be run in /tmp: noexec\n" +
 			"  mount -o remount,exec /tmp\n",
-		"ulimit -S -v 500000": "Max address space is 512000000 (ulimit -v), Go needs 2147483648.\n" +
+		"ulimit -S -v 500000": "Max address space is 512000000 (ulimit -v), but Go needs 2147483648.\n" +
 			"  ulimit -S -v $(ulimit -H -v)\n",
 	} {
 		cmd := exec.Command("unshare", "--mount", "bash", "-euc",

@@ -268,7 +268,7 @@ func doctorTestRoot(t *testing.T) {
 	m.agrees(t, r, "")
 
 	out, errs, _ := m.run(t, m.wrap, doctorScript(t), "7")
-	assert.Equal(t, "07-pivot-root: ready: where rootfs is\n  cd '"+doctorDir+"'\n", out, errs)
+	assert.Equal(t, "07-pivot-root: ready: in the directory of rootfs\n  cd '"+doctorDir+"'\n", out, errs)
 }
 
 // doctorCPUTime is what the children of the test have used so far.
@@ -421,7 +421,7 @@ func doctorTestNotes(t *testing.T) {
 	r := m.report(t)
 	assert.Equal(t, "01 ready", r.statuses())
 	assert.Contains(t, r.note("lsns ip"), "install")
-	assert.Equal(t, "chmod a+x scripts/*.sh", r.note("no right to be executed"))
+	assert.Equal(t, "chmod a+x scripts/*.sh", r.note("are not executable"))
 
 	m = doctorIn(`nft 'add table ip filter; add chain ip filter FORWARD {
 		type filter hook forward priority 0; policy drop; }; add table inet f;
@@ -455,7 +455,7 @@ func doctorTestUnbuilt(t *testing.T) {
 	assert.Equal(t, "01 not here", r.statuses())
 	assert.Contains(t, r.Lessons[0].Reason, "no unshare")
 	assert.Contains(t, r.Lessons[0].Fix, "util-linux")
-	assert.Contains(t, r.Lessons[6].Reason, "does not know that, 5.12 does: mount_setattr")
+	assert.Contains(t, r.Lessons[6].Reason, "does not have that system call, Linux 5.12 does: mount_setattr")
 
 	// A wide route of a VPN's takes no subnet: only what is as narrow does.
 	r = doctorIn("ip link set lo up; ip route add 10.0.0.0/8 dev lo; ip route add 0.0.0.0/1 dev lo; "+
@@ -553,10 +553,10 @@ func TestDoctorOne(t *testing.T) {
 	for name, c := range map[string]doctorCase{
 		"ready": {"03-uts", doctorIn(""), "^03-uts: ready$", "", true},
 		"no proc": {"03", doctorIn("while umount -l /proc 2>/dev/null; do :; done", "--pid", "--fork"),
-			"no /proc, or that of another", "mount -t proc proc /proc", true},
+			"/proc is not mounted, or shows another", "mount -t proc proc /proc", true},
 		"another proc": {"03", doctorIn("mount --make-rshared /; unshare --fork --pid --mount " +
 			"--propagation unchanged mount -t proc proc /proc"),
-			"no /proc, or that of another", "mount -t proc proc /proc", true},
+			"/proc is not mounted, or shows another", "mount -t proc proc /proc", true},
 		"limit 0": {"4", doctorIn("echo 0 >/proc/sys/user/max_ipc_namespaces", user...),
 			"^04-ipc: not here: this machine has user.max_ipc_namespaces=0$",
 			"sysctl user.max_ipc_namespaces=10000", true},
@@ -583,34 +583,34 @@ func TestDoctorOne(t *testing.T) {
 		"sethostname refused": {"6", doctorIn("").then(inject("sethostname", "EPERM")...),
 			"a seccomp filter forbids it .sethostname ", more("06-user"), false},
 		"close_range refused": {"7", doctorIn("").then(inject("close_range", "ENOSYS")...),
-			"a seccomp filter does not let this through: close_range ", more("07-pivot-root"), false},
+			"a seccomp filter blocks this: close_range ", more("07-pivot-root"), false},
 		"pivot_root refused": {"7", doctorIn("").then(inject("pivot_root", "EPERM")...),
 			"a seccomp filter forbids it .pivot_root: ", more("07-pivot-root"), false},
 		"old profile": {"7", doctorIn("").then(inject("openat2", "ENOSYS")...),
-			"a seccomp filter does not let this through: open proc in the new root: ", more("07-pivot-root"), false},
+			"a seccomp filter blocks this: open proc in the new root: ", more("07-pivot-root"), false},
 		"clone3 refused": {"8", doctorIn("").then(inject("clone3", "ENOSYS")...),
-			"a seccomp filter does not let this through: clone the child: ", more("08-cgroups"), false},
+			"a seccomp filter blocks this: clone the child: ", more("08-cgroups"), false},
 		"old kernel": {"7", doctorIn("").then(append([]string{"setarch", "--uname-2.6"}, inject("mount_setattr", "ENOSYS")...)...),
-			"Linux 2.6.* does not know that, 5.12 does: mount_setattr ", "scripts/sandbox.sh bin/07-pivot-root", false},
+			"Linux 2.6.* does not have that system call, Linux 5.12 does: mount_setattr ", "scripts/sandbox.sh bin/07-pivot-root", false},
 		"old kernel, and no matter": {"6", doctorIn("").then("setarch", "--uname-2.6"), "^06-user: ready$", "", false},
 		"no mqueue file system": {"4", doctorIn("").then(inject("mount", "ENODEV:when=3")...),
 			"this kernel has no such file system, see /proc/filesystems: mount .mqueue. ", "scripts/sandbox.sh bin/04-ipc", false},
 		"mounts used up": {"7", doctorIn("").then(inject("mount", "ENOSPC:when=6")...),
-			"there are fs.mount-max=[0-9]+ mounts$", "sysctl fs.mount-max=1000000", false},
+			"the limit fs.mount-max=[0-9]+ is reached$", "sysctl fs.mount-max=1000000", false},
 		"keys used up": {"7", doctorIn("").then(inject("keyctl", "EDQUOT")...),
 			"you have as many keys as kernel.keys.root_maxkeys ",
 			"sysctl kernel.keys.root_maxkeys=1000000 kernel.keys.root_maxbytes=25000000", false},
 		"rootfs of another's": {"7", doctorIn(doctorBuilt("chmod 700 rootfs")).asUser(asks),
-			"rootfs is closed to you$", "sudo chown -R " + doctorUser + " rootfs", false},
+			"you may not enter rootfs$", "sudo chown -R " + doctorUser + " rootfs", false},
 		"bin of another's": {"3", doctorIn(doctorBuilt("chmod 700 bin/*")).asUser(asks),
-			"bin/03-uts is closed to you$", "sudo chmod a+rx bin bin/*", false},
+			"you may not read bin/03-uts$", "sudo chmod a+rx bin bin/*", false},
 		"no_new_privs": {"3", doctorIn("").then("setpriv", "--no-new-privs").asUser(asks),
 			"^03-uts: not here: needs root .no_new_privs is set", strings.Replace(more("03-uts"), "with --privileged", "without no-new-privileges", 1), false},
 		"half routes": {"5", doctorIn("ip link set lo up; ip route add 0.0.0.0/1 dev lo; ip route add 128.0.0.0/1 dev lo"),
 			"^05-net: ready$", "", false},
 		"settings read-only": {"5", doctorIn("mount --bind -o ro /proc/sys /proc/sys"),
 			"^05-net: ready: no veth pair to the host: /proc/sys is read-only", "bin/05-net -net=lo", false},
-		"chroot": {"6", doctorIn(doctorChroot, "--pid", "--fork"), "no user namespace is made in a chroot", "scripts/sandbox.sh bin/06-user", false},
+		"chroot": {"6", doctorIn(doctorChroot, "--pid", "--fork"), "a chroot may not make user namespaces", "scripts/sandbox.sh bin/06-user", false},
 		"not the host's network": {"5", doctorIn("").then("unshare", "--user", "--map-root-user"),
 			"^05-net: ready: no veth pair to the host: ", "bin/05-net -net=lo", false},
 		"no CAP_SYS_ADMIN": {"1", doctorIn("").then("setpriv", "--bounding-set=-sys_admin").asUser(asks),
@@ -624,17 +624,17 @@ func TestDoctorOne(t *testing.T) {
 		"no rootfs": {"7", doctorIn(doctorBuilt("mv rootfs other")),
 			"there is no root filesystem", "scripts/rootfs.sh", true},
 		"empty rootfs": {"8", doctorIn(doctorBuilt("mv rootfs other; mkdir rootfs")),
-			"the root filesystem, rootfs, is empty", "scripts/rootfs.sh", true},
+			"rootfs is empty", "scripts/rootfs.sh", true},
 		"proc is a file": {"7", doctorIn(doctorBuilt("rmdir rootfs/proc; touch rootfs/proc")),
-			"rootfs/proc is no directory", "mv rootfs rootfs.old && scripts/rootfs.sh", true},
+			"rootfs/proc is not a directory", "mv rootfs rootfs.old && scripts/rootfs.sh", true},
 		"dev is a link": {"7", doctorIn(doctorBuilt("rmdir rootfs/dev; ln -s /etc rootfs/dev")),
-			"rootfs/dev is no directory", "mv rootfs rootfs.old && scripts/rootfs.sh", true},
+			"rootfs/dev is not a directory", "mv rootfs rootfs.old && scripts/rootfs.sh", true},
 		"no programs in rootfs": {"7", doctorIn(doctorBuilt("rm -r rootfs/bin")),
 			"a program in rootfs cannot be run", "mv rootfs rootfs.old && scripts/rootfs.sh", true},
 		"proc missing": {"7", doctorIn(doctorBuilt("rmdir rootfs/proc")),
 			"there is no directory rootfs/proc", "mv rootfs rootfs.old && scripts/rootfs.sh", false},
 		"chmod": {"3", doctorIn(doctorBuilt("chmod a-x bin/*")),
-			"bin/03-uts has no right to be executed", "chmod a+x bin/*", true},
+			"bin/03-uts is not executable", "chmod a+x bin/*", true},
 		"noexec": {"3", doctorIn(doctorBuilt("mount -o remount,bind,noexec .")),
 			"noexec", "", false},
 		"built for another machine": {"3", doctorIn(doctorBuilt("dd if=/dev/zero of=bin/03-uts bs=1 seek=18 count=2 conv=notrunc status=none")),
@@ -645,7 +645,7 @@ func TestDoctorOne(t *testing.T) {
 		"32 deep": {"6", doctorIn(`[[ ${deep:=0} -ge 40 ]] || { export deep=$((deep + 1))
 			unshare --user --map-root-user true 2>/dev/null && exec unshare --user --map-root-user bash -euc "$BASH_EXECUTION_STRING" bash "$@"; }`),
 			"namespaces are nested 32 deep here", "exit", false},
-		"less CPU above": {"8", doctorIn(doctorLessCPU), "^08-cgroups: ready: a cgroup above has less CPU time$",
+		"less CPU above": {"8", doctorIn(doctorLessCPU), "^08-cgroups: ready: a cgroup above this one has less CPU time$",
 			"bin/08-cgroups -cpus max", false},
 		"no memory controller": {"8", doctorIn(doctorNoMemory), "^08-cgroups: ready: no controller memory in ",
 			"bin/08-cgroups -memory max", false},

@@ -66,7 +66,7 @@ func TestNinthLesson(t *testing.T) {
 	}
 	assert.Regexp(t, `(?m)^09-time +pid mnt uts ipc net user cgroup time +ok$`, done("tour.sh"))
 	assert.Regexp(t, `(?m)^time +\d+ +\d+ \* +\d+ \*$`, done("compare.sh", "09"))
-	assert.Contains(t, done("doctor.sh", "09"), "09-time: ready: where rootfs is\n")
+	assert.Contains(t, done("doctor.sh", "09"), "09-time: ready: in the directory of rootfs\n")
 	assert.Contains(t, done("check.sh", "--only", "time", "09", "--",
 		place+"/bin/09-time", "-rootfs", place+"/rootfs"), "6 of 6 points hold")
 	assert.Contains(t, done("break.sh", "09", "1"), "as predicted: the check fails")

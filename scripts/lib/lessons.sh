@@ -19,7 +19,7 @@ full_name() {
 
 # need_lesson NN prints it too, and ends the script if there is none.
 need_lesson() {
-  full_name "$@" || misused "NN is $(rows lessons | sed -n '1s/-.*//p; $s/-.*//p' | xargs | sed 's/ / to /')"
+  full_name "$@" || misused "NN must be $(rows lessons | sed -n '1s/-.*//p; $s/-.*//p' | xargs | sed 's/ / to /')"
 }
 
 # isolates NN-name THING says whether the lesson has a namespace of that type, or a root

@@ -64,7 +64,7 @@ read_limits() {
     esac
     [[ $line =~ ^(Max.*[a-z])\ +([0-9]+)\ +([0-9]+|unlimited)\  ]] || continue
     [[ ${BASH_REMATCH[2]} -lt $least ]] || continue
-    reason="${BASH_REMATCH[1]} is ${BASH_REMATCH[2]} (ulimit $option), Go needs $least."
+    reason="${BASH_REMATCH[1]} is ${BASH_REMATCH[2]} (ulimit $option), but Go needs $least."
     if [[ ${BASH_REMATCH[3]} == unlimited || ${BASH_REMATCH[3]} -ge $least ]]; then
       fix="ulimit -S $option \$(ulimit -H $option)"
     elif [[ $EUID -eq 0 ]]; then

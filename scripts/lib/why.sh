@@ -14,7 +14,7 @@ explain() {
   ! explain_rootfs "$text" || return 0
   case $text in
   'not tried: no '*)
-    reason="cannot try, there is no ${text##* }"
+    reason="this was not tried: there is no ${text##* }"
     fix=$(install_line "${text##* }")
     ;;
   *'mount "cgroup2"'* | *newcgroup* | *user.cgroup*) explain_errno "$who" "$text" ;;
@@ -30,14 +30,14 @@ explain_errno() {
   local answer=$reason type
   case $2 in
   'mount "'*'no space left'*)
-    reason="there are fs.mount-max=$(sysctl_value fs.mount-max) mounts"
+    reason="the limit fs.mount-max=$(sysctl_value fs.mount-max) is reached"
     fix=$(sysctl_line fs.mount-max=1000000)
     ;;
   *'no space left'*) explain_limit "$1" ;;
   *keyring*'quota exceeded'*)
     type=kernel.keys.
     [[ $1 != root ]] || type+=root_
-    reason="you have as many keys as ${type}maxkeys and maxbytes let you"
+    reason="you have as many keys as ${type}maxkeys and maxbytes allow"
     fix=$(sysctl_line "${type}maxkeys=1000000 ${type}maxbytes=25000000")
     ;;
   *'resource temporarily unavailable'* | *'os thread'* | *errno=11*)
@@ -55,12 +55,12 @@ explain_errno() {
     fi
     ;;
   *'not implemented'*)
-    reason="the kernel does not know that: $answer"
+    reason="this kernel does not have that system call: $answer"
     if old_kernel; then
-      reason="Linux $kernel does not know that, 5.12 does: $answer"
+      reason="Linux $kernel does not have that system call, Linux 5.12 does: $answer"
       return
     elif [[ ${result[$1.is.Seccomp]} == 2 ]]; then
-      reason="a seccomp filter does not let this through: $answer"
+      reason="a seccomp filter blocks this: $answer"
     fi
     elsewhere
     ;;
@@ -106,7 +106,7 @@ sysctl_line() {
 explain_program() {
   local file=$repo/bin/$lesson kind
   if [[ -e $file && ! -r $file ]]; then
-    reason="bin/$lesson is closed to you" fix=$(root_line 'chmod a+rx bin bin/*')
+    reason="you may not read bin/$lesson" fix=$(root_line 'chmod a+rx bin bin/*')
     return
   # Whoever is to run it may take it for a shell script, and say other things.
   elif [[ -e $file && $(machine_of "$file") != "$(machine_of "$BASH")" ]]; then
@@ -116,9 +116,9 @@ explain_program() {
   [[ $1 == *'failed to run command'* || $1 == *'failed to execute'* ]] || return 1
   kind=$(stat -c %A "$file")
   if [[ $kind != *x* ]]; then
-    reason="bin/$lesson has no right to be executed" fix='chmod a+x bin/*'
+    reason="bin/$lesson is not executable" fix='chmod a+x bin/*'
   elif [[ -n $noexec ]]; then
-    reason="no program in $repo may be run: noexec"
+    reason="no program in $repo may be executed: it is mounted noexec"
     fix="cp -r '$repo' ~/namespaces && cd ~/namespaces"
   fi
 }
@@ -133,21 +133,21 @@ explain_rootfs() {
   ((10#${lesson%%-*} >= 7)) && [[ -e $repo/bin/$lesson ]] || return 1
   fix='scripts/rootfs.sh'
   if [[ ! -d $repo/rootfs ]]; then
-    reason='there is no root filesystem, rootfs'
+    reason='there is no root filesystem in rootfs'
     return
   elif [[ -r $repo/rootfs && -z $(ls -A "$repo/rootfs") ]]; then
-    reason='the root filesystem, rootfs, is empty'
+    reason='rootfs is empty'
     return
   fi
   if [[ $1 == chdir*denied* ]]; then
-    reason='rootfs is closed to you'
+    reason='you may not enter rootfs'
     fix=$(root_line "chown -R ${SUDO_USER:-${USER:-$EUID}} rootfs")
     return
   fi
   fix='mv rootfs rootfs.old && scripts/rootfs.sh'
   for name in proc sys dev tmp; do
     if [[ -L $repo/rootfs/$name || (-e $repo/rootfs/$name && ! -d $repo/rootfs/$name) ]]; then
-      reason="rootfs/$name is no directory"
+      reason="rootfs/$name is not a directory"
       return
     elif [[ ! -d $repo/rootfs/$name && $1 == *'in the new root'* ]]; then
       reason="there is no directory rootfs/$name"
@@ -281,7 +281,7 @@ explain_user_namespace() {
   if explain_mount "$2"; then
     :
   elif [[ $chroot == yes && $2 != *'mount "'* ]]; then
-    reason='no user namespace is made in a chroot: leave it'
+    reason='a chroot may not make user namespaces: leave it'
   elif [[ ${result[$1.is.Seccomp]} == 2 ]]; then
     reason="a seccomp filter forbids it ($3)"
     elsewhere
@@ -323,7 +323,7 @@ explain_cgroup() {
   bad=$(lacking "$1.cgroup")
   if [[ -z $bad ]]; then
     [[ $2 != *cpu*'invalid argument'* ]] ||
-      reason='a cgroup above has less CPU time'
+      reason='a cgroup above this one has less CPU time'
     return 0
   fi
   answer=${result[$1.cgroup.${bad%% *}]}

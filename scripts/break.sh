@@ -19,7 +19,7 @@ source "$(dirname "$0")/lib/all.sh"
 source "$lib/questions.sh"
 answer_help "$@"
 
-[[ $# -ge 1 && $# -le 3 ]] || misused 'NN, or NN and K'
+[[ $# -ge 1 && $# -le 3 ]] || misused 'expected NN, or NN and K'
 lesson=$(need_lesson "$1")
 patches=("$repo/$lesson"/breaks/*.patch)
 
@@ -39,7 +39,7 @@ elif [[ $# -eq 3 ]]; then
   misused "unknown argument $3"
 fi
 patch=$(printf '%s\n' "${patches[@]}" | grep "/$number-[^/]*\$") ||
-  misused "$lesson has no breakage $number"
+  misused "$lesson has no break $number"
 mapfile -t predicted < <(sed -n 's/^Fails: //p' "$patch")
 [[ ${#predicted[@]} -gt 0 ]] || die "$patch predicts nothing"
 
@@ -93,7 +93,7 @@ mystery() {
   set -m
   unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
     --uts --ipc --net "$repo/scripts/lib/lab.sh" "$lesson" "$repo/bin/$lesson" \
-    "$repo/work/$where/${where##*/}" "$dir" "${flags[@]}" || die "the lab has failed"
+    "$repo/work/$where/${where##*/}" "$dir" "${flags[@]}" || die "the lab failed"
   set +m
   choose 'What is broken in it?' change 'Nothing: it is as healthy as the other one.'
 }
@@ -108,11 +108,11 @@ sed -n '/^--- /,$p' "$patch"
   choose 'What follows from this change?' symptom 'Nothing that one could see.'
 say "What follows: $(symptom "$patch")"
 
-[[ $# -ge 1 && $# -le 3 ]] || misused 'NN, or NN and K'
+[[ $# -ge 1 && $# -le 3 ]] || misused 'expected NN, or NN and K'
 lesson=$(need_lesson "$1")
 cd "$repo" # for rootfs
 report=$(scripts/check.sh "$lesson" -- "${launch[@]}") ||
-  [[ $report == *' points hold'* ]] || die "the check of $lesson has broken off" \
+  [[ $report == *' points hold'* ]] || die "the check of $lesson did not finish" \
   "scripts/check.sh $lesson -- ${launch[*]}"
 grep -A 1 '^not ok' <<<"$report" | grep -v '^--' || true
 
@@ -120,7 +120,7 @@ grep -A 1 '^not ok' <<<"$report" | grep -v '^--' || true
 status=0
 for point in "${predicted[@]}"; do
   if grep -q "^skipped $point" <<<"$report"; then
-    say "this machine can not show it: $(grep "^skipped $point" <<<"$report")"
+    say "this machine cannot show it: $(grep "^skipped $point" <<<"$report")"
   elif ! grep -q "^not ok  $point" <<<"$report"; then
     say "predicted, but not seen: $point"
     status=1

@@ -71,7 +71,7 @@ while [[ $# -gt 0 ]]; do
     ;;
   -*) misused "unknown option $1" ;;
   *)
-    [[ -z $lesson ]] || misused "one lesson, not both $lesson and $1"
+    [[ -z $lesson ]] || misused "expected one lesson, not both $lesson and $1"
     lesson=$(need_lesson "$1")
     ;;
   esac
@@ -96,7 +96,7 @@ check_todo() {
 
 # check_as_root COMMAND... starts all over as root, for a launcher that needs root.
 check_as_root() {
-  say "sudo for the check: this launcher needs root" >&2
+  say "using sudo for the check: this launcher needs root" >&2
   exec sudo env CHECK_TIMEOUT="$patience" CHECK_MINE="$mine" CHECK_TODO="$todo" \
     "$repo/scripts/check.sh" "${options[@]}" "$number" -- "$@"
 }

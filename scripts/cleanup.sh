@@ -400,6 +400,6 @@ done < <(grep '^nsl-' /etc/passwd)
 show_kept
 [[ -n $found ]] || echo 'Nothing is left over.'
 if [[ -n $failed ]]; then
-  [[ $EUID -eq 0 ]] || echo "Not all is yours to remove: sudo $0" >&2
+  [[ $EUID -eq 0 ]] || echo "Some of it is not yours to remove: sudo $0" >&2
   exit 1
 fi

@@ -50,7 +50,7 @@ start() {
     pids+=("$pid") names[$pid]=$lesson
     return
   done
-  die "bin/$lesson has not started its command" "bin/$lesson sh -c 'echo ready'"
+  die "bin/$lesson did not start its command" "bin/$lesson sh -c 'echo ready'"
 }
 
 # start_two starts two containers of the lesson NN.
@@ -88,7 +88,7 @@ missing() {
   esac
   [[ $EUID -eq 0 ]] || die "process $1 is not yours: only root sees its namespaces" \
     "sudo $0 ${pids[*]}"
-  die "root as you are, you may not see the namespaces of process $1" \
+  die "not even root may see the namespaces of process $1 here" \
     "it has capabilities that you lack: are you in a container?"
 }
 
@@ -172,7 +172,7 @@ while [[ $# -gt 0 ]]; do
   if [[ $1 == --neutral ]]; then
     neutral=yes
   elif [[ $1 == --tree ]]; then
-    [[ $# -eq 1 && -z $neutral$lesson && ${#pids[@]} -eq 0 ]] || misused "--tree stands alone"
+    [[ $# -eq 1 && -z $neutral$lesson && ${#pids[@]} -eq 0 ]] || misused "--tree takes no other argument"
     source "$lib/cgroup.sh" # unescape
     source "$lib/tree.sh"
     find_all_namespaces
@@ -181,9 +181,9 @@ while [[ $# -gt 0 ]]; do
     show_tree | sed 's/ *$//'
     exit
   elif [[ -n $lesson ]]; then
-    misused "one lesson, or PIDs"
+    misused "expected one lesson, or PIDs"
   elif lesson=$(full_name "$1"); then
-    [[ ${#pids[@]} -eq 0 ]] || misused "one lesson, or PIDs"
+    [[ ${#pids[@]} -eq 0 ]] || misused "expected one lesson, or PIDs"
   else
     [[ $1 =~ ^[1-9][0-9]*$ ]] || misused "neither a lesson nor a PID: $1"
     [[ -v names[$1] ]] || pids+=("$1")
@@ -198,7 +198,7 @@ elif [[ ${#pids[@]} -eq 0 ]]; then
   find_containers
   pids=("${containers[@]}")
   for pid in "${pids[@]}"; do names[$pid]=${lesson_of[$pid]}; done
-  [[ ${#pids[@]} -gt 0 ]] || die "no container of a lesson runs on this machine" \
+  [[ ${#pids[@]} -gt 0 ]] || die "no container of a lesson is running on this machine" \
     "start one in another terminal, such as: sudo bin/01-pid" \
     "or let this script start two: $0 01"
 fi

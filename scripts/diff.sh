@@ -87,7 +87,7 @@ for argument; do
   case $argument in
   --mine) mine=yes ;;
   *)
-    [[ -z $lesson ]] || misused "one lesson, not $lesson and $argument"
+    [[ -z $lesson ]] || misused "expected one lesson, not both $lesson and $argument"
     lesson=$(need_lesson "$argument")
     ;;
   esac
@@ -101,7 +101,7 @@ if [[ -n $mine ]]; then
   need_own "$lesson"
   say "$new against $old"
 elif [[ $old == "$new" ]]; then
-  say "$new is the first lesson: main.go is what makes it one"
+  say "$new is the first lesson: all of main.go is new"
   old=none
 else
   say "what $new adds to $old"

@@ -34,7 +34,7 @@ while [[ $# -gt 0 ]]; do
   esac
   shift
 done
-[[ ${#words[@]} -le 2 ]] || misused 'NN, or NN and K'
+[[ ${#words[@]} -le 2 ]] || misused 'expected NN, or NN and K'
 
 number='' lesson=''
 [[ ! ${words[*]} =~ ^([0-9]+)-([0-9])$ ]] || # as the list has it
@@ -46,7 +46,7 @@ fi
 
 # The list: what the check of an exercise says in its first line.
 if [[ ${#words[@]} -lt 2 ]]; then
-  [[ -z $solution && ${#command[@]} -eq 0 ]] || misused 'NN and K'
+  [[ -z $solution && ${#command[@]} -eq 0 ]] || misused 'expected NN and K'
   for check in "$repo/$number"*/exercises/*/check.sh; do
     name=${check#"$repo/"} exercise=$(basename "$(dirname "$check")")
     printf '%s  %s\n' "${name%%-*}-${exercise%%-*}" "$(sed -n '2s/^# //p' "$check")"

@@ -408,7 +408,7 @@ advise() {
     elif childless; then
       advice="PID $childless (${name_of[childless]}) has asked for a new PID namespace, and is not in it: its next child will be. See --fork in unshare(1)."
     else
-      advice="Nothing new is here. What does the terminal say? If the lesson does not start: scripts/doctor.sh ${lesson%%-*}"
+      advice="There is nothing new here. What does the terminal say? If the lesson does not start: scripts/doctor.sh ${lesson%%-*}"
     fi
   elif [[ -z $advice ]]; then
     advice='Nothing has changed yet. Is the container at the first terminal, and the host at the second?'
@@ -465,12 +465,12 @@ while [[ $# -gt 0 ]]; do
   case $1 in
   --lines | --steps) mode=$1 ;;
   --stuck)
-    [[ ${2:-} =~ ^[0-9]+$ ]] || misused '--stuck wants seconds'
+    [[ ${2:-} =~ ^[0-9]+$ ]] || misused '--stuck takes a number of seconds'
     stuck=$2
     shift
     ;;
   *)
-    [[ -z $lesson ]] || misused 'one lesson'
+    [[ -z $lesson ]] || misused 'expected one lesson'
     lesson=$(full_name "$1") || misused "there is no lesson $1"
     ;;
   esac
@@ -494,7 +494,7 @@ fi
 
 # Where the lesson needs root, its processes are for root to see.
 if [[ ${typed[*]} == *'sudo bin/'* && $EUID -ne 0 ]]; then
-  [[ -n $mode ]] || say "sudo to see root's containers"
+  [[ -n $mode ]] || say "using sudo to see root's containers"
   as_root env NO_COLOR="${NO_COLOR:-}" "$0" ${mode:+"$mode"} --stuck "$stuck" "$lesson"
   exit
 fi
@@ -511,7 +511,7 @@ if [[ $mode == --lines ]]; then
   exit
 fi
 [[ -t 0 && -t 1 && ${TERM:-dumb} != dumb ]] ||
-  die "this is for a terminal of its own" "for programs: $0 --lines ${lesson%%-*}"
+  die "follow.sh needs a terminal of its own" "for programs: $0 --lines ${lesson%%-*}"
 
 # The terminal: a screen of its own, no cursor, and keys that are not shown.
 # Ctrl-Z is off: it would leave the terminal like this.

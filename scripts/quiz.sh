@@ -21,7 +21,7 @@ case ${1:-} in
 --before | --after) kind=${1#--} ;;
 *) lesson=$(full_name "$@") || misused 'which lesson, NN?' ;;
 esac
-[[ $# -eq 1 ]] || misused 'NN, --before or --after'
+[[ $# -eq 1 ]] || misused 'expected NN, --before or --after'
 as_caller "$@"
 make_work
 exit_on_signals
@@ -44,7 +44,7 @@ for question in "${asked[@]}"; do
   lesson=${question% *}
   printf '\n%s' "$dim$number of ${#asked[@]}$plain"
   show_question "$i"
-  read_answer "$i" || die "question $number has no answer: nothing more is asked" "$0 $*"
+  read_answer "$i" || die "question $number was not answered: the quiz ends here" "$0 $*"
   remember "$kind" "$question" "$said"
   [[ $said != "${keys[i]}" ]] || right=$((right + 1))
   [[ $kind == quiz ]] || continue
@@ -52,7 +52,7 @@ for question in "${asked[@]}"; do
   show_reasons "$i"
 done
 if [[ $kind == before ]]; then
-  say "Thank you. scripts/quiz.sh --after, when the class is over."
+  say "Thank you. When the class is over, type scripts/quiz.sh --after."
 else
   say "$right of ${#asked[@]} right"
 fi

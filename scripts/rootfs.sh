@@ -34,7 +34,7 @@ while [[ $# -gt 0 ]]; do
   '') misused 'DIR is empty' ;;
   *.tar.gz) misused "$1 is an archive: it goes after --alpine" ;;
   *)
-    [[ -z $dir ]] || misused "one DIR, not both $dir and $1"
+    [[ -z $dir ]] || misused "expected one DIR, not both $dir and $1"
     dir=$1
     ;;
   esac
@@ -54,7 +54,7 @@ check_sum() {
   local found
   found=$(sha512sum <"$1")
   [[ ${found%% *} == "$sum" ]] ||
-    die "$1 is not Alpine's $archive: its SHA-512 sum is another" \
+    die "$1 is not Alpine's $archive: its SHA-512 sum differs" \
       "found      ${found%% *}" "published  $sum" \
       "download it again: $url"
 }
@@ -92,8 +92,8 @@ may_replace() {
   [[ -e $dir ]] || return 0
   if [[ ! -e $dir/$mark ]]; then
     [[ -z $(ls -A -- "$dir") ]] ||
-      die "$dir was not made by this script: it stays as it is" \
-        "name another: $0 DIR" "or, if nothing in it is needed: rm -r '$dir'"
+      die "this script did not make $dir, and leaves it as it is" \
+        "name a different directory: $0 DIR" "or, if you need nothing in it: rm -r '$dir'"
   fi
   for pid in /proc/[0-9]*; do
     [[ ! $pid/root -ef $dir ]] ||
@@ -152,7 +152,7 @@ download() {
   elif command -v wget >/dev/null; then
     wget -q -T 10 -O "$2" "$1" &
   else
-    die 'to download needs curl or wget' 'apt-get install curl' \
+    die 'a download needs curl or wget' 'apt-get install curl' \
       "or, from a file: $0 --alpine $archive"
   fi
   wait $! || die "cannot download $1" \
@@ -186,7 +186,7 @@ lock_work() {
   local status
   while true; do
     mkdir -- "$work" 2>/dev/null || [[ -d $work && ! -L $work && -O $work ]] ||
-      die "cannot make $work" "name another place: $0 DIR"
+      die "cannot make $work" "name a different place: $0 DIR"
     exec {lock}<"$work"
     status=0
     flock -n "$lock" || status=$?
@@ -208,7 +208,7 @@ lock_work() {
 if [[ -e $dir ]]; then
   owner=$(stat -c %u -- "$dir")
   [[ $owner -eq $EUID || $owner -eq 0 || $owner -eq ${SUDO_UID:-0} ]] ||
-    die "$dir belongs to another user: it stays as it is" "name another: $0 DIR"
+    die "$dir belongs to another user, and stays as it is" "name a different directory: $0 DIR"
 fi
 is_there || may_replace # before anything is touched
 if ! is_there; then

@@ -221,8 +221,8 @@ wall=(bwrap --unshare-all --die-with-parent --cap-drop ALL --ro-bind /usr /usr
   --ro-bind "$cache" /cache --chdir /cache)
 [[ -z $suite ]] || wall+=(--bind "$scratch" "/cache/run.$$")
 if ! "${wall[@]}" true 2>"$scratch/log"; then
-  say "no namespaces for the sandbox itself ($(cat "$scratch/log")):" \
-    "it holds mistakes, not malice" >&2
+  say "qemu runs without namespaces of its own ($(cat "$scratch/log")):" \
+    "it contains mistakes, not malice" >&2
   wall=()
 fi
 # The machine is several processes. They end as a group, at the latest when

@@ -62,7 +62,7 @@ without_bodies() {
 }
 
 cd "$repo"
-[[ ! -e work/$lesson ]] || die "there is a work/$lesson, and it stays as it is" \
+[[ ! -e work/$lesson ]] || die "work/$lesson exists already, and stays as it is" \
   "to start again without it: scripts/progress.sh reset $number"
 before=$(rows lessons | cut -f 1 | grep -x -B 1 "$lesson" | head -n 1)
 make_work

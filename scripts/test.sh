@@ -315,7 +315,7 @@ if [[ -z $quick ]]; then
     NSTEST_BIN="$out/race" GORACE='exitcode=66 halt_on_error=1 atexit_sleep_ms=0' \
     "$out/08-cgroups.test" -test.v -test.run 'AllLessons/(signals|streams|host)'
 
-  say "what the tests have run of the lessons"
+  say "how much of the lessons the tests have run"
   check "coverage of each lesson" scripts/dev/coverage.sh report "$out/cover"
   sed -n '/ % of /p' "$out/log"
 fi

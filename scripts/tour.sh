@@ -65,7 +65,7 @@ finish() {
 
 install_for tour
 if ! command -v go >/dev/null && [[ -x $repo/bin/$(rows lessons | sed -n '$s/\t.*//p') ]]; then
-  say "there is no go here: the lessons are taken from bin/ as they are"
+  say "there is no Go on your PATH: using the lessons in bin/ as they are"
 else
   build_lessons
 fi

@@ -64,7 +64,7 @@ func TestBreak(t *testing.T) {
 				t.Parallel()
 				out, status := runBreak(t, place, lookAround(lesson, commands, i == 0), lesson[:2], "?", number)
 				assert.Equal(t, 0, status, out)
-				assert.NotContains(t, out, "can not show it")
+				assert.NotContains(t, out, "cannot show it")
 				before, after, found := strings.Cut(out, "What is broken in it?")
 				require.True(t, found, out)
 				requireMystery(t, before, i == 0)
@@ -185,7 +185,7 @@ func TestBreakWithoutCheck(t *testing.T) {
 		place, "scripts/check.sh")
 	out, status := runBreak(t, place, "", "06", "2")
 	assert.Equal(t, 1, status, out)
-	assert.Contains(t, out, "the check of 06-user has broken off")
+	assert.Contains(t, out, "the check of 06-user did not finish")
 	assert.NotContains(t, out, "predicted")
 }
 

@@ -312,7 +312,7 @@ func TestCompareFails(t *testing.T) {
 			cmd := compareScript(t, "compare.sh", "--tree")
 			cmd.Env = append(os.Environ(), "PATH="+fakes(t, pathWithout(t, os.Getenv("PATH"), "perl"),
 				map[string]string{tool: "echo \"$0: unknown option\" >&2; exit 1"}))
-			fails(t, cmd, map[string]string{"lsns": "neither Perl is here nor", "find": "is this GNU find?"}[tool])
+			fails(t, cmd, map[string]string{"lsns": "this needs Perl, or an lsns", "find": "is this GNU find?"}[tool])
 		})
 	}
 	t.Run("the lesson fails", func(t *testing.T) {
@@ -323,7 +323,7 @@ func TestCompareFails(t *testing.T) {
 		require.NoError(t, os.Mkdir(tmp, 0o777))
 		require.NoError(t, os.Chmod(tmp, 0o777))
 		cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
-		fails(t, cmd, "no luck\n", "bin/06-user has not started its command")
+		fails(t, cmd, "no luck\n", "bin/06-user did not start its command")
 		left, err := os.ReadDir(tmp)
 		require.NoError(t, err)
 		assert.Empty(t, left)

@@ -442,7 +442,7 @@ func TestDemoOnATerminal(t *testing.T) {
 		cmd := h.command(0, "sh", "-c", "stty columns 80; exec /mnt/scripts/01-pid.sh")
 		cmd.Env = append(cmd.Env, "NO_COLOR=1")
 		x := nstest.StartTerminal(t, cmd)
-		x.Expect("Enter runs the line")
+		x.Expect("Press Enter to run")
 		watch(x, nil)
 		require.Zero(t, x.Wait(), x.Screen())
 		require.Regexp(t, `(?m)^PID \d+, parent \d+ +PID 1, parent 0 +PID 1, parent 0\r$`, x.Screen())
@@ -546,7 +546,7 @@ func TestDemoNeedsAUser(t *testing.T) {
 func TestDemoCannotRun(t *testing.T) {
 	nstest.NeedRoot(t)
 	for condition, want := range map[string]string{
-		"for dir in /tmp /var/tmp; do cover $dir '-t tmpfs -o noexec,mode=1777 none'; done": "no program may be run in /tmp: noexec\n" +
+		"for dir in /tmp /var/tmp; do cover $dir '-t tmpfs -o noexec,mode=1777 none'; done": "no program may be executed in /tmp: it is mounted noexec\n" +
 			"  mount -o remount,exec /tmp\n",
 		"ulimit -S -v 500000": "Max address space is 512000000 (ulimit -v), but Go needs 2147483648.\n" +
 			"  ulimit -S -v $(ulimit -H -v)\n",

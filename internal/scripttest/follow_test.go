@@ -215,7 +215,7 @@ func TestFollowHints(t *testing.T) {
 		done             int
 		hint             string
 	}{
-		"nothing":      {"03", "", 0, "Nothing new is here."},
+		"nothing":      {"03", "", 0, "There is nothing new here."},
 		"no fork":      {"01", "unshare --pid sh", 0, "its next child will be"},
 		"the host's":   {"02", "unshare --fork --pid --mount sh", 0, "its /proc is still the host's."},
 		"one is short": {"03", "unshare --fork --pid --mount-proc sh", 0, "Still the host's: uts."},

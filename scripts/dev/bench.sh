@@ -9,7 +9,7 @@ source "$(dirname "$0")/../lib/all.sh"
 answer_help "$@"
 
 runs=${1:-50}
-[[ $# -le 1 && $runs =~ ^[1-9][0-9]*$ ]] || misused "bench.sh takes a number of runs"
+[[ $# -le 1 && $runs =~ ^[1-9][0-9]*$ ]] || misused "RUNS must be a number"
 [[ $EUID -eq 0 ]] || exec sudo -H env PATH="$PATH" "$0" "$@"
 if mountpoint -q /sys/fs/cgroup/unified; then # crun refuses it beside v1, if it has a controller
   # shellcheck disable=SC2016 # for that shell

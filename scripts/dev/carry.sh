@@ -61,7 +61,7 @@ carry() {
     "$ours" "$base" "$theirs" >"$merged"; then
     ! cmp --quiet "$merged" "$ours" || return 0
   elif edited "$file"; then
-    say "$file: you have changed it, it stays"
+    say "$file: you have changed it, so it stays"
     return
   else
     say "$file: the change does not fit"

@@ -53,7 +53,7 @@ report() {
   go tool covdata textfmt -i="$1/counters" -o "$1/profile"
   for lesson in 0*; do
     grep "^namespaces/$lesson/" "$1/profile" | grep -v /count.go: |
-      sort -t : -k 1,1 -k 2,2n >"$1/own" || die "nothing counted: $lesson"
+      sort -t : -k 1,1 -k 2,2n >"$1/own" || die "nothing was counted for $lesson"
     awk -v lesson="$lesson" -v least=$least '
       { all += $2; if ($3 > 0) ran += $2; else missing = missing "\n  " $1 }
       END {
@@ -67,8 +67,8 @@ report() {
         "$(sed -n "${line}s/^[[:space:]]*//p" "${file#namespaces/}")"
     done <"$1/own"
   done
-  [[ -z $failed ]] || die "less than $least %:$failed"
+  [[ -z $failed ]] || die "less than $least%:$failed"
 }
 
-[[ ${1:-} =~ ^(build|report)$ && -n ${2:-} ]] || misused "build or report, and a directory"
+[[ ${1:-} =~ ^(build|report)$ && -n ${2:-} ]] || misused "expected build or report, and a directory"
 "$1" "$2"

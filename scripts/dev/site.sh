@@ -44,7 +44,7 @@ find public -mindepth 1 -maxdepth 1 ! -name slides ! -name "${new##*/}" \
   -exec rm -rf {} +
 mv "$new"/* public
 say "public/index.html${machine:+, with a machine of $size MB}"
-[[ -n $machine ]] || say "without the machine in the pages: scripts/dev/site.sh --machine"
+[[ -n $machine ]] || say "there is no Linux in these pages. To include one: scripts/dev/site.sh --machine"
 
 if [[ -n $check ]]; then
   modules=$(as_user scripts/dev/npm.sh)/node_modules

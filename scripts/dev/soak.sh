@@ -91,4 +91,4 @@ for ((try = 0; try < 100; try++)); do
 done
 say "$rounds rounds. Before and after, in KiB:"
 memory | paste "$scratch/memory" - | awk '{ print $1, $2, $4 }' | column -t
-diff "$scratch/before" "$scratch/after" || die "the machine is not as before"
+diff "$scratch/before" "$scratch/after" || die "the machine is not as it was before"

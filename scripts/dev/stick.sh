@@ -11,7 +11,7 @@ set -euo pipefail
 source "$(dirname "$0")/../lib/all.sh"
 source "$lib/sandbox-machine.sh" # own_apt
 answer_help "$@"
-[[ $# -eq 1 && -d $1 ]] || misused "DIR is a directory: that of the stick"
+[[ $# -eq 1 && -d $1 ]] || misused "DIR must be a directory: that of the stick"
 as_caller "$@"
 dir=$(realpath -- "$1")
 native=$(dpkg --print-architecture 2>/dev/null) ||

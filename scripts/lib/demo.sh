@@ -57,7 +57,7 @@ begin() {
   [[ -e scripts ]] || ln -s "$repo/scripts" scripts
   find_width
   printf '%s\n' "$bold$lesson$plain, in the scratch directory $tmp"
-  [[ -n $auto ]] || echo 'Enter runs the line that is shown, Ctrl-C ends it all.'
+  [[ -n $auto ]] || echo 'Press Enter to run the line that is shown, Ctrl-C to stop.'
 }
 
 # scratch makes the directory tmp, where users may remove what is theirs (sticky bit,
@@ -74,14 +74,14 @@ scratch() {
     rm -r "$tmp"
     tmp=''
   done
-  die "no program may be run in $place: noexec" \
+  die "no program may be executed in $place: it is mounted noexec" \
     "$([[ $EUID -eq 0 ]] || echo 'sudo ')mount -o remount,exec $(findmnt -nfo TARGET --target "$place")"
 }
 
 become_root() {
   [[ $EUID -ne 0 ]] || return 0
   if [[ -n ${NSL_SUDO:-} ]] || ! command -v sudo >/dev/null; then
-    die "this lesson needs root, and there is no sudo that gives it" "su -c '$0'"
+    die "this lesson needs root, and there is no sudo for you" "su -c '$0'"
   fi
   exec sudo env NSL_SUDO=yes NSL_BIN="${NSL_BIN:-}" NO_COLOR="${NO_COLOR:-}" "$0" "$@"
 }
@@ -100,7 +100,7 @@ step_down() {
   mkdir "$tmp/$lesson"
   cp "$repo/$lesson/quiz.md" "$tmp/$lesson"
   chown -R "$uid:$gid" "$tmp"
-  printf '%s\n' "You are root: this goes on as the ordinary user $uid."
+  printf '%s\n' "You are root: this continues as the ordinary user $uid."
   # Not exec: root removes the directory if a signal comes before the other has a trap.
   "${be[@]}" --pdeathsig TERM env --default-signal=INT,QUIT -u SUDO_UID -u SUDO_GID -u SUDO_USER \
     HOME="$tmp" NSL_TMP="$tmp" NSL_BIN="$tmp/bin" bash "$tmp/scripts/${0##*/}" "$@" <&0 &

@@ -23,12 +23,12 @@ begin() {
   patience=${CHECK_TIMEOUT:-20}
   export LC_ALL=C # for the messages of the kernel's errors
   if [[ $EUID -ne 0 && $1 == sudo && ${2:--} != -* ]]; then
-    say "sudo for the check: this launcher needs root" >&2
+    say "using sudo for the check: this launcher needs root" >&2
     exec sudo env CHECK_TIMEOUT="$patience" "$0" "${@:2}"
   fi
   [[ $EUID -ne 0 ]] || unshare --mount "${flags[@]}" true ||
-    die "this root may not make namespaces: is it in a container?" \
-      "start that one with --privileged, or use scripts/sandbox.sh"
+    die "root may not make namespaces here: are you in a container?" \
+      "start the container with --privileged, or use scripts/sandbox.sh"
   finished=''
   work_on_copies "${flags[@]}" -- "$0" "$@"
   install_for tour

@@ -68,7 +68,7 @@ find_owners() {
     lsns --noheadings --raw --output NS,TYPE,ONS,UID
   fi 2>/dev/null)
   [[ ${#ns_owner[@]} -gt 0 ]] ||
-    die "neither Perl is here nor an lsns that says who owns what" "$(install_line perl)"
+    die "this needs Perl, or an lsns that shows owners" "$(install_line perl)"
 }
 
 # show_tree prints what was found: each user namespace, and what it owns below it.

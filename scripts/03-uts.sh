@@ -3,10 +3,10 @@
 # time, what else is in the namespace, and two ways to be fooled.
 #
 # Usage: scripts/03-uts.sh [--auto | --list | --from STEP]
-#   --auto   asks nothing, and does not wait for Enter
-#   --list   the steps, by their numbers
-#   --from   begins at that number, or at the first step with that word
-# Exit status: 0 if the kernel showed all that is said here, 1 if not.
+#   --auto   ask nothing, and do not wait for Enter
+#   --list   list the steps with their numbers
+#   --from   begin at the step with that number, or at the first one with that word
+# Exit status: 0 if the kernel showed everything that is said here, 1 if not.
 
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh

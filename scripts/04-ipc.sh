@@ -3,10 +3,10 @@
 # shared memory of its own, POSIX queues, and what is not isolated.
 #
 # Usage: scripts/04-ipc.sh [--auto | --list | --from STEP]
-#   --auto   asks nothing, and does not wait for Enter
-#   --list   the steps, by their numbers
-#   --from   begins at that number, or at the first step with that word
-# Exit status: 0 if the kernel showed all that is said here, 1 if not.
+#   --auto   ask nothing, and do not wait for Enter
+#   --list   list the steps with their numbers
+#   --from   begin at the step with that number, or at the first one with that word
+# Exit status: 0 if the kernel showed everything that is said here, 1 if not.
 
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
@@ -16,10 +16,10 @@ begin root "$@"
 install_for demo
 need_mqueue
 
-# made: the id that ipcmk has just told.
+# made prints the id that ipcmk has just printed.
 made() { grep -o '[0-9]*$' <<<"$seen"; }
 
-# key ID: the key of a queue with that id, in the last answer.
+# key ID prints the key of a queue with that id, from the last answer.
 key() { awk -v id="$1" '$2 == id { print $1 }' <<<"$seen"; }
 
 step 'A message queue on the host, and one in each of two containers:' 1

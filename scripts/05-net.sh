@@ -5,10 +5,10 @@
 # the internet. The host's own firewall and forwarding stay as they are.
 #
 # Usage: scripts/05-net.sh [--auto | --list | --from STEP]
-#   --auto   asks nothing, and does not wait for Enter
-#   --list   the steps, by their numbers
-#   --from   begins at that number, or at the first step with that word
-# Exit status: 0 if the kernel showed all that is said here, 1 if not.
+#   --auto   ask nothing, and do not wait for Enter
+#   --list   list the steps with their numbers
+#   --from   begin at the step with that number, or at the first one with that word
+# Exit status: 0 if the kernel showed everything that is said here, 1 if not.
 
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
@@ -130,7 +130,7 @@ mkdir -p www/cgi-bin
 printf '#!/bin/sh\necho; echo "hello $REMOTE_ADDR"\n' >www/cgi-bin/hello
 chmod +x www/cgi-bin/hello
 quiet internet 'busybox httpd -p 203.0.113.2:80 -h www'
-# It is no child of that shell any more, and would outlive it.
+# It is no longer a child of that shell, and would outlive it.
 undo+=("kill $(pgrep --ns "$internet" --nslist net -x busybox)")
 run lab 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
 expect '^hello 203\.0\.113\.1$'

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # 07-pivot-root.sh shows a root filesystem of its own, step by step: other files,
-# another PATH, and why it is pivot_root and not chroot. Started by root, it goes
-# on as an ordinary user.
+# another PATH, and why it is pivot_root and not chroot. Started by root, it
+# continues as an ordinary user.
 #
 # Usage: [NSL_ALPINE=FILE.tar.gz] scripts/07-pivot-root.sh [--auto | --list | --from STEP]
-#   --auto       asks nothing, and does not wait for Enter
-#   --list       the steps, by their numbers
-#   --from       begins at that number, or at the first step with that word
-#   NSL_ALPINE   takes Alpine's root filesystem from FILE: nothing is downloaded
-# Exit status: 0 if the kernel showed all that is said here, 1 if not.
+#   --auto       ask nothing, and do not wait for Enter
+#   --list       list the steps with their numbers
+#   --from       begin at the step with that number, or at the first one with that word
+#   NSL_ALPINE   take Alpine's root filesystem from FILE, and download nothing
+# Exit status: 0 if the kernel showed everything that is said here, 1 if not.
 
 # shellcheck disable=SC2016 # what stands in '' is for the shells inside
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh

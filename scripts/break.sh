@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # break.sh breaks a lesson on purpose, and lets the check find out.
 #
-#   scripts/break.sh NN      list what may be broken in lesson NN
+#   scripts/break.sh NN      list the breaks of lesson NN
 #   scripts/break.sh NN K    break number K: the change, what follows from it,
 #                            and what the check says
-#   scripts/break.sh NN '?'  a mystery: one of them, beside a healthy container.
-#                            Which one is it? docs/diagnosis.md says how to find out
-#   scripts/break.sh NN '?' K    the same, for a class in which all look for number K
+#   scripts/break.sh NN '?'  a mystery: a container with one of these breaks, beside a
+#                            healthy one. docs/diagnosis.md says how to find out which
+#   scripts/break.sh NN '?' K    the same with break K, for a whole class
 #
-# A breakage is a patch, NN-name/breaks/K-name.patch, with the symptom that
-# follows at its top. It is applied to a copy of the lesson in work/broken.
+# A break is a patch, NN-name/breaks/K-name.patch. The symptom that follows is at
+# its top. It is applied to a copy of the lesson in work/broken.
 #
 # Exit status: 0 the check fails as predicted, 1 it does not, 2 the command
 # line is wrong.
@@ -46,8 +46,8 @@ mapfile -t predicted < <(sed -n 's/^Fails: //p' "$patch")
 change() { head -n 1 "$1"; }
 symptom() { sed '1,2d;/^Fails:/,$d' "$1" | xargs -d '\n'; }
 
-# choose QUESTION WHAT NOTHING has one chosen of four: of this breakage and others, of
-# this lesson and those before, what WHAT says; else NOTHING.
+# choose QUESTION WHAT NOTHING lets the learner choose one of four answers: WHAT prints
+# one for this break, and for others of this lesson and of those before; else NOTHING.
 choose() {
   local file l right=''
   local all=("$patch")
@@ -78,8 +78,8 @@ if rows lessons | grep -q "^$lesson"$'\t.* --root '; then
 fi
 exit_on_signals
 
-# mystery lets the learner look at two containers, in a lab: as root, whose
-# namespaces nobody else's are, and with copies of the programs.
+# mystery lets the learner look at two containers in a lab, as root: in namespaces
+# of their own, and with copies of the programs.
 mystery() {
   local where=mystery-$$/$lesson dir
   [[ $EUID -eq 0 ]] || { as_root "$repo/scripts/break.sh" "$@" && exit; }
@@ -116,7 +116,7 @@ report=$(scripts/check.sh "$lesson" -- "${launch[@]}") ||
   "scripts/check.sh $lesson -- ${launch[*]}"
 grep -A 1 '^not ok' <<<"$report" | grep -v '^--' || true
 
-# All that was predicted fails, and nothing else does.
+# Everything that was predicted fails, and nothing else does.
 status=0
 for point in "${predicted[@]}"; do
   if grep -q "^skipped $point" <<<"$report"; then

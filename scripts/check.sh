@@ -94,7 +94,7 @@ check_todo() {
     'Every point holds without it. Does a flag or an error lead there? If not, take it out.'
 }
 
-# check_as_root COMMAND... starts all over as root, for a launcher that needs root.
+# check_as_root COMMAND... starts again as root, for a launcher that needs root.
 check_as_root() {
   say "using sudo for the check: this launcher needs root" >&2
   exec sudo env CHECK_TIMEOUT="$patience" CHECK_MINE="$mine" CHECK_TODO="$todo" \
@@ -107,8 +107,8 @@ if [[ $watch || $serve ]]; then
   exit
 fi
 
-# Without COMMAND: your own lesson, built as you, or the twin. What is built is
-# what the fingerprint is of, or newer: if newer, then progress.sh will see that.
+# Without COMMAND: your own lesson, built as you, or the twin. The build is of the
+# files of the fingerprint, or of newer ones: then progress.sh will see that.
 mine=${CHECK_MINE:-} todo=${CHECK_TODO:-}
 if [[ ${#command[@]} -eq 0 ]]; then
   cd "$repo"
@@ -134,13 +134,12 @@ unset CHECK_MINE CHECK_TODO
 
 install_for tour
 
-# Two runs at the same time, a and b: what is a run's own is not the other's.
-# What check/points.sh finds out about them: their namespaces, cgroups and
-# processes.
+# Two runs at the same time, a and b: what belongs to one must not belong to the other.
+# check/points.sh finds out their namespaces, cgroups and processes.
 declare -A id=() own_of=()
 cgroups=() kin=() queue=''
 
-# To remove a tree is to remove what is mounted in it.
+# Removing a tree removes what is mounted in it: so unmount first.
 clean_up() {
   end_runs
   kill_all "$(host_processes)"
@@ -180,7 +179,7 @@ fi
 check_end
 check_host
 
-# What the kernel says is first. If it has nothing to say any more, is it done?
+# First what the kernel says. If everything holds, is anything left to write?
 if [[ -n $mine && -z $only && $failed -eq 0 ]]; then
   check_todo "$todo"
 fi

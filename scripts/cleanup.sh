@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# cleanup.sh removes what lessons, demonstrations and tests have left behind,
-# should somebody have killed them. It shows each thing that it removes.
+# cleanup.sh removes what lessons, demonstrations and tests have left behind
+# because somebody killed them. It shows each thing that it removes.
 #
 # Usage: scripts/cleanup.sh [--dry-run] [--cache]
 #
 #   --dry-run   show what there is to remove, and leave it
-#   --cache     remove the files of sandbox.sh's machines, too: it would have
-#               to make them again
+#   --cache     remove the files of sandbox.sh's machines, too: it has to make
+#               them again
 #
 # A thing is ours by its exact name, its kind and its owner: processes that a
 # script has started, cgroups, network devices, namespaces and nftables tables,
-# mounts and scratch directories, message queues, a user. What a lesson or a
-# script that runs may need stays, and so does what only looks like ours. Its
-# status is 1 if something could not be removed.
+# mounts and scratch directories, message queues, a user. What a running lesson or
+# script may need stays, and so does what only looks like ours.
+# Exit status: 1 if something could not be removed.
 
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
@@ -20,7 +20,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
 source "$lib/cgroup.sh"
 source "$lib/stat.sh"
 answer_help "$@"
-unset NSL_SCRIPT # or the next cleanup.sh could take a find of this one for a leftover
+unset NSL_SCRIPT # or the next cleanup.sh might take a find of this one for a leftover
 export LC_ALL=C
 
 dry='' cache=''
@@ -77,21 +77,21 @@ is_own() {
   [[ $owner -eq $EUID || ($EUID -eq 0 && $owner -eq ${SUDO_UID:-0}) ]]
 }
 
-# === Who of us is alive ===
+# === Which of our processes are alive ===
 
 # ours[PID] is the name of a lesson, script or test that runs.
 declare -A ours=()
 known=' hostile.test nstest.test scripttest.test texts.test '
 for name in "$repo"/scripts/*.sh "$repo"/scripts/dev/*.sh; do
   case ${name##*/} in
-  # These have nothing that bears our mark.
+  # What these scripts make does not carry our mark.
   cleanup.sh | doctor.sh | sandbox.sh | watch.sh) ;;
   *) known+="${name##*/} " ;;
   esac
 done
 while read -r name _; do known+="$name $name.test "; done < <(rows lessons)
 
-# name_of PID sets name, if it is one of ours. A zombie has no arguments.
+# name_of PID sets name if the process is one of ours. A zombie has no arguments.
 name_of() {
   local argv=() file
   name=''
@@ -111,13 +111,13 @@ for pid in /proc/[0-9]*; do
   [[ -z $name ]] || ours[$pid]=$name
 done
 
-# alive PID says whether there is such a process. A zombie has no arguments,
-# nor has a thread of the kernel: those have the low numbers that lessons in
-# another PID namespace have, too.
+# alive PID says whether there is such a process. A zombie has no arguments, and
+# neither has a kernel thread: these have low numbers, as lessons in another PID
+# namespace do.
 alive() { { read -rN1 _ <"/proc/$1/cmdline"; } 2>/dev/null; }
 
-# somebody prints one of us who is alive. Most names do not tell whose a
-# thing is: it may belong to that one.
+# somebody prints one of our live processes. Most names do not say whose a thing is:
+# it may belong to that process.
 somebody() {
   local pid
   for pid in "${!ours[@]}"; do
@@ -128,7 +128,7 @@ somebody() {
   done
 }
 
-# remove_unless_used WHAT NAME COMMAND... removes it if none of us is alive.
+# remove_unless_used WHAT NAME COMMAND... removes it if no process of ours is alive.
 remove_unless_used() {
   local who
   who=$(somebody)
@@ -137,8 +137,8 @@ remove_unless_used() {
 
 # === Processes ===
 
-# end_process PID: it may end by itself, as much does whose script is gone. It
-# has to be gone before its cgroups and devices are looked at.
+# end_process PID ends it, unless it ends by itself, as most do whose script is gone.
+# It has to be gone before its cgroups and devices are looked at.
 end_process() {
   local tries
   kill -KILL "$1" 2>/dev/null || ! alive "$1" || return
@@ -155,8 +155,8 @@ remove_process() {
 }
 
 # What a script starts has NSL_SCRIPT=PID in its environment (lib/env.sh). When
-# process PID is gone, so should they be. Each process is asked for its own
-# variables, NUL by NUL: what one says can be about no other.
+# process PID is gone, they should be gone, too. The variables of each process are read
+# NUL by NUL: what one process says cannot be about another.
 for directory in /proc/[0-9]*; do
   pid=${directory#/proc/} owner=''
   { mapfile -d '' -t variables <"$directory/environ"; } 2>/dev/null || continue
@@ -169,7 +169,7 @@ for directory in /proc/[0-9]*; do
   if alive "$pid" && ! alive "$owner"; then remove_process "$pid"; fi
 done
 
-# A subshell is a copy of its script, older than that mark: it was forked but
+# A subshell is a copy of its script, from before that mark was set: it was forked but
 # has not executed anything, and its parent should be the script or another
 # subshell. See flags in proc_pid_stat(5), and PF_FORKNOEXEC of Linux.
 more=yes
@@ -217,8 +217,8 @@ user_of_cgroup() {
   done < <(find "$1" -name cgroup.procs -exec cat {} +)
 }
 
-# remove_cgroup DIR kills who is still in it: their parent, the lesson, is
-# gone.
+# remove_cgroup DIR kills the processes that are still in it: their parent, the
+# lesson, is gone.
 remove_cgroup() {
   local tries member
   for ((tries = 0; tries < 100; tries++)); do
@@ -227,7 +227,7 @@ remove_cgroup() {
     done
     find "$1" -depth -type d -exec rmdir {} + 2>/dev/null || true
     [[ -e $1 ]] || return 0
-    sleep 0.02 # until the killed are gone
+    sleep 0.02 # until they are gone
   done
   [[ ! -e $1 ]] || rmdir "$1" # says why not
 }
@@ -252,12 +252,12 @@ done
 
 # === The network ===
 
-# delete_link NAME: it may go by itself, as a killed lesson's does.
+# delete_link NAME deletes it, unless it goes by itself, as a killed lesson's does.
 delete_link() { ip link delete "$1" 2>/dev/null || ! ip link show "$1" 2>/dev/null; }
 
 # is_our_link NAME: a lesson's end of a veth pair is nslN, and has the address
-# 10.200.x.y that goes with N (05-net/net.go). The others, scripts/05-net.sh and
-# exercise 05-1 make: exactly these names, of these kinds.
+# 10.200.x.y that goes with N (05-net/net.go). scripts/05-net.sh and exercise 05-1 make the
+# others: exactly these names, of these kinds.
 is_our_link() {
   local n kind
   kind=$(ip -d -o link show "$1" | grep -oE ' (veth|bridge|dummy) ' | head -n 1)
@@ -272,7 +272,8 @@ is_our_link() {
   esac
 }
 
-# is_orphan PID: it is process 1 of a PID namespace, and no lesson is its parent.
+# is_orphan PID says whether it is process 1 of a PID namespace without a lesson as
+# its parent.
 is_orphan() {
   local parent name
   [[ $(sed -n 's/^NSpid:.*\t//p' "/proc/$1/status") == 1 ]] || return 1
@@ -298,7 +299,7 @@ if command -v ip >/dev/null; then
 
   while read -r name netns_id; do
     who=''
-    ip link show "$name" >/dev/null 2>&1 || continue # gone with another
+    ip link show "$name" >/dev/null 2>&1 || continue # it went with its peer
     is_our_link "$name" || {
       alike 'network device' "$name"
       continue
@@ -330,12 +331,12 @@ fi
 
 # === Files ===
 
-# mounts_below DIR prints what is mounted there, as mountinfo has it, the innermost first.
+# mounts_below DIR prints what is mounted there, as in mountinfo, innermost first.
 mounts_below() { awk -v dir="$1/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r; }
 
 shopt -s nullglob
 while IFS= read -r -d '' dir; do
-  # As mktemp(1) names it: hardly ever with small letters alone, as people do.
+  # The names of mktemp(1) hardly ever have small letters alone, as people's names do.
   if [[ ! ${dir##*/} =~ ^nsl\.([A-Za-z0-9]{6}|(test|texts|doctor)-[0-9]+)$ ||
     ${dir##*/} =~ ^nsl\.[a-z]+$ ]] || ! is_own "$dir"; then
     alike 'scratch directory' "$dir"
@@ -353,9 +354,8 @@ while IFS= read -r -d '' dir; do
   [[ -n $dry || -z $(mounts_below "$dir") ]] || continue # rm would go through them
   remove 'scratch directory' "$dir" rm -rf --one-file-system -- "$dir"
 done < <(find -H /tmp /var/tmp -maxdepth 1 -type d -name 'nsl.*' -print0 2>/dev/null)
-# A build that a killed script has started leaves its directory. Go marks it with
-# no more than this name: so it stays while its owner has any go(1) running, or a
-# process that is in it.
+# A build that a killed script started leaves its directory. This name is its only
+# mark: so it stays while its owner runs any go(1), or a process that is in it.
 while IFS= read -r -d '' dir; do
   is_own "$dir" || continue
   if pgrep -x -U "$(stat -c %u -- "$dir")" 'go|compile|link' >/dev/null ||
@@ -364,7 +364,7 @@ while IFS= read -r -d '' dir; do
   fi
   remove 'directory of a build' "$dir" rm -rf --one-file-system -- "$dir"
 done < <(find -H /tmp -maxdepth 1 -type d -name 'go-build[0-9]*' -print0 2>/dev/null)
-# A machine that runs, or is being made, holds a lock on its directory there.
+# A machine that runs, or is being made, holds a lock on its directory.
 if [[ -n $cache && -d $cache ]] && is_own "$cache"; then
   who=''
   for dir in "$cache"/run.*; do
@@ -386,7 +386,7 @@ done
 
 # === Users ===
 
-# delete_user NAME: userdel complains of each thing that is not there.
+# delete_user NAME deletes it quietly: userdel complains about each missing thing.
 delete_user() { userdel --remove "$1" 2>/dev/null || ! id "$1" 2>/dev/null; }
 
 while IFS=: read -r name _; do

@@ -4,14 +4,13 @@
 # Usage: scripts/compare.sh [--neutral] [NN | PID...]
 #        scripts/compare.sh --tree
 #   NN         a lesson: starts two containers of it, and ends them
-#   PID...     these processes, by the numbers that they have on the host; 1 and
-#              the next are lessons
+#   PID...     these processes, by their PIDs on the host; low numbers are lessons
 #   (nothing)  all containers of the lessons that run on this machine now
 #   --neutral  host, new-1, new-2 instead of numbers: the same on any machine,
 #              so that two people can compare theirs with diff
 #   --tree     all namespaces here, below the user namespace that owns them: who
-#              made that one, and what holds one in which there is no process. = is
-#              the host's. Without root, only what is yours
+#              made it, and what keeps a namespace that has no process. = marks the
+#              host's. Without root, only your own
 # The host is where you type this. Exit status: 1 if an answer is missing.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
@@ -23,7 +22,7 @@ answer_help "$@"
 neutral='' lesson='' dir='' hold='' pids=()
 declare -A ids=() names=() own=()
 
-# clean_up lets the containers' read come to the end of its file: they end.
+# clean_up ends the containers: their read comes to the end of its file.
 clean_up() {
   [[ -z $hold ]] || exec {hold}>&-
   wait
@@ -37,7 +36,7 @@ exit_on_signals
 # the script be killed, the container ends too.
 start() {
   local pid word='' flags=()
-  # No veth pair, no limits: that is all for which a lesson with a user namespace needs root.
+  # A lesson with a user namespace needs root only for a veth pair and limits.
   ! isolates "$lesson" net || flags+=(-net=lo)
   ! isolates "$lesson" root || flags+=(-rootfs "$repo/rootfs")
   ! isolates "$lesson" cgroup || flags+=(-memory max -pids max -cpus max)
@@ -66,7 +65,7 @@ start_two() {
   exec {hold}<>"$dir/hold"
   start
   start
-  rm -r "$dir" # all have them open now: nothing is left if we are killed
+  rm -r "$dir" # all have them open now, so nothing is left if we are killed
   dir=''
 }
 
@@ -78,7 +77,7 @@ read_ids() {
   own[$1]=${ns_own[*]}
 }
 
-# missing says why there is no answer for a process.
+# missing PID says why there is no answer for a process.
 missing() {
   local state=''
   [[ ! -r /proc/$1/status ]] || state=$(grep '^State:' "/proc/$1/status") || true
@@ -209,7 +208,7 @@ for pid in $$ "${pids[@]}"; do
     shown+=("$pid")
   elif [[ -d /proc/$pid || ! -v lesson_of[$pid] ]]; then
     missing "$pid"
-  fi # one that we have found ourselves may have ended since
+  fi # one that we found ourselves may have ended since
 done
 pids=("${shown[@]:1}")
 [[ -z $neutral ]] || neutralize

@@ -2,10 +2,10 @@
 # diff.sh shows what a lesson adds to the one before it: its new files whole,
 # and what is new in the others, each part under the function that it is in.
 # Usage: scripts/diff.sh NN [--mine]
-#   NN      a lesson; 01 has none before it: its main.go as a whole
-#   --mine  your own copy, work/NN-name, against the lesson: + is before lines
-#           that only you have, - before lines that only the lesson has
-# Left out are tests, and what differs in every lesson: the comment at the top
+#   NN      a lesson; of 01, the whole main.go, since no lesson comes before it
+#   --mine  compare your own copy, work/NN-name, with the lesson: + marks lines
+#           that only you have, - lines that only the lesson has
+# It leaves out tests, and what differs in every lesson: the comment at the top
 # of main.go, and the name of the lesson.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
@@ -18,15 +18,15 @@ without_noise() {
   sed -e '/^\/\*$/,/^\*\/$/d' -e '/^const lesson = /d' "$1" | expand -t 4
 }
 
-# merged prints two files as one: a + is before a line that only the new one
-# has, a - before one that only the old one has, a blank before the others.
+# merged prints two files as one: + marks a line that only the new one has,
+# - one that only the old one has, and a blank the others.
 merged() {
   diff --text --unified=100000 <(without_noise "$1") <(without_noise "$2") |
     sed -e '1,3d' -e '/^\\/d'
 }
 
-# show_line prints a line in the colour of its sign. What is too long for the
-# terminal goes on below, under the same sign.
+# show_line prints a line in the colour of its sign. A line that is too long for the
+# terminal continues below, under the same sign.
 show_line() {
   local sign=$1 text=${2:+ $2} colour=$dim
   [[ $sign != + ]] || colour=$green

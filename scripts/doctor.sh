@@ -101,7 +101,7 @@ lacking() {
   echo "${list# }"
 }
 
-# What makes you root, and why nothing was tried as root.
+# What makes you root, or why nothing was tried as root.
 become='' no_root=''
 try_sudo() {
   local answer
@@ -138,8 +138,8 @@ root_line() {
 
 # === The lessons ===
 
-# needs[LESSON] is what it needs, by the names of what is tried where it is not
-# built. From lesson 06 on, all is done in a user namespace.
+# needs[LESSON] is what it needs, by the names of what is tried if it is not built.
+# From lesson 06 on, everything is done in a user namespace.
 declare -A needs=()
 lessons=()
 while IFS=$'\t' read -r lesson names _; do
@@ -160,7 +160,7 @@ done < <(rows lessons)
 first_bad() {
   local name
   for name in ${needs[$2]}; do
-    # What was not tried, for want of a tool, may work.
+    # What was not tried, because a tool is missing, may work.
     [[ ${result[$1.$name]:-ok} == ok ]] || {
       echo "$name"
       return
@@ -196,9 +196,9 @@ look_around() {
   local numbers
   [[ -z $container ]] || return 0
   ! command -v ip >/dev/null || subnet=$(free_subnet)
-  # A file that says so may be left over from the image that a machine was made
-  # of: in a container there are other namespaces, too, than those of the boot,
-  # which have constant numbers. See <linux/proc_ns.h> of the kernel.
+  # Such a file may come from the image that a machine was made of. But a container
+  # has namespaces other than those of the boot, whose numbers are constants: see
+  # <linux/proc_ns.h> of the kernel.
   container=no
   if [[ -e /.dockerenv ]]; then
     container=docker
@@ -219,14 +219,14 @@ look_around() {
     '^/sys/(fs/(cgroup|bpf|pstore|selinux|fuse)|kernel/(security|debug|tracing|config)|firmware/efi)' |
     sort -u | xargs) || hidden_sys=''
 
-  # Where programs may not be run. The kernel says the same of a file without the
-  # right to be executed, and of a file system without it.
+  # Whether programs may be executed here. The kernel's error is the same for a file
+  # that is not executable and for a file system mounted noexec.
   noexec=$(findmnt --noheadings --output OPTIONS --target "$repo" 2>/dev/null |
     grep -ow noexec | head -n 1) || noexec=''
 }
 
-# free_subnet prints a /30 of 10.200.0.0/16 that the host has no other use for.
-# A route to more addresses is no such use: that to fewer of them wins.
+# free_subnet prints a /30 of 10.200.0.0/16 that the host does not use otherwise.
+# A wider route does not count: the narrower one wins.
 free_subnet() {
   local c d bits n
   local -A taken=()
@@ -241,9 +241,9 @@ free_subnet() {
   done
   echo none
 }
-# === What each lesson comes to ===
+# === Whether each lesson runs ===
 
-# guess WHO LESSON sets the result of a lesson that is not built from what it needs.
+# guess WHO LESSON sets the result of a lesson that is not built, by what it needs.
 guess() {
   local bad why flags=''
   [[ ! -e $repo/bin/$2 && -z ${result[$1.lesson.$2]:-} ]] || return 0
@@ -326,7 +326,7 @@ judge() {
     guess "$who" "$lesson"
     runs "$who" || continue
     status=ready
-    # With a user namespace it is of interest why you need root.
+    # With a user namespace, it is interesting why you need root.
     [[ $who == "$me" ]] || ! isolates "$lesson" user || why "$me"
     fix=''
     if [[ -n $scope ]]; then
@@ -348,7 +348,7 @@ judge() {
     return 0
   done
 
-  # Nobody can: say why, for the mightiest who has tried.
+  # Nobody can: say why the most privileged user who has tried cannot.
   why "${whos[-1]}"
   if [[ -n $no_root && $root_helps == yes ]]; then
     reason+=" ($no_root)"
@@ -466,7 +466,7 @@ go=$(command -v go) && go=$(readlink -f "$go") &&
   go=$(head -n 1 "${go%/bin/go}/VERSION" 2>/dev/null) || go=${go:+unknown}
 go_wanted=$(sed -n 's/^go //p' "$repo/go.mod" 2>/dev/null) || go_wanted=1.22
 
-# === What keeps no lesson from running, but is good to know ===
+# === What stops no lesson, but is good to know ===
 
 notes=() note_fixes=()
 note() {
@@ -556,7 +556,7 @@ failures() {
   echo "$good work${list:+, these do not: ${list#, }}"
 }
 
-# masks WHO... prints what the kernel says about who has tried.
+# masks WHO... prints what the kernel says about whoever has tried.
 masks() {
   printf 'CapEff %s, CapBnd %s, Seccomp %s, NoNewPrivs %s' \
     "${result[$1.is.CapEff]}" "${result[$1.is.CapBnd]}" \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# exercise.sh: two exercises for each lesson that go beyond it, with checks.
+# exercise.sh lists the exercises of the lessons, and checks yours.
 #
 #   scripts/exercise.sh                      list all
 #   scripts/exercise.sh NN                   list those of lesson NN

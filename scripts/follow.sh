@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # follow.sh shows, step by step, what to type at which terminal in a lesson, and
-# ticks a step when the kernel shows that it has happened: start it at a third one.
+# ticks a step when the kernel shows that it has happened. Start it at a third terminal.
 # Usage: scripts/follow.sh [--stuck SECONDS | --lines | --steps] NN
 #   NN       a lesson
-#   --stuck  a hint after so many seconds at a step, not after 60
+#   --stuck  give a hint after so many seconds at a step (60)
 #   --lines  for programs: one look for each line of input, and one line of output:
 #            steps that are done, of how many, what is seen, a hint, with tabs between
 #   --steps  nothing but the steps, as the lesson's text has them: number,
@@ -28,7 +28,7 @@ step() { conditions+=("$1") titles+=("$2") typed+=('') hints+=(''); }
 first() { typed[-1]+="first"$'\t'"$1"$'\n'; }
 second() { typed[-1]+="second"$'\t'"$1"$'\n'; }
 
-# hint CONDITION TEXT is for who is stuck at this step while that holds.
+# hint CONDITION TEXT is for whoever is stuck at this step while that holds.
 hint() { hints[-1]+="$1"$'\t'"$2"$'\n'; }
 
 # draw WORD NEW shows something new in the place of a word of the commands.
@@ -39,15 +39,15 @@ draw() { draws+=("$1" "$2"); }
 declare -A seen=() was=()
 
 # inside TYPE FILE... prints files of the kernel as they are in that namespace of
-# the container: they show that of their reader. It joins no mount namespace.
+# the container: they show their reader's namespace. It joins no mount namespace.
 inside() {
   local enter=()
   [[ $EUID -eq 0 ]] || enter=(--user --preserve-credentials)
   nsenter --target "$box" "${enter[@]}" "--$1" cat "${@:2}" 2>/dev/null || true
 }
 
-# look_members notes who else lives in the container's PID namespace, if no terminal
-# waits for them: process group and foreground group of proc_pid_stat(5).
+# look_members notes which other processes are in the container's PID namespace, if no
+# terminal waits for them: process group and foreground group of proc_pid_stat(5).
 look_members() {
   local pid stat stat_name
   [[ -n $box ]] || return 0
@@ -96,8 +96,8 @@ look_queues() {
 }
 sysv=(/proc/sysvipc/msg /proc/sysvipc/shm)
 
-# look_net notes devices, the one of the default route, sockets that listen, and
-# what has been answered.
+# look_net notes devices, that of the default route, listening sockets, and what has
+# been answered.
 look_net() {
   local line name values=() header=() i
   seen[host_devices]=' '
@@ -199,8 +199,8 @@ has_types() {
   [[ -z $lacks ]]
 }
 
-# is_new PID: it was not there when we began, and it is the learner's. Sudo says
-# who that is.
+# is_new PID says whether it was not there when we began, and is the learner's. sudo
+# says who that is.
 is_new() {
   local pid=$1
   [[ ${old[pid]:-} != "${born_at[pid]}" ]] || return 1
@@ -219,7 +219,7 @@ uid_of() {
   done <"/proc/$1/status"
 } 2>/dev/null
 
-# is_ready PID: a lesson has started its command.
+# is_ready PID says whether a lesson has started its command.
 is_ready() {
   local argument=''
   { read -r -d '' argument <"/proc/$1/cmdline"; } 2>/dev/null || return 1
@@ -230,7 +230,7 @@ is_there() { [[ -n $box && ${born_at[box]:-} == "$box_born" ]]; }
 
 ended() { ! is_there; }
 
-# members_ended: who lived there has ended, too.
+# members_ended says whether the other processes there have ended, too.
 members_ended() {
   local pid
   for pid in ${was[members]:-}; do
@@ -240,8 +240,8 @@ members_ended() {
 
 own_proc() { [[ -n ${seen["$box proc"]:-} && ${seen["$box proc"]} != "${seen["self proc"]:-}" ]]; }
 
-# own_mount: there is a mount that was not there before, in a place where the host
-# has none. It sets mount_point.
+# own_mount says whether there is a new mount in a place where the host has none.
+# It sets mount_point.
 own_mount() {
   local mount all
   read -ra all <<<"${seen["$box mounts"]:-}"
@@ -253,7 +253,7 @@ own_mount() {
   return 1
 }
 
-# host_mount: the host has one more.
+# host_mount says whether the host has one more mount.
 host_mount() {
   local mount all
   read -ra all <<<"${seen["self mounts"]:-}"
@@ -267,7 +267,7 @@ renamed() { [[ -n ${seen[name]:-} && ${seen[name]} != "${was[name]:-}" &&
   ${seen[name]} != "${seen[host_name]}" && ${seen[host_name]} == "${was[host_name]}" ]]; }
 host_renamed() { [[ ${seen[host_name]} != "${was[host_name]}" ]]; }
 
-# more NAME: there is a word in what is seen that was not there before.
+# more NAME says whether what is seen has a word that was not there before.
 more() {
   local word all
   read -ra all <<<"${seen[$1]:-}"
@@ -277,7 +277,7 @@ more() {
   return 1
 }
 
-# fewer NAME: one that was there is gone.
+# fewer NAME says whether a word that was there is gone.
 fewer() {
   local word all
   read -ra all <<<"${was[$1]:-}"
@@ -287,7 +287,7 @@ fewer() {
   return 1
 }
 
-# grown NAME [BY]: a counter has.
+# grown NAME [BY] says whether a counter has grown.
 grown() { [[ $((${seen[$1]:-0} - ${was[$1]:-0})) -ge ${2:-1} ]]; }
 
 # --- Looking ---
@@ -301,8 +301,8 @@ note() {
   for fact in "${facts[@]}"; do "look_$fact" || true; done
 }
 
-# begin_step begins one with what the last look has seen: more than one thing may
-# have happened since. In a new container everything has, but for these.
+# begin_step begins a step with what the last look saw: more than one thing may
+# have happened since. In a new container everything is new, except for these.
 begin_step() {
   local key
   began=$SECONDS was=()
@@ -345,7 +345,7 @@ look() {
       begin_step
       [[ ${seen[box]} == "${last[box]:-}" ]] || keep
     elif [[ -n $box ]] && ! is_there && [[ ${conditions[now]} != ended* ]]; then
-      # It has ended too early: back to where it is started.
+      # It ended too early: back to the step that starts it.
       box=''
       until [[ ${conditions[now]} == container* ]]; do now=$((now - 1)); done
       note
@@ -392,7 +392,7 @@ advise() {
   [[ $now -lt ${#conditions[@]} ]] || return 0
   while IFS=$'\t' read -r condition text; do
     if [[ -z $condition ]] || ! eval "$condition"; then continue; fi
-    eval "advice=\"$text\"" # of ours, with names that are cleaned below
+    eval "advice=\"$text\"" # our own text, with names that are cleaned below
     break
   done <<<"${hints[now]}"
   if [[ -z $advice && ${conditions[now]} == container* ]]; then
@@ -417,7 +417,7 @@ advise() {
   advice=$cleaned
 }
 
-# childless: a process of ours has unshared the PID namespace without a fork.
+# childless says whether a process of ours unshared the PID namespace without a fork.
 childless() {
   for childless in "${!born_at[@]}"; do
     [[ -e /proc/$childless/ns/pid && ! -e /proc/$childless/ns/pid_for_children ]] || continue
@@ -428,7 +428,7 @@ childless() {
 
 # --- What is shown ---
 
-# drawn COMMAND... prints a command with the words that are new each time.
+# drawn COMMAND... prints a command with its words that are drawn anew each time.
 drawn() {
   local text=$1 i
   for ((i = 0; i < ${#draws[@]}; i += 2)); do
@@ -492,7 +492,7 @@ if [[ $mode == --steps ]]; then
   exit
 fi
 
-# Where the lesson needs root, its processes are for root to see.
+# If the lesson needs root, only root sees its processes.
 if [[ ${typed[*]} == *'sudo bin/'* && $EUID -ne 0 ]]; then
   [[ -n $mode ]] || say "using sudo to see root's containers"
   as_root env NO_COLOR="${NO_COLOR:-}" "$0" ${mode:+"$mode"} --stuck "$stuck" "$lesson"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# hint.sh helps you to write a lesson, a little more each time it is asked:
+# hint.sh helps you to write a lesson, a little more each time you ask:
 # first a question, then where to read, then the system calls.
 #
 #   scripts/hint.sh NN          all that you have had, and one more
@@ -29,7 +29,7 @@ for ((hint = 1; hint <= had; hint++)); do
   [[ -z $last || $hint -eq $had ]] || continue
   [[ $hint -eq 1 ]] || echo
   say "$hint of $all: $(grep '^## ' "$lesson/hints.md" | sed -n "${hint}s/## //p")"
-  # The shell takes the empty lines at the end away.
+  # The shell removes the empty lines at the end.
   text=$(awk -v hint="$hint" '/^## / { n++; next } n == hint' "$lesson/hints.md")
   printf '%s\n' "$text"
 done

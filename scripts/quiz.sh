@@ -3,13 +3,13 @@
 # says why it is right or wrong.
 #
 #   scripts/quiz.sh NN         the questions of lesson NN
-#   scripts/quiz.sh --before   twelve of all lessons, without the answers: for a
-#   scripts/quiz.sh --after    class, before it begins, and when it is over
+#   scripts/quiz.sh --before   twelve questions from all lessons, without the answers,
+#   scripts/quiz.sh --after    for a class: before it begins, and when it is over
 #
-# What you answer first is in work/.progress, scripts/progress.sh --share takes it
-# along, and scripts/progress.sh reset NN or reset all forgets it.
+# Your first answers are kept in work/.progress. scripts/progress.sh --share shares them,
+# and scripts/progress.sh reset NN or reset all forgets them.
 #
-# Exit status: 0 all are answered, 1 not all, 2 the command line is wrong.
+# Exit status: 0 all questions are answered, 1 not all, 2 the command line is wrong.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 source "$(dirname "$0")/lib/all.sh"

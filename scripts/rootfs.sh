@@ -10,9 +10,9 @@
 # if its name ends in .tar.gz; downloaded or not, it must have the SHA-512
 # sum that Alpine published (scripts/lib/alpine.sha512).
 #
-# The new root is built beside DIR and renamed to DIR when it is whole. A DIR
-# that this script made is kept if it is what you ask for and replaced if it
-# is the other kind. One that it did not make is left alone, unless empty.
+# The new root is built beside DIR, and renamed to DIR when it is complete. A DIR
+# that this script made is kept if it is of the kind that you ask for, and replaced if
+# not. A DIR that it did not make is left alone, unless it is empty.
 
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
@@ -80,8 +80,8 @@ fi
 # made_kind prints what kind of root this script made of DIR, if it did.
 made_kind() { cat -- "$dir/$mark" 2>/dev/null || true; }
 
-# is_there says whether DIR is what was asked for already. In a container a
-# learner may have removed /bin, so the mark alone says too little.
+# is_there says whether DIR is already what was asked for. A learner may have removed
+# /bin in a container, so the mark alone does not prove it.
 is_there() {
   [[ $(made_kind) == "$kind" && -x $dir/bin/busybox ]]
 }
@@ -100,7 +100,7 @@ may_replace() {
       die "$dir is the root of process ${pid#/proc/}: end that first" \
         "ps -fp ${pid#/proc/}"
   done
-  # To remove a tree is to remove what is mounted in it.
+  # Removing a tree removes what is mounted in it: so unmount first.
   while read -r _ _ _ _ point _; do
     unescape point "$point"
     [[ $point/ != "$dir"/* ]] ||
@@ -120,7 +120,7 @@ make_busybox() {
   mkdir "$new"/{bin,dev,etc,proc,sys,tmp,usr}
   mkdir -m 700 "$new/root"
   chmod 1777 "$new/tmp"
-  # Whatever a PATH or a script's first line says, it leads to /bin.
+  # Every directory that a PATH or a script's first line may name leads to /bin.
   ln -s bin "$new/sbin"
   ln -s ../bin "$new/usr/bin"
   ln -s ../bin "$new/usr/sbin"
@@ -144,8 +144,8 @@ END
   echo '127.0.0.1 localhost' >"$new/etc/hosts"
 }
 
-# download URL FILE runs in the background: while it waits for a command in
-# the foreground, bash answers no signal.
+# download URL FILE runs in the background: while bash waits for a command in the
+# foreground, it does not react to signals.
 download() {
   if command -v curl >/dev/null; then
     curl -fsSL --connect-timeout 10 -o "$2" "$1" &
@@ -167,7 +167,7 @@ make_alpine() {
     download "$url" "$tarball"
     check_sum "$tarball"
   fi
-  # The same files for root as for an ordinary user, who can give none away.
+  # The files are the same for root as for an ordinary user, who cannot give any away.
   tar -xzf "$tarball" -C "$new" --no-same-owner --same-permissions
 }
 
@@ -180,8 +180,8 @@ clean_up() {
 }
 
 # lock_work makes the directory to work in, and locks it: one run at a time in one
-# place. Not the parent: in /tmp, anybody could hold that lock for ever. The kernel
-# lets go of it when the last process of this run is gone, whatever ended it.
+# place. It does not lock the parent: in /tmp, anybody could hold that lock for ever. The
+# kernel releases the lock when the last process of this run is gone, whatever ended it.
 lock_work() {
   local status
   while true; do
@@ -198,7 +198,7 @@ lock_work() {
     [[ $status -eq 0 ]] ||
       die "cannot lock $work: flock(1) says why, and ends with $status" \
         "name a place on a local disk: $0 DIR"
-    # The other run has removed it, and what we have locked has no name any more.
+    # The other run has removed it: what we have locked no longer has a name.
     [[ ! $work -ef /proc/self/fd/$lock ]] || return 0
     exec {lock}<&-
   done
@@ -216,7 +216,7 @@ if ! is_there; then
   trap clean_up EXIT # from here on it is ours to remove
   exit_on_signals
 fi
-if is_there; then # perhaps made by another run meanwhile
+if is_there; then # another run may have made it in the meantime
   say "$dir is there already: $kind"
   exit 0
 fi
@@ -230,11 +230,11 @@ mkdir -- "$new"
 
 if [[ $kind == busybox ]]; then make_busybox; else make_alpine; fi
 printf '%s\n' "$kind" >"$new/$mark"
-# As the lessons do: behind sudo, it is the caller's.
+# As in the lessons, it belongs to the caller of sudo.
 [[ $EUID -ne 0 || -z ${SUDO_UID:-} ]] ||
   chown -hR "$SUDO_UID:${SUDO_GID:?}" "$new"
 
-may_replace          # it has had time to change
+may_replace          # it may have changed in the meantime
 trap '' INT TERM HUP # nothing may come between the two renames
 if [[ -e $dir/$mark ]]; then
   say "replacing $dir, which was $(made_kind)"

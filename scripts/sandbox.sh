@@ -1,36 +1,34 @@
 #!/usr/bin/env bash
-# sandbox.sh starts a throw-away Linux in three seconds, to break at will: a
-# virtual machine of qemu, with KVM where that works and without it elsewhere. It
-# needs no root. All that the machine has is in its own memory.
+# sandbox.sh starts a throw-away Linux in three seconds, for you to break: a virtual
+# machine in qemu, with KVM where that works. It needs no root. Everything that the
+# machine has is in its own memory.
 #
 #   scripts/sandbox.sh [--user] [--mem SIZE] [--with PATH]... [--debian SUITE]
 #                      [--arch ARCH] [COMMAND [ARG]...]
 #
-#   --user          be the ordinary user "learner" inside, not root
+#   --user          you are the ordinary user "learner" inside, not root
 #   --mem SIZE      memory of the machine (512M; 192M is the least)
-#   --with PATH     bring this file or directory too, to the same path inside
+#   --with PATH     take this file or directory along, to the same path inside
 #   --debian SUITE  a whole Debian, such as bookworm, with the kernel of that
-#                   release, where systemd is process 1. The first time, its disk
-#                   is made: for this it needs root, a mirror of Debian, and a
-#                   minute.
-#   --arch ARCH     another kind of processor, amd64 or arm64. What is in bin/ has
-#                   to be for it
+#                   release, where systemd is process 1. The first time, it makes
+#                   the disk, which takes root, a mirror of Debian, and a minute
+#   --arch ARCH     another kind of processor, amd64 or arm64. The programs in bin/
+#                   have to be built for it
 #
-# Without COMMAND: a shell. With COMMAND: its output and its exit status, and
-# the machine is gone. Status 125: the machine failed. COMMAND has a terminal
+# Without COMMAND, you get a shell. With COMMAND, you get its output and its exit
+# status, and the machine is gone. Status 125: the machine failed. COMMAND has a terminal
 # if sandbox.sh has one on stdin, stdout and stderr. If not, it has pipes, and
 # stdin comes to it in blocks of 30 KB and slowly (200 KB/s).
-# bin/, scripts/, rootfs/ and what scripts read of the lessons are brought, to the
-# same path inside as outside, and COMMAND starts there.
+# bin/, scripts/, rootfs/ and what scripts read of the lessons are at the same path
+# inside as outside, and COMMAND starts there.
 #
 # The first time, it gets Debian's kernel for virtual machines with apt, and
 # unpacks it without installing it. scripts/cleanup.sh --cache removes what it
 # keeps.
 #
-# The machine has no file, device or network of the host. Should somebody break
-# out of it, that is a process in namespaces, with nothing to write to (but what
-# has changed on the disk of --debian, which is a file of its own, and /dev/kvm);
-# where these are forbidden, sandbox.sh warns that there is one wall only.
+# The machine has no file, device or network of the host. Whoever breaks out of it is in
+# a process in namespaces, which can write only to /dev/kvm and to a file with the
+# changes to the disk of --debian. Where namespaces are forbidden, sandbox.sh warns.
 
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
@@ -136,11 +134,11 @@ cleanup() {
 }
 trap cleanup EXIT
 exit_on_signals
-# Who uses a directory holds its lock. To go by its number would be to remove
-# that of a container that has the same cache, and other PIDs.
+# Whoever uses a directory holds its lock. The PID in its name does not show that: a
+# container with the same cache has other PIDs.
 until [[ ${in_use:-} && $scratch -ef /proc/self/fd/$in_use ]]; do
   mkdir -p "$scratch"
-  # Meanwhile somebody who clears up may have removed it.
+  # A clean-up may have removed it in the meantime.
   { exec {in_use}<"$scratch"; } 2>/dev/null && flock "$in_use"
 done
 for old in "$cache"/run.*; do
@@ -148,15 +146,15 @@ for old in "$cache"/run.*; do
     flock --nonblock "$old" rm -rf --one-file-system "$old" || true
 done
 
-# lock and unlock: of two at once, the second one waits, and finds what the first
-# one has made.
+# lock and unlock: of two runs at once, the second waits, and finds what the first has
+# made.
 lock() {
   exec {locked}>"$cache/lock"
   flock "$locked"
 }
 unlock() { exec {locked}>&-; }
 
-# The files of the machine itself are made once, and again when one changes.
+# The machine's own files are made once, and again when one of them changes.
 if [[ -n $suite ]]; then
   machine=$(debian_disk "$suite")
 else
@@ -202,14 +200,14 @@ elif [[ ! -e $cache/$machine ]]; then
 fi
 touch "$cache/$machine"* ${kernel:+"$cache/$kernel"}
 
-# This time's files are a tar archive on a disk: the checkout, what --with
-# names, and the job.
+# The files of this run are a tar archive on a disk: the checkout, what --with names,
+# and the job.
 if [[ -t 0 && -t 1 && -t 2 ]]; then
   terminal=$(stty -g)
 fi
 [[ $# -gt 0 ]] || set -- bash
 size=${terminal:+$(stty size)}
-[[ $size != '0 0' ]] || size='24 80' # a terminal that has not been told
+[[ $size != '0 0' ]] || size='24 80' # a terminal that does not know its size
 set -- "$user" "$repo" "${TERM:-dumb}" "$size" "$@"
 quote="'\\''"
 printf "'%s' " set -- "${@//\'/$quote}" >"$scratch/job"
@@ -230,7 +228,7 @@ fi
 # shellcheck disable=SC2016 # the inner shell expands it
 leader=(setpriv --pdeathsig TERM bash -c '
   trap "kill -KILL -- -\$! \$! 2>/dev/null; wait; exit" TERM
-  [[ $PPID -eq $0 ]] || exit # it has died before the kernel was asked to say so
+  [[ $PPID -eq $0 ]] || exit # the parent died before the kernel was asked to tell us
   setsid "$@" &
   wait' "$$")
 
@@ -240,7 +238,7 @@ if [[ -n $terminal ]]; then
 else
   mkfifo "$scratch/in"
   exec {in}<>"$scratch/in" {feed}<>"$scratch/in"
-  # When nobody reads what the command writes, it ends as by SIGPIPE.
+  # When nobody reads the command's output, it ends as if by SIGPIPE.
   trap 'exit 141' USR1
   exec {out}> >(cat || kill -USR1 $$)
   out_cat=$!
@@ -260,7 +258,7 @@ exec {from_vm}<&"${machine[0]}" {to_vm}>&"${machine[1]}" {out}>&- {err}>&-
 # shellcheck disable=SC2016 # sh expands it
 timeout "$minutes"m sh -c 'read -r word && [ "$word" = started ]' <&"$from_vm" {to_vm}>&- &
 wait $! || broken "the machine did not start"
-# It has opened all: nothing stays here, even if this script is killed.
+# qemu has opened everything: nothing is left here, even if this script is killed.
 rm -r "$scratch"
 if [[ -n $terminal ]]; then
   stty raw -echo # from here on Ctrl-C is for what is inside

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# start.sh lays a lesson out for you to write, in work/NN-name: the code of the
-# lesson before, with a TODO where the parent and the child do something new, and
-# a new file whose functions have no body yet: if it has only one, it is given,
-# as is what reads the command line. It builds, it runs, and scripts/check.sh NN
-# says what is missing.
+# start.sh lays a lesson out in work/NN-name for you to write: the code of the lesson
+# before, with a TODO where the parent and the child do something new, and a new file
+# whose functions have no body yet. (A file with a single function is given, and so is
+# what reads the command line.) It builds, it runs, and scripts/check.sh NN says what is
+# missing.
 #
 # Usage: scripts/start.sh NN
 #
 # Lesson 01 starts from a program that runs a command, and isolates nothing.
-# What you have written stays: scripts/progress.sh reset NN starts again.
+# It overwrites nothing of yours: to start again, scripts/progress.sh reset NN.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 source "$(dirname "$0")/lib/all.sh"
@@ -18,8 +18,8 @@ lesson=$(need_lesson "$@")
 number=${lesson%%-*}
 as_caller "$@"
 
-# with_gaps OLD NEW prints NEW with a TODO for what its parent and its child do
-# more than in OLD. The rest, such as the flags of the command line, is given.
+# with_gaps OLD NEW prints NEW with a TODO for what its parent and child do in addition
+# to OLD. The rest, such as the flags of the command line, is given.
 with_gaps() {
   {
     diff --old-line-format='' --unchanged-line-format='=%L' --new-line-format='+%L' \
@@ -31,8 +31,8 @@ with_gaps() {
     { print substr($0, 2) }' | usable_imports
 }
 
-# usable_imports marks what a Go file imports and does not use yet: Go refuses
-# that, unless it is imported as _.
+# usable_imports marks what a Go file imports but does not use yet: Go accepts that
+# only as _.
 usable_imports() {
   awk '
     { line[++n] = $0; if ($0 !~ /^\t*\/\//) code = code $0 "\n" }
@@ -48,7 +48,7 @@ usable_imports() {
 }
 
 # without_bodies FILE prints a Go file whose functions are still to be written.
-# Those of one line stay.
+# Functions of one line stay.
 without_bodies() {
   awk '
     skip && !/^}/ { next }
@@ -92,7 +92,7 @@ if [[ $before == "$lesson" ]]; then
 else
   say "work/$lesson: $before, with a TODO for each place where something is new"
 fi
-# To a directory that has come in the meantime this moves nothing.
+# If the directory exists by now, this moves nothing.
 mv -T "$new" "work/$lesson"
 
 grep -n TODO "work/$lesson"/*.go | sed 's/\t\+/ /'

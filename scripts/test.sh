@@ -2,14 +2,14 @@
 # test.sh runs everything that has to pass: formatting, linters, and the tests
 # as root, as an ordinary user, and in virtual machines with cgroup v2.
 # Usage: scripts/test.sh [--quick | --soak | --machine]
-#   --quick    a few minutes instead of about ten: no machine, no browser, no exercises
-#   --soak     nothing but the lessons under load, for ten minutes
-#   --machine  nothing but the machine in the lesson pages: made, used in a browser, and
-#              all texts typed into it; some minutes, and some more where it was never made
-# With NS_STRICT=1 a test that is skipped without a good reason fails. With CI=true
-# more than two flaky ones are a failure.
-# At the end: what has failed once and passed when it was run again, why tests
-# were skipped, N flaky, and N passed, N failed, N skipped
+#   --quick    takes a few minutes instead of ten: no machine, no browser, no exercises
+#   --soak     runs the lessons under load for ten minutes, and nothing else
+#   --machine  makes the machine in the lesson pages, uses it in a browser, and types all
+#              texts into it, and nothing else; some minutes, and more the first time
+# With NS_STRICT=1 a test fails if it is skipped without a good reason. With CI=true
+# more than two flaky tests are a failure.
+# At its end it says which tests were flaky (they failed, and passed when they were run
+# again), why tests were skipped, and N passed, N failed, N skipped
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 source "$(dirname "$0")/lib/all.sh"
@@ -28,11 +28,11 @@ cd "$repo"
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.6.1
 user=nsl-test
 passed=0 failed=0 skipped=0 flaky=0
-# Below /var/tmp, where an ordinary user may run programs; some machines have
-# a /tmp that does not let anybody.
+# Below /var/tmp, where an ordinary user may run programs: some machines mount /tmp
+# with noexec.
 out=$(as_user mktemp -d /var/tmp/nsl.XXXXXX)
 
-beside='' # the process that runs what goes on beside the rest
+beside='' # the process that runs what is done beside the rest
 clean_up() {
   if [[ -n $beside ]]; then
     kill "$beside" 2>/dev/null || true
@@ -46,17 +46,16 @@ clean_up() {
 trap clean_up EXIT
 exit_on_signals
 
-# twice NAME COMMAND... runs a command, and once more if it fails: of a Go test
-# what has failed, unless it has ended before its time. If that passes, it
-# depends on something that it should not, such as how busy the machine is: it
-# is flaky, neither passed nor failed.
+# twice NAME COMMAND... runs a command, and runs it again if it fails: of a Go test only
+# what has failed, unless it ended early. What passes then depends on something on which
+# it should not, such as how busy the machine is: it is flaky, neither passed nor failed.
 twice() {
   local name=$1 log=$out/log status=0 tests
   shift
   "$@" >"$log" 2>&1 </dev/null || status=$?
   [[ $status -ne 0 ]] || return 0
   mv "$log" "$out/first"
-  # A panic, a signal: there are tests that have not run. All of it again.
+  # After a panic or a signal, some tests have not run: run all of them again.
   tests=''
   if [[ $status -eq 1 && " $* " == *' -test.v '* ]]; then
     tests=$(sed -n 's/^--- FAIL: \([^ ]*\).*/\1/p' "$out/first" | paste -sd '|')
@@ -90,7 +89,7 @@ check() {
   fi
 }
 
-# count NAME COMMAND... runs a compiled Go test, and counts what it says.
+# count NAME COMMAND... runs a compiled Go test, and counts its results.
 # A test binary that runs no test has failed, and so has one with a test that
 # is skipped but does not say so through nstest.Skip.
 count() {
@@ -126,7 +125,7 @@ ahead() {
   echo "$status $SECONDS" >"$log.status"
 }
 
-# ahead_of NAME COMMAND... says what that has said. When it is asked again, it
+# ahead_of NAME COMMAND... prints the output of that run. When it is called again, it
 # runs the command.
 ahead_of() {
   local log=$out/ahead/$1 status
@@ -144,9 +143,9 @@ counted() { count "$1" ahead_of "$@"; }
 # shellcheck disable=SC2317
 checked() { check "$1" ahead_of "$@"; }
 
-# in_machines VERB calls it with the name and the command of each test in a
-# virtual machine. What differs there is cgroup v2, all that systemd does, the
-# kernel, the processor. Root's tests and a user's share a machine where they can.
+# in_machines VERB calls VERB with the name and the command of each test in a virtual
+# machine. What differs there is cgroup v2, systemd, the kernel, and the processor. Root's
+# tests and a user's share a machine where they can.
 in_machines() {
   local verb=$1 brought=(--with "$out/repo" --with "$out/08-cgroups.test"
     --with "$out/hostile.test")
@@ -176,7 +175,7 @@ shell_formatted() { scripts | xargs shfmt -d; }
 shell_linted() { scripts | xargs -n 12 -P "$(nproc)" shellcheck -x; }
 vetted() { env GOOS="${1%/*}" GOARCH="${1#*/}" go vet ./...; }
 
-# linters VERB calls it with the name and the command of each.
+# linters VERB calls VERB with the name and the command of each linter.
 linters() {
   local verb=$1 target targets=(linux/amd64 linux/arm64 darwin/arm64 windows/amd64)
   [[ -z $quick ]] || targets=(linux/amd64)
@@ -204,16 +203,16 @@ fi
 need_go
 need_mqueue
 
-# Built once, run many times: by root without a Go of its own, and where
-# there is no Go at all.
+# Built once, run many times: also by root, who may have no Go, and where there is no
+# Go at all.
 build_lessons
 need_rootfs
 as_user env CGO_ENABLED=0 go test -c -o "$out/" ./...
 
 [[ -n $quick ]] || as_user scripts/dev/coverage.sh build "$out/cover"
 
-# What the tests read, where an ordinary user can: the repository itself may
-# be in a home directory that is closed to others.
+# What the tests read is copied to where an ordinary user can read it: the repository
+# itself may be in a home directory that is closed to others.
 mkdir "$out/repo"
 cp -r --parents bin docs scripts go.mod 0*/quiz.md "$out/repo"
 [[ ! -d ../shared ]] || cp -r ../shared "$out/shared"
@@ -222,12 +221,12 @@ settings=(PATH="$PATH" NSTEST_BIN="$out/repo/bin" NSTEST_REPO="$out/repo"
   NSTEST_MODULES="$(as_user go env GOMODCACHE)"
   NSTEST_BUILDS="$(as_user go env GOCACHE)" NS_STRICT="${NS_STRICT:-}")
 
-# as_root_run TEST... runs compiled tests: those of the lessons with programs that
-# count what has run, and would say more than a lesson does where there is no /proc.
-# As they are the lessons run in all other tests.
+# as_root_run TEST... runs compiled tests: those of the lessons with programs that count
+# which statements run. Without a /proc such a program prints more than the lesson does.
+# All other tests run the lessons as they are.
 as_root_run() {
   local test name dir own leave_out=() slow
-  # Those that take a machine, many builds, or ten seconds of a processor.
+  # Tests that take a machine, many builds, or ten seconds of a processor.
   slow='Sandbox|VM|Exercise|Break|Work|Carry|Commands|LessonStandsAlone'
   slow+='|Ninth|Doctor$|Cleanup|Environment|DemoInterrupted|DemoFails'
   [[ -z $quick ]] || leave_out=(-test.skip "^Test($slow)")
@@ -237,10 +236,10 @@ as_root_run() {
     dir=$(find 0* internal scripts -type d -name "$name")
     own=()
     if [[ $dir != 0* ]]; then
-      # These mount over /tmp and /var/tmp, and so want what is elsewhere.
+      # These mount over /tmp and /var/tmp, and so need their files elsewhere.
       own=(NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo")
     elif [[ -z $quick ]]; then
-      # By a descriptor that all processes have: in a new root it has no path.
+      # Through a descriptor that all processes inherit: in a new root the file has no path.
       # shellcheck disable=SC2016 # for the shell
       own=(NSTEST_BIN="$out/cover/bin" GOCOVERDIR=/proc/self/fd/200
         bash -c 'exec "$@" 200<"$0"' "$out/cover/counters")
@@ -251,8 +250,8 @@ as_root_run() {
   done
 }
 
-# What has a processor for itself goes on beside the rest: the machines, or with
-# --quick the linters. If no machine starts, that is one failure.
+# The machines, or with --quick the linters, run beside the rest. If no machine starts,
+# that is one failure.
 no_machine=''
 mkdir "$out/ahead"
 if [[ -z $quick ]]; then
@@ -298,7 +297,7 @@ else
   check "slides.sh --check, in a browser" scripts/dev/slides.sh --check --plan day
 fi
 
-# What a user may do differs; how a lesson ends, and what it says to a fault, does not.
+# What a user may do differs. How a lesson ends and what it says about a fault do not.
 say "as an ordinary user"
 id "$user" &>/dev/null || as_root useradd --create-home --shell /bin/bash "$user"
 for name in 06-user 07-pivot-root 08-cgroups hostile; do
@@ -307,7 +306,7 @@ for name in 06-user 07-pivot-root 08-cgroups hostile; do
     -test.skip 'AllLessons/(usage|exit|streams|descriptors|shell|faults|load)'
 done
 
-# Lesson 08 has all that is concurrent in a lesson.
+# Lesson 08 has everything that is concurrent in any lesson.
 if [[ -z $quick ]]; then
   say "with the race detector"
   as_user env CGO_ENABLED=1 go build -race -o "$out/race/" ./08-cgroups

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# tour.sh builds the lessons and runs them one after the other: the
-# namespaces of each that differ from the host's, and what that is good for.
+# tour.sh builds the lessons, runs them one after the other, and shows which namespaces
+# of each differ from the host's, and what that is good for.
 # Usage: scripts/tour.sh [--demos]
 #   --demos  run the demonstrations instead, scripts/01-pid.sh and so on:
-#            step by step on a terminal
-# Exit status: 0 if the kernel showed all that was expected, 1 if not.
+#            at a terminal, step by step
+# Exit status: 0 if the kernel showed everything that was expected, 1 if not.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 source "$(dirname "$0")/lib/all.sh"
 source "$lib/namespaces.sh"
 answer_help "$@"
-export LC_ALL=C # the messages in the words that we expect
+export LC_ALL=C # messages in English, which we expect
 
 demos=
 case ${1:-} in
@@ -41,8 +41,8 @@ run() {
   done <<<"$output"
 }
 
-# expect compares what the kernel showed with what is expected: one line
-# that says so.
+# expect compares what the kernel showed with what is expected, and prints the result
+# in one line.
 expect() {
   local what=$1 seen=$2 want=$3
   if [[ -n $seen && $seen == "$want" ]]; then

@@ -2,8 +2,8 @@
 # bench.sh measures what a start costs: each lesson beside unshare, bubblewrap,
 # crun, runc and podman, where they are installed. The command does nothing.
 # Usage: scripts/dev/bench.sh [RUNS]     (50)
-# It prints a table, the one of docs/performance.md: milliseconds from start to
-# exit (median) and, in brackets, those of CPU time. As root, on a quiet machine.
+# It prints the table of docs/performance.md: milliseconds from start to exit (median)
+# and, in brackets, of CPU time. Run it as root, on a quiet machine.
 set -euo pipefail
 source "$(dirname "$0")/../lib/all.sh"
 answer_help "$@"
@@ -26,7 +26,7 @@ exit_on_signals
 cp -r rootfs "$scratch/rootfs" # crun, runc and podman write to theirs
 root=$scratch/rootfs
 
-# bundle TOOL makes what crun and runc want: config.json and a root.
+# bundle TOOL makes what crun and runc need: config.json and a root.
 bundle() {
   mkdir "$scratch/$1"
   (cd "$scratch/$1" && "$1" spec)
@@ -64,7 +64,7 @@ while IFS=$'\t' read -r lesson names twin _; do
   done
   [[ $lesson != 07* ]] || view[1]=$root
   if [[ $names == pid ]]; then cells+=' |'; else measure "bwrap, $lesson" bwrap "${view[@]}" "${nothing[@]}"; fi
-  if [[ ,$names, == *,cgroup,* ]]; then # what these make, always, is like lesson 08
+  if [[ ,$names, == *,cgroup,* ]]; then # these always make what lesson 08 makes
     for tool in crun runc; do
       ! command -v "$tool" >/dev/null || bundle "$tool"
       measure "$tool" "$tool" --root "$scratch/$tool-state" run --bundle "$scratch/$tool" "nsl-$$"

@@ -8,9 +8,9 @@
 #
 #   --check   change nothing, and say what would be done
 #
-# All or nothing: if the change does not fit one later file, that is shown, and
-# no file is touched. Change that one by hand then, and run it again: a file
-# that you have changed stays as it is if the change does not fit it.
+# All or nothing: if the change does not fit one later file, it says so, and touches no
+# file. Then change that file by hand, and run it again: a file that you have changed
+# stays as it is if the change does not fit it.
 # At the end it names the patches that do not apply any more: breaks/, those in
 # exercises/, and start.patch.
 #
@@ -32,13 +32,13 @@ mapfile -t later < <(rows lessons | cut -f 1 | sed "0,/^$lesson\$/d")
 scratch=$(mktemp -d /var/tmp/nsl.XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 
-# committed FILE prints it as it was at the last commit, nothing if it was not.
+# committed FILE prints it as it was at the last commit, or nothing if it was not there.
 committed() { git show "HEAD:./$1" 2>/dev/null || true; }
 
 # edited FILE says whether somebody has changed it since then.
 edited() { ! committed "$1" | cmp --quiet - "$1"; }
 
-# without_own prints a file without what is each lesson's own.
+# without_own prints a file without what differs in each lesson.
 without_own() {
   sed -e '/^\/\*$/,/^\*\/$/d' -e '/^const lesson = /d'
 }

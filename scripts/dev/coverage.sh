@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# coverage.sh says how much of the lessons' code has run, in the lessons' real
-# processes, parents and children: in the tests that scripts/test.sh runs as root.
+# coverage.sh measures how much of the lessons' code the tests run that scripts/test.sh
+# runs as root: in the lessons' real processes, parents and children.
 # Usage: scripts/dev/coverage.sh build|report DIR
-# It builds programs into DIR/bin that count, in DIR/counters, what runs of them. It
-# reports for each lesson the share of its statements, and those that did not run, and
-# fails where that share is less than 85 %.
+# It builds programs into DIR/bin that count in DIR/counters which of their statements
+# run. It reports the share for each lesson, lists the statements that did not run, and
+# fails if a share is less than 85%.
 set -euo pipefail
 source "$(dirname "$0")/../lib/all.sh"
 answer_help "$@"

@@ -17,7 +17,7 @@ if [[ ! -d $cache/$sum ]]; then
   cp package.json package-lock.json "$new"
   (cd "$new" && npm ci --ignore-scripts --no-audit --no-fund --loglevel error >&2) ||
     die "npm could not install what scripts/dev/package-lock.json names"
-  # Another one may have been quicker.
+  # Another run may have been quicker.
   mv -T "$new" "$cache/$sum" 2>/dev/null || [[ -d $cache/$sum ]]
 fi
 printf '%s\n' "$cache/$sum"

@@ -4,9 +4,9 @@
 # Usage: scripts/dev/site.sh [--machine] [--check] | --sources DIR
 #   --machine  with a Linux in the lesson pages: two terminals, offline
 #              (installs npm packages, and builds a kernel, once)
-#   --check    and open all pages in a browser, which has no network: links,
-#              search, widths, contrast (installs chromium and npm packages);
-#              with --machine use that, too
+#   --check    also open all pages in a browser without a network, and check links,
+#              search, widths and contrast (installs chromium and npm packages);
+#              with --machine, also use that
 #   --sources  collect the source packages of what is in that machine, for
 #              whoever publishes the pages
 set -euo pipefail

@@ -6,7 +6,7 @@
 #   NN       one lesson; without it, one deck of all
 #   --plan   the deck of a plan of docs/workshop.md: title, agenda, of each lesson
 #            what the plan has, pauses and the form
-#   --check  and look at each slide in a browser: nothing cut, nothing small
+#   --check  also look at each slide in a browser: nothing is cut, nothing too small
 # It installs chromium and npm packages if they are missing.
 set -euo pipefail
 source "$(dirname "$0")/../lib/all.sh"

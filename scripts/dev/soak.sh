@@ -4,8 +4,8 @@
 # Usage: scripts/dev/soak.sh [MINUTES]     (10)
 # Round after round, for each lesson, as root and as an ordinary user: a
 # thousand containers one after another, a hundred at once, by ten users, with
-# and without sudo; faults at each step. It wants a machine on which nobody else
-# runs lessons: their cgroups are in sight.
+# and without sudo; faults at each step. It needs a machine on which nobody else
+# runs lessons, since it sees their cgroups.
 set -euo pipefail
 source "$(dirname "$0")/../lib/all.sh"
 answer_help "$@"
@@ -16,7 +16,7 @@ user=nsl-soak
 cd "$repo"
 need_go
 [[ $EUID -eq 0 ]] || exec sudo -H env PATH="$PATH" "$0" "$@"
-# In namespaces of its own, it sees no others than those that it makes.
+# In namespaces of its own, it sees only those that it makes.
 if [[ $$ -ne 1 ]]; then
   build_lessons
   as_user env CGO_ENABLED=0 go test -c -o /dev/null ./0* # while there is a network
@@ -31,7 +31,7 @@ clean_up() {
 trap clean_up EXIT
 exit_on_signals
 
-# What there is, without what changes by itself.
+# What there is, except for what changes by itself.
 things() {
   lsns -n -r -o TYPE | sort | uniq -c
   ip -o link | awk '{ print "link", $2 }'
@@ -83,7 +83,7 @@ until [[ $SECONDS -ge $((minutes * 60)) ]]; do
   done
 done
 
-# The kernel takes its time to free what is gone.
+# The kernel takes some time to free what is gone.
 for ((try = 0; try < 100; try++)); do
   things >"$scratch/after"
   ! cmp -s "$scratch/before" "$scratch/after" || break

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# stick.sh makes what a USB stick holds, for a room in which the network is down:
-# for each kind of processor the repository with its bin/, its rootfs/, and the
-# Go modules that it needs.
+# stick.sh makes the contents of a USB stick, for a room in which the network is down:
+# for each kind of processor, the repository with its bin/, its rootfs/, and the Go
+# modules that it needs.
 # Usage: scripts/dev/stick.sh DIR
 # It makes DIR/namespaces-x86_64.tar.gz and DIR/namespaces-aarch64.tar.gz: archives,
-# since a stick has no links and no modes. A learner types, at home,
+# since the file system of a stick has no links and no modes. A learner types, at home,
 #   tar xzf /media/…/namespaces-$(uname -m).tar.gz && cd namespaces
 # It needs Debian or Ubuntu, since busybox comes from their packages, and no root.
 set -euo pipefail

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# test-vm.sh runs on a real Debian what systemd, AppArmor, PAM and its kernel can
-# change: tests of lesson 08, the tour, the doctor, demonstrations. systemd is
-# process 1, / is shared, there is only cgroup v2, and who runs them has logged in.
-# That is a machine of scripts/sandbox.sh.
+# test-vm.sh runs on a real Debian whatever systemd, AppArmor, PAM and its kernel can
+# change: tests of lesson 08, the tour, the doctor, demonstrations. There, systemd is
+# process 1, / is shared, there is only cgroup v2, and whoever runs them has logged in.
+# It is a machine of scripts/sandbox.sh.
 #
 # Usage: scripts/dev/test-vm.sh [--suite SUITE] [--as root|user] [--all]
 #        scripts/dev/test-vm.sh --arch ARCH [--all]
@@ -10,8 +10,8 @@
 #   --suite SUITE  bookworm (the default), or another release of Debian
 #   --as WHO       only as root, or only as an ordinary user; else both, at the
 #                  same time
-#   --all          leave nothing out: without it, what runs elsewhere too, or as
-#                  the other user, is done once
+#   --all          leave nothing out: otherwise, what also runs elsewhere, or as the
+#                  other user, is done once
 #   --arch ARCH    arm64 or amd64, and no systemd: the lessons, the checks of
 #                  them and of their twins, compare.sh, the doctor and rootfs.sh
 #                  on another kind of processor, emulated
@@ -104,8 +104,8 @@ machine() {
     "$repo/scripts/dev/test-vm-inside.sh" "$tests" ${all:+"$all"}
 }
 
-# What ends by a signal has not succeeded, and its streams are two: if all has
-# passed, test-vm-inside.sh ends itself by SIGTERM.
+# A command that a signal ends has not succeeded, and its two streams stay apart: if
+# everything has passed, test-vm-inside.sh ends itself with SIGTERM.
 for who in "${whos[@]}"; do
   machine "$who" >"$out/$who" 2>"$out/$who.err" <<<'to stdin' &
   running+=($!)

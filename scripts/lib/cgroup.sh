@@ -2,7 +2,7 @@
 # cgroup.sh finds the directory of a cgroup. It is sourced, not run. It starts
 # no process: watch.sh calls it again and again.
 
-# Both are set by find_cgroups, by the name of a v1 controller, or v2:
+# find_cgroups sets both. The key is the name of a v1 controller, or v2:
 # shellcheck disable=SC2034 # for the scripts
 declare -gA cgroup_dir=() # the directory of the process's cgroup
 # shellcheck disable=SC2034
@@ -38,9 +38,9 @@ find_cgroup_mounts() {
 }
 
 # find_cgroups FILE looks up the cgroups of a process by its /proc/PID/cgroup,
-# see proc_pid_cgroup(5). A mount shows a tree, or a part of it: that below its
-# root. A later one may be a copy, read-only say: so the first counts that has
-# the cgroup in it. Paths are relative to our cgroup namespace: what is above
+# see proc_pid_cgroup(5). A mount shows a tree, or the part of it below its root. A
+# later mount may be a copy, for example a read-only one: so the first mount that has
+# the cgroup counts. Paths are relative to our cgroup namespace: what is above
 # its root is /.., and has no name that leads back down.
 find_cgroups() {
   local line names name path root below i

@@ -1,15 +1,14 @@
 # shellcheck shell=bash
-# containers.sh: the lessons' containers that run on this machine. It is sourced, not
-# run.
+# containers.sh: the lessons' containers on this machine. It is sourced, not run.
 
 # shellcheck disable=SC2154 # of all.sh
 source "$lib/stat.sh"
 
-# find_containers looks for the lessons' containers that run on this machine.
-# It sets containers to the host's PIDs of their first processes, in order,
-# and for each lesson_of[PID], launcher_of[PID], and if it was started in
-# another one, inside_of[PID]. It starts no process once it has read the
-# table: so it can be called every second.
+# find_containers looks for the lessons' containers that run on this machine. It sets
+# containers to the host's PIDs of their first processes, in order, and for each of them
+# lesson_of[PID], launcher_of[PID], and inside_of[PID] if it was started in another
+# container. Once it has read the table it starts no process, so it can be called every
+# second.
 find_containers() {
   local pid parent argument parents=() launchers=() stat stat_name
   declare -gA lesson_of=() launcher_of=() inside_of=()

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # demo.sh: what the demonstrations 01-pid.sh to 08-cgroups.sh share. It is
 # sourced, not run. A demonstration is a session at several terminals: `host`,
-# and one for each container. The prompt tells at which one a line is typed,
+# and one for each container. The prompt shows at which one a line is typed,
 # and $one is the PID, on the host, of the shell at the terminal `one`.
 source "${BASH_SOURCE[0]%/*}/all.sh"
 source "$lib/questions.sh"
 
-export LC_ALL=C # the messages in the words that we expect
+export LC_ALL=C # messages in English, which we expect
 unset http_proxy HTTP_PROXY
 
 lesson=$(basename "$0" .sh)
@@ -18,8 +18,8 @@ arguments=("$@")
 # shellcheck disable=SC2034 # a terminal's PID, set by start
 one='' two='' three='' lab=''
 
-# begin root|user|any ARG... reads the command line, makes sure that all we
-# need is there, becomes who it says, and enters a scratch directory.
+# begin root|user|any ARG... reads the command line, makes sure that everything we need
+# is there, becomes root or an ordinary user, and enters a scratch directory.
 begin() {
   local who=$1
   shift
@@ -51,7 +51,7 @@ begin() {
   [[ $who == user && $EUID -eq 0 ]] && step_down "$@"
   read_quiz "$lesson"
   [[ -n $tmp ]] || scratch
-  chmod 755 "$tmp" # root of a container may be an ordinary user here
+  chmod 755 "$tmp" # a container's root may be an ordinary user here
   cd "$tmp" || exit
   [[ -e bin ]] || ln -s "$(cd "$repo" && realpath "${NSL_BIN:-bin}")" bin
   [[ -e scripts ]] || ln -s "$repo/scripts" scripts
@@ -60,9 +60,9 @@ begin() {
   [[ -n $auto ]] || echo 'Press Enter to run the line that is shown, Ctrl-C to stop.'
 }
 
-# scratch makes the directory tmp, where users may remove what is theirs (sticky bit,
-# -k) and programs may run: not all machines let them in /tmp. Its name is known
-# before it is there, so that clean_up finds it.
+# scratch makes the directory tmp, where users may remove their own files (sticky bit,
+# -k) and programs may be executed, which /tmp does not allow everywhere. Its name is set
+# before it exists, so that clean_up finds it.
 scratch() {
   local place
   for place in /var/tmp /tmp; do
@@ -115,8 +115,8 @@ step_down() {
   exit "$status"
 }
 
-# clean_up undoes everything, the last thing first. Neither must a second Ctrl-C
-# stop it half-way, nor that there is no terminal any more to print to.
+# clean_up undoes everything, the last thing first. Neither a second Ctrl-C nor a
+# terminal that is gone must stop it half-way.
 clean_up() {
   local status=$? name i
   set +e
@@ -139,8 +139,8 @@ steps() {
     sed 's/^ *//; s/\t/  /'
 }
 
-# step SENTENCE [N] says what to look for next, after question N of quiz.md if there is
-# one: its kernel's answer goes to judge.
+# step SENTENCE [N] says what to look for next, and asks question N of quiz.md first:
+# judge gets the kernel's answer to it.
 step() {
   local number total
   number=$(head -n "${BASH_LINENO[0]}" "$0" | grep -c '^ *step ')
@@ -159,8 +159,8 @@ step() {
   printf '%s\n' "$bold$sentence$plain"
 }
 
-# judge ANSWER says what the one who watches has said to the question, and what the
-# kernel has. That is the right option, or it did not hold.
+# judge ANSWER says how the learner answered the question, and how the kernel did. The
+# kernel's answer has to be the right option.
 judge() {
   local i=$((asked - 1)) kernel
   kernel=$(printed "$i" "$1")
@@ -226,8 +226,8 @@ stop() {
   unset "launcher[$1]" "to[$1]" "from[$1]"
 }
 
-# lsns of util-linux 2.38 gives up without a word, status 1, when a process ends
-# just while it reads /proc: so ask it again.
+# lsns of util-linux 2.38 silently fails with status 1 if a process ends while it
+# reads /proc: so ask it again.
 lsns() {
   local n rows
   for ((n = 0; n < 20; n++)); do
@@ -236,7 +236,7 @@ lsns() {
   printf '%s\n' "$rows"
 }
 
-# ask PLACE CMD has CMD run there: see $seen and $status.
+# ask PLACE CMD runs CMD there, and sets seen and status.
 ask() {
   local line mark=--end-of-answer-- LF=$'\n' in=${to[$1]:-}
   status=0
@@ -256,7 +256,7 @@ ask() {
   fail "an answer of the shell at $1" "$seen"
 }
 
-# show prints an answer as far as a projector has room for it.
+# show prints as much of an answer as a projector has room for.
 show() {
   local lines
   [[ -n $1 && -z $silent ]] || return 0
@@ -273,7 +273,7 @@ run() {
   [[ -n $seen ]] || fail "an answer to: $2"
 }
 
-# quiet PLACE CMD is for a command that succeeds, and has nothing to say.
+# quiet PLACE CMD is for a command that succeeds, and prints nothing.
 quiet() {
   type_line "$1" "$2"
   ask "$1" "$2"
@@ -316,7 +316,7 @@ side() {
   [[ -n $silent ]] || pr -m -t -w $((width < 80 ? 80 : width)) "${columns[@]}" | expand | sed 's/ *$//'
 }
 
-# expect REGEX... : each must be in the last answer.
+# expect REGEX... requires each of them in the last answer.
 expect() {
   local regex
   for regex in "$@"; do
@@ -324,7 +324,7 @@ expect() {
   done
 }
 
-# expect_not REGEX... : none may be in the last answer.
+# expect_not REGEX... allows none of them in the last answer.
 expect_not() {
   local regex
   for regex in "$@"; do
@@ -332,7 +332,7 @@ expect_not() {
   done
 }
 
-# same PLACE PLACE... : the last answers, side by side, were the same.
+# same PLACE PLACE... requires that the last answers, side by side, were the same.
 same() {
   local place
   for place in "${@:2}"; do
@@ -341,7 +341,7 @@ same() {
   done
 }
 
-# differ PLACE PLACE... : no two of them were the same.
+# differ PLACE PLACE... requires that no two of them were the same.
 differ() {
   local place
   [[ $# -gt 1 ]] || return 0

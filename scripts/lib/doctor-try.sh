@@ -17,16 +17,16 @@ export LC_ALL=C # doctor.sh knows the messages in English
 
 # --- The lessons ---
 
-# A mount namespace to throw away keeps what root's lessons might do wrong from
-# the host. Who may not make one does not need it.
+# A throw-away mount namespace protects the host from what root's lessons might do
+# wrong. Whoever may not make one does not need it.
 away=()
 if [[ $EUID -eq 0 ]] && unshare --mount true 2>/dev/null; then
   away=(unshare --mount)
 fi
 
-# try_lesson NAME runs it, if it is built: as it is, and then without what this
-# machine does not give. It prints with which flags it ran, or what it said. The
-# first attempt's words are kept: they say why there have to be flags.
+# try_lesson NAME runs it, if it is built: first as it is, then without what this
+# machine does not allow. It prints the flags with which it ran, or what it said. It keeps
+# the message of the first attempt: that says why flags are needed.
 try_lesson() {
   local lesson=$1 line attempt said='' root='' answer status max='' attempts=('')
   [[ -e $repo/bin/$lesson ]] || return 0
@@ -51,8 +51,8 @@ try_lesson() {
   printf 'lesson.%s\t%s\n' "$lesson" "${said% }"
 }
 
-# without SAID prints the flags with which lesson 08 does without the limits
-# that there cannot be, if there can be others.
+# without SAID prints the flags that leave out the limits which this machine cannot
+# set, if it can set others.
 without() {
   local controller flags=''
   for controller in memory pids cpu; do
@@ -121,7 +121,7 @@ try_namespaces() {
   # home. The root that unshare makes here has none if it is closed to others.
   [[ $EUID -ne 0 || -z ${SUDO_UID:-} ]] ||
     new='mount -n -t tmpfs tmpfs /tmp && cd /tmp'
-  # What a missing tool keeps us from trying, a lesson may do all the same.
+  # If a tool is missing we cannot try this, but a lesson may still do it.
   command -v pivot_root >/dev/null || pivot='busybox pivot_root'
   ! command -v "${pivot%% *}" >/dev/null ||
     try user.pivot "${root[@]}" --mount sh -c "$new && $pivot . ."
@@ -132,8 +132,8 @@ try_namespaces() {
   try host_net may_change_network
 }
 
-# may_change_network asks to delete a route that nobody has. Who may change
-# this network namespace is told "no such"; who may not, "not permitted".
+# may_change_network asks to delete a route that does not exist. Whoever may change
+# this network namespace gets "no such"; whoever may not, "not permitted".
 may_change_network() {
   local answer
   answer=$(ip route del 10.200.255.254/32 table 10200 2>&1) || true
@@ -186,8 +186,8 @@ try_limit() {
   sh -c 'echo $$ >"$1"' sh "$new/$procs" || exit 1
 }
 
-# policy HOOK prints what becomes of packets from device to device (forward) or to
-# the host (input), and for drop, which table and chain of nft says so.
+# policy HOOK prints what happens to packets from device to device (forward) or to
+# the host (input), and for drop, which nft table and chain says so.
 policy() {
   local found=''
   if command -v nft >/dev/null; then

@@ -1,19 +1,19 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # for what sources it
-# env.sh: what a script finds around it. Nothing in the caller's environment is to
-# change what a script does. It is sourced, not run.
+# env.sh: the environment of a script. Nothing in the caller's environment may change
+# what a script does. It is sourced, not run.
 
 # - functions with the names of commands, and files that bash runs first
 while read -r _ _ name; do unset -f "$name"; done < <(declare -F)
-# - cd says where it goes, read gives up, echo and grep behave in another way
+# - cd prints where it goes, read gives up, echo and grep behave differently
 unset CDPATH TMOUT BASH_ENV ENV POSIXLY_CORRECT GLOBIGNORE GREP_OPTIONS GREP_COLORS
 # - sizes and times in other units, and columns
 unset BLOCK_SIZE BLOCKSIZE DF_BLOCK_SIZE LS_BLOCK_SIZE TIME_STYLE PS_FORMAT COLUMNS
-# - Go builds something else, or for another machine; git looks elsewhere
+# - Go builds something else, or for a different machine; git looks elsewhere
 unset GO111MODULE GOOS GOARCH GOWORK GOROOT GOBIN GOEXPERIMENT GCCGO
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_CONFIG GIT_CONFIG_GLOBAL GIT_CONFIG_COUNT
 export GOFLAGS=-buildvcs=false # a checkout may belong to somebody else
-# - a home and a place for files that are not there
+# - a home directory and a place for files that do not exist
 [[ -n ${HOME:-} ]] || HOME=$(getent passwd "$EUID" | cut -d : -f 6)
 export HOME=${HOME:-/}
 [[ -d ${TMPDIR:-/tmp} && -w ${TMPDIR:-/tmp} ]] || unset TMPDIR
@@ -31,12 +31,12 @@ repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 # sudo's lacks the one of go.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
 
-# All processes that a script starts bear its PID, that of the outermost one:
-# cleanup.sh knows by it what outlives a script that was killed.
+# All processes that a script starts carry the PID of the outermost script: by it,
+# cleanup.sh knows what has outlived a script that was killed.
 [[ -e /proc/${NSL_SCRIPT:-none} ]] || NSL_SCRIPT=$$
 export NSL_SCRIPT
 
-# An ordinary user was not made one by sudo from somebody else, whatever the
-# environment of the login says: these are for root alone.
+# Only root may have been called through sudo. In an ordinary user's environment these
+# variables come from elsewhere.
 [[ $EUID -eq 0 && ${SUDO_UID:-} =~ ^[0-9]+$ && ${SUDO_GID:-} =~ ^[0-9]+$ ]] ||
   unset SUDO_UID SUDO_GID SUDO_USER

@@ -10,7 +10,8 @@ answer_help "$@"
 lesson=$1 dir=$4
 [[ $$ -eq 1 ]] || misused "this is for break.sh"
 
-# What a container leaks comes to the lab, as to a host with systemd, and ends with it.
+# What a container leaks reaches the lab, as it would a host with systemd, and ends with
+# the lab.
 mount --make-rshared /
 mount -t mqueue mqueue /dev/mqueue
 hostname lab
@@ -22,15 +23,15 @@ cp "$2" "healthy/$lesson"
 cp "$3" "unknown/$lesson"
 rm -r "${3%/*/*}" # its source
 ln -s "$repo/scripts" scripts
-# One that no container covers.
+# A /proc that no container covers.
 mount -t proc proc proc
 mount --make-private proc
 
 launchers=() healthy='' unknown=''
 flags=("${@:5}")
 
-# start NAME starts that container, and sets NAME to the PID of its command, or of
-# the last process that came of it. An open file shows whether it gets inside.
+# start NAME starts that container, and sets NAME to the PID of its command, or of its
+# last process. A file that is open shows whether descriptors get inside.
 start() {
   local pid child n
   "$1/$lesson" "${flags[@]}" sleep 100000 </dev/null >"$1/said" 2>&1 9<"$dir" &
@@ -63,7 +64,7 @@ END_OF_TEXT
 
 export PS1='lab# '
 bash --norc || true
-# So that they remove their cgroups. All else ends with process 1.
+# They remove their cgroups. Everything else ends with process 1.
 kill "${launchers[@]}" 2>/dev/null || true
 for ((n = 0; n < 40; n++)); do
   kill -0 "${launchers[@]}" 2>/dev/null || break

@@ -17,7 +17,7 @@ full_name() {
   return 1
 }
 
-# need_lesson NN prints it too, and ends the script if there is none.
+# need_lesson NN prints it, too, and ends the script if there is no such lesson.
 need_lesson() {
   full_name "$@" || misused "NN must be $(rows lessons | sed -n '1s/-.*//p; $s/-.*//p' | xargs | sed 's/ / to /')"
 }

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# namespaces.sh: in which namespaces a process is, and which of them are not ours.
+# namespaces.sh: which namespaces a process is in, and which of them are not ours.
 # It is sourced, not run.
 
 # shellcheck disable=SC2034 # for the script
 ns_types=(pid mnt uts ipc net user cgroup time) ns_own=()
 declare -A ns_number=() ns_ours=()
 
-# links_of PID prints the names of its namespaces, lines like pid:[4026531836].
+# links_of PID prints the names of its namespaces, in lines like pid:[4026531836].
 links_of() { readlink "${ns_types[@]/#//proc/$1/ns/}" 2>/dev/null || true; }
 
 # find_namespaces LINKS sets ns_number[TYPE] to the numbers in such lines, or to

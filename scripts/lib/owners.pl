@@ -1,7 +1,7 @@
 # owners.pl asks the kernel who owns namespaces: ioctl_ns(2). It reads paths, such
 # as /proc/1/ns/net, a line each, and prints for each namespace behind them, and for
 # each above: number, type, number of the user namespace that owns it, and for a user
-# namespace the user who made it. What is out of sight is -. compare.sh calls it.
+# namespace the user who made it. A - stands for what cannot be seen. compare.sh calls it.
 use strict;
 use warnings;
 
@@ -21,7 +21,7 @@ sub descriptor {
     return $file;
 }
 
-# tell prints what there is to say of a namespace, once.
+# tell prints what there is to say about a namespace, once.
 sub tell_of {
     my ($file) = @_;
     my $number = (stat $file)[1];

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# packages.sh: what this machine has of lib/packages.tsv, and what installs the rest.
+# packages.sh: which packages of lib/packages.tsv this machine has, and how to install the rest.
 # It is sourced, not run.
 
 # static_busybox prints the path of a busybox that is one file: a dynamic one

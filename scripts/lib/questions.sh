@@ -3,10 +3,10 @@
 # questions.sh: reads and asks the questions of a lesson, NN-name/quiz.md. It is
 # sourced, not run.
 
-# read_quiz NN-name reads them. Of question i, from 0: titles[i]; texts[i]; letters[i]
-# of its options; keys[i], the right one; more[i], what else stands below the answer.
-# Of its option L: options[iL]; reasons[iL]; prints[iL], what the kernel prints if that
-# one is right, or nothing if no kernel is asked.
+# read_quiz NN-name reads them. For question i, from 0, it sets titles[i]; texts[i];
+# letters[i] of its options; keys[i], the right one; more[i], what else is below the
+# answer. For its option L it sets options[iL]; reasons[iL]; prints[iL], what the kernel
+# prints if that option is right, or nothing if no kernel is asked.
 read_quiz() {
   local line i=-1 to='' LF=$'\n'
   titles=() letters=() keys=()
@@ -42,8 +42,8 @@ read_quiz() {
   done <"$repo/$1/quiz.md"
 }
 
-# printed I TEXT prints the option whose words are in TEXT, of several the one
-# that has the most: what the kernel says.
+# printed I TEXT prints the option whose words are in TEXT, the kernel's answer. Of
+# several options it is the one with the most words.
 printed() {
   local option words text said most=''
   text=" $(tr -s ' \t\n' ' ' <<<"$2") "
@@ -68,7 +68,7 @@ flow() {
     fold -s -w "$width" | sed 's/ *$//'
 }
 
-# show_question I shows it, and its options, and nothing of the answer.
+# show_question I shows the question and its options, and nothing of the answer.
 show_question() {
   local l letter
   printf '\n%s\n\n' "$bold$(flow "${texts[$1]}")$plain"
@@ -79,7 +79,7 @@ show_question() {
 }
 
 # read_answer I sets said to the letter of an option: a single key, no Enter. It fails
-# if nobody types any more.
+# at the end of the input.
 read_answer() {
   said=''
   printf '\n%s' "${letters[$1]:0:1} to ${letters[$1]: -1}: "
@@ -109,7 +109,7 @@ remember() {
   grep -qs "^$2 " "$file" || echo "$2 $3" >>"$file"
 }
 
-# every_question prints all questions, as NN-name I.
+# every_question prints all questions, in lines NN-name I.
 every_question() {
   local lesson i
   while read -r lesson _; do
@@ -118,6 +118,6 @@ every_question() {
   done < <(rows lessons)
 }
 
-# twelve prints those before and after a class: the first of each lesson, then
-# the second of each, until there are so many; in the order of the lessons.
+# twelve prints the questions for before and after a class: the first of each lesson,
+# then the second of each, until there are twelve; in the order of the lessons.
 twelve() { every_question | sort -s -n -k 2 | head -n 12 | sort; }

@@ -13,11 +13,12 @@ for type in "${ns_types[@]}"; do
   room_types+=("$type")
   all_ours+=" && /proc/\$1/ns/$type -ef /proc/self/ns/$type"
 done
-# all_ours PID: most processes are in all of ours, and this is one test for eight.
+# all_ours PID says whether the process is in all of our namespaces, as most are: one
+# test instead of eight.
 eval "all_ours() { [[ $all_ours ]]; }"
 
-# own_types PID sets own to the types of namespaces in which a process is and we
-# are not, or to ? where that is not for us to see.
+# own_types PID sets own to the types of the process's namespaces that are not ours, or
+# to ? if we may not see them.
 own_types() {
   local type
   own=''
@@ -58,7 +59,7 @@ find_rooms() {
       for type in $own; do
         [[ /proc/$pid/ns/$type -ef /proc/${rooms[i]}/ns/$type ]] || continue 2
       done
-      # The first is the one that was born first.
+      # The first process is the oldest.
       [[ ${born_at[rooms[i]]} -le ${born_at[pid]} ]] || rooms[i]=$pid
       index[pid]=$i
       continue 2

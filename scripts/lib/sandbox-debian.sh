@@ -10,8 +10,8 @@ debian_packages() {
   rows lib/packages | awk -F '\t' '$2 ~ /^(tour|demo|net)$/ { print $3 }' | sort -u
 }
 
-# debian_disk SUITE prints the name of that disk. It is another one when
-# something changes that is on it.
+# debian_disk SUITE prints the name of that disk, which changes when something on it
+# does.
 debian_disk() {
   local hash dir=${BASH_SOURCE[0]%/*}
   hash=$({
@@ -22,11 +22,11 @@ debian_disk() {
   echo "debian-$1-${hash:0:16}.ext4"
 }
 
-# build_debian SUITE DIR makes it there, DIR/disk, with packages of the
-# mirror that this machine's apt has. mmdebstrap needs root: the files belong to
-# many. It mounts /proc, /sys and /dev there, and leaves them if it is killed:
-# hence namespaces of its own, which end when this process does. While it runs,
-# it is the builder: in the background, since a trap does not wait for that.
+# build_debian SUITE DIR makes DIR/disk, with packages from the mirror of this machine's
+# apt. mmdebstrap needs root, since the files belong to many users. It mounts /proc, /sys
+# and /dev there, and leaves them if it is killed: hence namespaces of its own, which end
+# when this process does. While it runs, builder is its PID: it is in the background,
+# since a trap does not wait for a background job.
 build_debian() {
   local mirror dir=$2 files=$2/files unit root=()
   [[ $EUID -eq 0 ]] || root=(sudo) # as_root would be one process more
@@ -34,7 +34,7 @@ build_debian() {
     'Identifier: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
   [[ -n $mirror ]] ||
     die "apt has no index of a Debian mirror" "sudo apt-get update"
-  # Its proxies and the like, and not that it wants files beside the packages.
+  # This machine's proxies and the like, but not other files that apt is to download.
   apt-config dump | grep '^Acquire::[^"]* "[^"]\+"' |
     grep -v '^Acquire::IndexTargets' >"$dir/apt.conf" || true
 

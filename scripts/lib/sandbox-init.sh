@@ -55,9 +55,9 @@ watch() {
   poweroff -f
 }
 
-# A line is opened once: to close it would throw away what waits in it. This
-# one before the disk is read: the kernel does not notice that its other end
-# has gone already, until it looks at all of them, as when the disk answers.
+# Each line is opened once: closing it would throw away what waits in it. This one is
+# opened before the disk is read: the kernel notices that the other end has gone only
+# when it looks at all lines, as it does when the disk answers.
 exec 3<>$line
 stty raw -echo <&3
 watch <&3 3>&- &
@@ -102,9 +102,9 @@ if [ -z "$systemd" ]; then
   fi
 fi
 
-# run becomes the command. With systemd that is in a session as of login(1). It
-# takes the command from the job: systemd-run changes what has $ in it. And what
-# ends by a signal must not pass for success.
+# run becomes the command. With systemd that is in a session as of login(1). It takes
+# the command from the job, since systemd-run changes arguments with a $ in them. A
+# command that a signal ends must not pass for success.
 run() {
   if [ -n "$systemd" ]; then
     [ "$user" = root ] || paths=/usr/local/bin:/usr/bin:/bin
@@ -128,7 +128,7 @@ status=0
 if [ -n "$size" ]; then
   echo started >&3
   chown "$user" $terminal
-  exec 4<>$terminal # without anybody who has it open, it would forget its size
+  exec 4<>$terminal # if nobody had it open, it would forget its size
   # shellcheck disable=SC2086 # rows and columns
   stty rows ${size% *} columns ${size#* } <&4
   (run setsid -c "$@") <&4 >&4 2>&4 3>&- 4>&- || status=$?
@@ -142,7 +142,7 @@ else
   cat /run/err >&6 &
   cats="$cats $!"
   exec 7>/run/out 8>/run/err
-  # A serial line has no end of file: a dot stands for it.
+  # A serial line has no end of file: a dot takes its place.
   awk '/^\.$/ { exit } { print }' <&4 7>&- 8>&- |
     base64 -d >/run/in 7>&- 8>&- &
   (run "$@") </run/in >&7 2>&8 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- || status=$?
@@ -156,6 +156,6 @@ else
   wait $cats || true
 fi
 echo $status >&3
-# stty waits until all is out.
+# stty waits until everything is written.
 for tty in $terminal $line $out $err; do stty raw -echo <"$tty"; done
 poweroff -f

@@ -40,7 +40,7 @@ get_kernel() {
     mkdir "$apt"
     echo "$2" >"$apt/sources"
   fi
-  # One of many sources may be out of order: what counts is the kernel.
+  # One of many sources may be broken: what counts is the kernel.
   own_apt "$apt" apt-get update -qq >"$apt.log" 2>&1 || true
   for meta in "linux-image-cloud-$arch" linux-image-virtual; do
     mapfile -t names < <(own_apt "$apt" apt-cache depends --recurse -i "$meta" \
@@ -50,7 +50,7 @@ get_kernel() {
   [[ ${#names[@]} -gt 0 ]] ||
     die "no kernel for virtual machines: apt does not know linux-image-cloud-$arch" \
       "$(tail -n 5 "$apt.log")" "is there a network? sudo apt-get update"
-  # What its parts are packed with, where that is not installed.
+  # The program with which its parts are packed, if that is not installed.
   for name in lz4 zstd; do
     [[ $arch != "$native" ]] || command -v "$name" >/dev/null || names+=("$name")
   done
@@ -102,8 +102,8 @@ get_modules() {
   if [[ $modules == all ]]; then mv "$1" "$2"; else get_needed "$1" "$2"; fi
 }
 
-# get_needed FROM TO copies those that we need, with what they need themselves.
-# One that is not there is part of the kernel itself.
+# get_needed FROM TO copies those that we need, with what they need themselves. A
+# module that is missing is built into the kernel.
 get_needed() {
   local module to=$2/${1##*/}
   mkdir -p "$to"
@@ -112,7 +112,7 @@ get_needed() {
     tr -s ' :' '\n' | sort -u | (cd "$1" && xargs cp --parents -t "$to")
 }
 
-# build_initrd KERNEL FILE makes of those modules the one that finds a disk.
+# build_initrd KERNEL FILE makes of those modules an initramfs that finds a disk.
 build_initrd() {
   local tree=$2.tree modules="virtio_pci virtio_blk ext4"
   mkdir -p "$tree"/{bin,dev,lib/modules,proc,root}
@@ -147,15 +147,15 @@ pack() {
 # can do little starts faster: where it is emulated, the kernel has less to set up.
 set_machine() {
   local accel=tcg cpu=$plain_cpu fd line lines=() console=ttyS0 boot disks=() more=''
-  # A machine that is virtual itself may have the device without what it needs.
+  # A virtual machine may have the device, but not what it needs.
   if [[ $arch == "$native" && -w /dev/kvm ]] &&
     { [[ $arch != amd64 ]] || grep -qE '^flags.* (vmx|svm) ' /proc/cpuinfo; }; then
     accel=kvm cpu=host
     [[ ${#wall[@]} -eq 0 ]] || wall+=(--dev-bind /dev/kvm /dev/kvm)
   fi
-  # Nobody is to be kept from reading the memory of an emulated processor: to do
-  # so makes each system call twice as slow.
-  # And on a busy host its timer may be late, which the kernel takes for broken.
+  # Mitigations protect nothing in an emulated processor, and make each system call
+  # twice as slow.
+  # And on a busy host its timer may be late, which the kernel would take for a fault.
   [[ $accel == kvm ]] || more='mitigations=off kpti=off no_timer_check'
   for fd in 4 5 6 8; do lines+=(-add-fd "fd=$fd,set=$fd"); done
   lines+=(-chardev file,id=log,path=/dev/fdset/8,append=on -serial chardev:log)

@@ -3,7 +3,7 @@
 # sandbox-tree.sh: the files of the machine that scripts/sandbox.sh starts. It
 # is sourced, not run.
 
-# What the machine gets of this one.
+# What the machine gets from this one.
 from_packages="bash bsdextrautils bsdutils coreutils dash diffutils findutils
   grep hostname iproute2 iptables iputils-ping less libc-bin libcap2-bin mawk
   mount ncurses-bin nftables procps sed socat strace tar util-linux util-linux-extra"
@@ -34,8 +34,8 @@ copy_programs() {
   [[ ! -e $1/sbin/iptables-nft ]] || cp -r --parents /usr/lib/*/xtables "$1"
 }
 
-# get_programs DIR APT puts there what those packages have, and all that they
-# need, for another kind of processor. None of it runs here.
+# get_programs DIR APT puts there the files of those packages, and of all that they
+# need, for another kind of processor. None of them runs here.
 get_programs() {
   local package
   own_apt "$2" apt-get update -qq >"$2.log" 2>&1 || true
@@ -67,7 +67,7 @@ build_tree() {
   fi
   [[ ! -e $1/sbin/iptables-nft ]] || ln -sf iptables-nft "$1/sbin/iptables"
 
-  # The init script takes all programs from busybox, others what else is there.
+  # The init script takes all programs from busybox. Everybody else takes others first.
   mkdir -p "$1"/lib/sandbox/dev/{mqueue,pts,shm}
   install_init "$1" init
   for program in $(busybox --list); do

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# say.sh: what a script says, and how it ends. It is sourced, not run.
+# say.sh: how a script prints messages, and how it ends. It is sourced, not run.
 
 # shellcheck disable=SC2034 # used by the scripts that source this file
 bold='' red='' green='' dim='' plain=''
@@ -16,9 +16,9 @@ find_width() {
   [[ $width -ge 40 && $width -lt 100 ]] || width=100
 }
 
-# clean_text TEXT MOST sets cleaned to TEXT, in which a stranger may have a part: cut
-# to so many characters first, and then without what could move the cursor, turn
-# the direction of writing, or is no character at all.
+# clean_text TEXT MOST sets cleaned to TEXT, of which a stranger may have written a
+# part: first cut to MOST characters, then without what could move the cursor, change
+# the direction of writing, or is not a character at all.
 clean_text() {
   cleaned=${1:0:$2}
   cleaned=${cleaned//[[:cntrl:]]/?}

@@ -30,7 +30,7 @@ find_all_namespaces() {
   done < <(find /proc/[0-9]*/{ns,fd} -type l ! -lname '/*' -printf '%p\0%l\0' 2>/dev/null)
   [[ ${#ns_type[@]} -gt 0 ]] || die "find has found no namespace" "is this GNU find?"
 
-  # Each mount namespace has mounts of its own.
+  # Each mount namespace has mounts of its own: look at all of them.
   for number in "${!ns_pid[@]}"; do
     [[ ${ns_type[$number]} != mnt ]] || find_mounted "${ns_pid[$number]}" || true # it has ended
   done
@@ -54,9 +54,9 @@ find_mounted() {
 fork='|-' corner='`-' pipe='| '
 [[ $locale != *[Uu][Tt][Ff]* ]] || fork='├─' corner='└─' pipe='│ '
 
-# find_owners asks the kernel, by Perl, which is on most machines, or else by lsns,
-# which does that since 2.38, but says nothing of who made a user namespace: then it
-# is the user of its first process.
+# find_owners asks the kernel, through Perl, which most machines have, or else through
+# lsns, which can since 2.38. lsns does not say who made a user namespace: then it is the
+# user of its first process.
 find_owners() {
   local number type owner maker
   while read -r number type owner maker; do
@@ -82,7 +82,7 @@ show_tree() {
   done)
   while read -r number; do
     owner=${ns_owner[$number]:--}
-    # Without an owner, it has ended meanwhile, unless that is not for us to see.
+    # Without an owner, it has ended in the meantime, unless we may not see it.
     [[ -n ${ns_owner[$number]:-} || -e ${ns_path[$number]:-/} ]] || continue
     [[ -n ${ns_type[$owner]:-} && $owner != "$number" ]] || owner=-
     owned[$owner]+="$number "

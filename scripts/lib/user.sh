@@ -13,8 +13,8 @@ as_root() {
   fi
 }
 
-# as_user runs a command as the one who called sudo, so that what it makes
-# does not belong to root; without sudo as ourselves.
+# as_user runs a command as the caller of sudo, so that what it makes does not belong
+# to root; without sudo, as ourselves.
 as_user() {
   if [[ $EUID -eq 0 && -n ${SUDO_USER:-} ]]; then
     sudo -H -u "$SUDO_USER" env PATH="$PATH" "$@"
@@ -23,17 +23,16 @@ as_user() {
   fi
 }
 
-# as_caller ARGUMENT... starts the script again as the one who called sudo, if
-# there is one: what is in work/ should be theirs, not root's.
+# as_caller ARGUMENT... starts the script again as the caller of sudo, if there is
+# one: what is in work/ should be theirs, not root's.
 as_caller() {
   if [[ $EUID -eq 0 && ${SUDO_UID:-0} -ne 0 ]]; then
     exec sudo -H -u "$SUDO_USER" env PATH="$PATH" "$0" "$@"
   fi
 }
 
-# need_processes ends the script where this user may not start enough of them:
-# bash would wait and try again, many times, and not say what is short. It starts
-# none itself.
+# need_processes ends the script if this user may not start enough processes: bash
+# would try again and again, and not say what is missing. It starts none itself.
 need_processes() {
   local least=20 line most=unlimited task used=0
   while read -r line; do
@@ -49,7 +48,7 @@ need_processes() {
       "and log in again. See limits.conf(5)"
 }
 
-# read_limits sets short_reasons and short_fixes: what is too little for Go, whose
+# read_limits sets short_reasons and short_fixes: which limits are too low for Go, whose
 # runtime reserves much and uses little of it, and what to type.
 read_limits() {
   local line option least line_of_file reason fix
@@ -77,7 +76,7 @@ read_limits() {
   done </proc/self/limits
 }
 
-# need_limits ends the script where there is too little to run a lesson.
+# need_limits ends the script if the limits are too low to run a lesson.
 need_limits() {
   need_processes
   read_limits

@@ -5,8 +5,8 @@
 
 build='CGO_ENABLED=0 go build -o bin/ ./0*'
 
-# explain WHO TEXT says why: TEXT is what the lesson said, or what it needs. It
-# sets reason, fix, and root_helps.
+# explain WHO TEXT finds out why a lesson failed: TEXT is what it said, or what it
+# needs. It sets reason, fix, and root_helps.
 explain() {
   local who=$1 text=${2,,}
   reason=$2 fix="scripts/sandbox.sh bin/$lesson" root_helps=no
@@ -25,7 +25,7 @@ explain() {
   esac
 }
 
-# explain_errno WHO TEXT does so by the error of the system call that failed.
+# explain_errno WHO TEXT goes by the error of the system call that failed.
 explain_errno() {
   local answer=$reason type
   case $2 in
@@ -87,11 +87,11 @@ explain_errno() {
   esac
 }
 
-# elsewhere sets fix to what gives more rights than there are here.
+# elsewhere sets fix to what gives more rights.
 privileged='start the container with --privileged'
 elsewhere() { [[ $container == no ]] || fix=$privileged; }
 
-# sysctl_line KEY=VALUE... prints what sets them.
+# sysctl_line KEY=VALUE... prints the line that sets them.
 sysctl_line() {
   if [[ -n $(findmnt -n -O ro /proc/sys) ]]; then
     echo "$privileged"
@@ -108,7 +108,7 @@ explain_program() {
   if [[ -e $file && ! -r $file ]]; then
     reason="you may not read bin/$lesson" fix=$(root_line 'chmod a+rx bin bin/*')
     return
-  # Whoever is to run it may take it for a shell script, and say other things.
+  # The shell might take it for a script, and say something else.
   elif [[ -e $file && $(machine_of "$file") != "$(machine_of "$BASH")" ]]; then
     reason="bin/$lesson was built for another machine" fix=$build
     return
@@ -252,7 +252,7 @@ explain_permission() {
   fi
 }
 
-# explain_profile WHO ANSWER does so for AppArmor, if that confines who has tried.
+# explain_profile WHO ANSWER does so if AppArmor confines whoever has tried.
 explain_profile() {
   local profile=${result[$1.is.AppArmor]}
   [[ $profile == *' (enforce)' ]] || return 1
@@ -291,8 +291,8 @@ explain_user_namespace() {
   fi
 }
 
-# explain_mount TEXT is about a new /proc or /sys, which may not show more, or
-# count differently when it was read, than the one that is there. See
+# explain_mount TEXT is about a new /proc or /sys, which may not show more than the
+# one that is there, nor update access times differently. See
 # "Restrictions on mount namespaces" in mount_namespaces(7).
 explain_mount() {
   local point options covered=$hidden

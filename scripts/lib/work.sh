@@ -3,22 +3,22 @@
 # work.sh: work/, where a learner's own lessons are, and broken ones. It is sourced,
 # not run.
 
-# make_work makes work/, where a learner's own lessons are: a Go module of its
-# own, so that what does not build there is no fault of the repository.
+# make_work makes work/, where a learner's own lessons are: a Go module of its own, so
+# that code which does not build there is no fault in the repository.
 make_work() {
   as_user mkdir -p "$repo/work/.progress" ||
     die "cannot write to $repo/work" "sudo chown -R \$USER $repo"
   local file
   for file in go.mod go.sum; do
     [[ ! -e $repo/work/$file || $repo/$file -nt $repo/work/$file ]] || continue
-    # Renamed to its name: another script may be doing the same.
+    # It is renamed to its name, since another script may be doing the same.
     as_user cp "$repo/$file" "$repo/work/.progress/$file.$$"
     as_user mv "$repo/work/.progress/$file.$$" "$repo/work/$file"
   done
 }
 
-# fingerprint NN-name prints a checksum of the Go files in work/NN-name: those
-# that a check has seen are those of now if it is the same.
+# fingerprint NN-name prints a checksum of the Go files in work/NN-name: if it is the
+# same, a check has seen the files as they are now.
 fingerprint() {
   (cd "$repo/work/$1" && find . -type f -name '*.go' -exec sha256sum {} + |
     LC_ALL=C sort -k 2 | sha256sum | cut -d ' ' -f 1)
@@ -41,14 +41,14 @@ build_own() {
   launcher "$1" "work/bin/$1"
 }
 
-# apply_patch PATCH DIR changes DIR, a copy of a lesson: if it fits to the letter.
+# apply_patch PATCH DIR changes DIR, a copy of a lesson, if the patch fits exactly.
 apply_patch() { as_user patch --quiet --strip 2 --fuzz 0 --directory "$2" <"$1"; }
 
 # build_patched NN-name PATCH DIR builds work/DIR from a copy of that lesson
 # with PATCH applied, and sets launch to what starts it.
 build_patched() {
   local file program=work/$3/${3##*/}
-  # The page has no Go, and these programs instead.
+  # The page has these programs, since it has no Go.
   if [[ -x /usr/bin/prebuilt && -r $repo/bin/prebuilt/${3##*/} ]]; then
     as_user mkdir -p "$repo/work/$3"
     prebuilt "$repo/bin/$1" "$repo/bin/prebuilt/${3##*/}" |

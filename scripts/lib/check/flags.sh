@@ -13,8 +13,8 @@ try_flags() {
   ! declare -F "flags_$1" >/dev/null || "flags_$1"
 }
 
-# good RUN PART sets seen: what the shell inside answers to PART, or why there is
-# none.
+# good RUN PART sets seen to the answer of the shell inside to PART, or to why there
+# is no shell.
 good() {
   find_shell "$1"
   if [[ -n ${shell[$1]} ]]; then
@@ -25,7 +25,7 @@ good() {
   fi
 }
 
-# bad RUN FLAG VALUE reports whether a run that was started so has been refused.
+# bad RUN FLAG VALUE reports whether the run with that value was refused.
 bad() {
   local seen
   refused "$1"
@@ -61,16 +61,16 @@ flags_net() {
   check_wait
 }
 
-# hold_parent starts a run, $held, and stops the parent when it has a child, and
-# no veth pair to it yet.
+# hold_parent starts a run, $held, and stops the parent when it has a child, but has
+# not yet made a veth pair to it.
 hold_parent() {
   local file pid deadline command=(nice -n 20 "${command[@]}")
   chrt --reset-on-fork --fifo --pid 1 $$ 2>/dev/null || true # before all others
   for held in e f g h i j k l; do
     start "$held"
     parent='' child='' deadline=$((SECONDS + patience))
-    # It is a matter of a millisecond: so the parent runs for a part of one at a time,
-    # nothing is started in here, and read only waits, for what nobody says.
+    # That takes a millisecond. So the parent runs for a fraction of one at a time, and
+    # nothing is started in here. read serves only to wait: nobody writes there.
     while [[ -z $child && $SECONDS -lt $deadline ]] && kill -0 "${launcher[$held]}" 2>/dev/null; do
       [[ -z $parent ]] || kill -CONT "$parent" 2>/dev/null || break
       ! read -r -t 0.0003 -u "${to[$held]}" || break
@@ -93,9 +93,9 @@ hold_parent() {
 
 in_child() { nsenter --target "$child" --net -- "$@" 2>/dev/null; }
 
-# check_wait looks whether a child waits for its parent, or just for a while: one
-# that sleeps does not for longer than runs a and b took to start; or twice as long, since
-# this one has the last place in the queue for a processor.
+# check_wait finds out whether a child waits for its parent, or only sleeps for a while.
+# A sleep is no longer than runs a and b took to start; it looks after twice that time,
+# since this run has the lowest priority.
 check_wait() {
   local seen='the child goes on' index='' deadline=$((SECONDS + 5))
   if [[ -z $child ]]; then
@@ -113,7 +113,7 @@ check_wait() {
     return
   fi
 
-  # A child that is stopped has to notice later that what it needs is gone again.
+  # A child that is stopped must notice later that what it needs is gone again.
   kill -STOP "$child"
   kill -CONT "$parent"
   until [[ -n $index && $(ip -o link show up) == *$'\n'"$index: "* || $SECONDS -gt $deadline ]]; do
@@ -131,7 +131,7 @@ check_wait() {
   finish "$held"
 }
 
-# The root is a place with a shell, and a file by which one knows it.
+# This root has a shell, and a file that identifies it.
 flags_root() {
   local seen root=$dir/root
   mkdir -p "$root"/{bin,proc,sys,dev,tmp}

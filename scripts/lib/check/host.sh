@@ -2,8 +2,7 @@
 # host.sh: the host, before the launcher and after it. It is sourced by
 # check.sh, not run.
 #
-# Other people's containers come and go in the meantime: what is theirs is
-# left out.
+# Other people's containers come and go in the meantime: these are left out.
 
 # shellcheck disable=SC2154 # set by check.sh
 kinds=(mounts hostname links addresses routes queues cgroups processes)
@@ -33,8 +32,7 @@ host_links() { addresses | grep -v ' '; }
 
 host_addresses() { addresses | grep ' ' || true; }
 
-# Only of the devices that were there before: those that are new are news
-# themselves.
+# It leaves out devices that are new: these are reported themselves.
 host_routes() {
   local device
   for device in ${before[links]}; do
@@ -42,13 +40,13 @@ host_routes() {
   done
 }
 
-# Those of mode 0 are of a check, this one or another that runs now.
+# Those of mode 0 belong to a check, this one or another that is running.
 host_queues() {
   awk 'FNR > 1 && $3 != 0 { print FILENAME, $1, $2 }' /proc/sysvipc/*
 }
 
-# All cgroups before, and after those that a run was in and the ones above.
-# systemd and others make and remove cgroups when they want to.
+# Before, all cgroups; afterwards, those that a run was in and the ones above. systemd
+# and others make and remove cgroups at any time.
 host_cgroups() {
   local path
   if [[ ! -v before[cgroups] ]]; then
@@ -63,10 +61,9 @@ host_cgroups() {
   done | sort -u
 }
 
-# host_processes prints who was started by a launcher of ours and is still
-# there: its descendants, who has our variable, and who is in a PID namespace
-# that it has made. Not the zombies: these wait for the host's init process,
-# and that may take its time.
+# host_processes prints the processes of a launcher of ours that are still there: its
+# descendants, processes with our variable, and those in a PID namespace that it made.
+# It leaves out zombies: they wait for the host's init process, which may take its time.
 host_processes() {
   local run process
   {
@@ -88,7 +85,7 @@ remember_host() {
   for kind in "${kinds[@]}"; do before[$kind]=$("host_$kind" | sort); done
 }
 
-# on_places prints those lines of mountinfo whose place is there. Who removes a
+# on_places prints the lines of mountinfo whose mount point exists. Whoever removes a
 # directory removes what is mounted on it, from our copies of the mounts, too.
 on_places() {
   local line place
@@ -112,12 +109,13 @@ changes() {
     echo "gone: $(head -n 3 <<<"$gone" | xargs -d '\n')"
 }
 
-# check_host waits a moment, but not for what only a program can undo: the kernel
-# removes a network namespace, with its devices, some time after its last process.
+# check_host waits a moment, since the kernel removes a network namespace with its
+# devices some time after its last process. It does not wait for what only a program
+# can undo.
 check_host() {
   local kind seen deadline=$((SECONDS + 5))
   wanted host || return 0
-  # What ours has left there is no news any more.
+  # What our own attempt has left there has been reported already.
   ! grep -qs " tmpfs $mark " /proc/self/mountinfo || umount "$dir/mnt"
   for kind in "${kinds[@]}"; do
     seen=$(changes "$kind")

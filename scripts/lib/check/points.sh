@@ -1,8 +1,7 @@
 # shellcheck shell=bash
 # points.sh: what check.sh looks at, type by type. It is sourced, not run.
 #
-# Each point is what was seen, what is expected, and a question for whoever
-# sees these two differ. `ask a` lets the command inside look; `enter` and
+# Each point has what was seen, what is expected, and a question for when they differ. `ask a` lets the command inside look; `enter` and
 # /proc/PID, where PID is the command's on the host, are the kernel's answer
 # to us. What would change the host is tried only once the kernel has said
 # that the namespace is not the host's.
@@ -50,7 +49,7 @@ cgroups_of() {
   printf '%s\n' "${cgroup_dir[@]}" | sort -u
 }
 
-# differs TYPE says whether run a is in another namespace than we are.
+# differs TYPE says whether run a is in a different namespace from ours.
 differs() { [[ " ${own_of[a]} " == *" $1 "* ]]; }
 
 check_namespace() {
@@ -204,7 +203,7 @@ address_of() {
 
 check_net() {
   local expected='eth0 lo' parent user gateway seen
-  # Only who is root outside can make a veth pair to the host.
+  # Only root outside can make a veth pair to the host.
   parent=$(awk '/^PPid/ { print $2 }' "/proc/${shell[a]}/status")
   user=$(awk '/^Uid/ { print $3 }' "/proc/$parent/status" 2>/dev/null) || true
   [[ $user == 0 ]] || expected=lo
@@ -242,7 +241,7 @@ check_user() {
   point user 'root inside: uid and gid' "${answer//$'\n'/ }" '0 0' \
     'id inside, as your launcher starts it. What does the kernel show for an ID that is not mapped?'
   for map in uid_map gid_map; do
-    # Behind sudo, the one who called it is as good as root.
+    # Behind sudo, the caller of sudo is as good as root.
     me=$EUID
     [[ $map == uid_map ]] || me=$(id -g)
     seen=$(xargs <"/proc/${shell[a]}/$map")
@@ -453,8 +452,8 @@ check_end() {
   point run 'when its command ends' "$seen" 'it ended' \
     'For which process does your launcher wait?'
 
-  # Who is killed can not remove its cgroup: that is done here, if another
-  # lesson 08 has not done it. What can not be removed, check_host will see.
+  # A launcher that is killed cannot remove its cgroup. That is done here, unless another
+  # lesson 08 has done it. check_host will see what could not be removed.
   mapfile -t dirs < <(cgroups_of b)
   pkill -KILL -P "${launcher[b]}" || true
   # A process that is about to end has given up its arguments already.

@@ -4,8 +4,8 @@
 
 # shellcheck disable=SC2154 # of say.sh
 
-# What the script may set: only, the one type that is asked for; twin and
-# excuses, what is excused; quiet; first, to stop at a point that fails; tap.
+# What the script may set: only, the one type to check; twin and excuses, what is
+# excused; quiet; first, to stop at the first point that fails; tap.
 : "${only:=}" "${twin:=}" "${excuses:=}" "${quiet:=}" "${first:=}" "${tap:=}"
 count=0 failed=0 pardoned=0 skipped=0
 
@@ -15,9 +15,8 @@ wanted() { [[ -z $only || $only == "$1" || $1 == run ]]; }
 # excused WORD says whether the launcher is a twin that leaves this out.
 excused() { [[ -n $twin && -n ${1:-} && ,$excuses, == *,$1,* ]]; }
 
-# point TYPE WHAT SEEN EXPECTED QUESTION [EXCUSE] reports whether what was
-# seen is what was expected. There is no other way to be ok. What was seen may be
-# a launcher's words.
+# point TYPE WHAT SEEN EXPECTED QUESTION [EXCUSE] reports whether SEEN is what was
+# expected. Nothing else can be ok. SEEN may be a launcher's words.
 point() {
   local verdict=ok note='' cleaned
   wanted "$1" || return 0
@@ -57,7 +56,7 @@ yaml() {
   printf "'%s'" "${text//\'/\'\'}"
 }
 
-# skip TYPE WHAT WHY reports a point that this machine does not allow to try.
+# skip TYPE WHAT WHY reports a point that cannot be tried on this machine.
 skip() {
   wanted "$1" || return 0
   count=$((count + 1)) skipped=$((skipped + 1))
@@ -68,7 +67,7 @@ skip() {
   fi
 }
 
-# verdict NAME ends the report. It fails unless points were tried, and all hold.
+# verdict NAME ends the report. It fails unless points were tried, and all of them hold.
 verdict() {
   if [[ $tap ]]; then
     echo "1..$count"

@@ -68,9 +68,9 @@ start() {
   launcher[$run]=$!
 }
 
-# listen RUN reads what the shell inside prints, up to its mark: answer and
-# status. A launcher that has ended, or says nothing in time, is done with.
-# In short steps: bash answers no Ctrl-C while it reads.
+# listen RUN reads what the shell inside prints, up to its mark, and sets answer and
+# status. It gives up on a launcher that has ended, or does not answer in time. It
+# reads in short steps, since bash does not react to Ctrl-C while it reads.
 listen() {
   local line='' part deadline=$((SECONDS + patience))
   answer='' status=none
@@ -115,8 +115,8 @@ ask() {
   listen "$1"
 }
 
-# finish RUN closes the line to the shell inside: that ends, and so should
-# the launcher. One that does not is ended here, with its descendants.
+# finish RUN closes the line to the shell inside. The shell ends, and so should the
+# launcher. If it does not, it is ended here, with its descendants.
 finish() {
   local fd=${to[$1]}
   exec {fd}>&-
@@ -128,8 +128,8 @@ finish() {
   unset "launcher[$1]"
 }
 
-# kill_all LINES kills processes: each line starts with a PID. It waits for those that
-# are ours: bash would say later of a job that it was killed, and where all hear it.
+# kill_all LINES kills processes: each line starts with a PID. It waits for our own
+# jobs: otherwise bash would later report on the terminal that they were killed.
 kill_all() {
   local pid
   {
@@ -138,9 +138,9 @@ kill_all() {
   } 2>/dev/null
 }
 
-# find_shell RUN finds the process that the shell is, for this side. What
-# tells it from a fake: it has the mark as an argument, and the kernel shows
-# for it the umask that the shell was told to set just now.
+# find_shell RUN finds the PID of the shell, as seen from here. A fake cannot be taken
+# for it: the shell has the mark as an argument, and the kernel shows for it the umask
+# that the shell was just told to set.
 find_shell() {
   local bits pid
   shell[$1]=
@@ -170,9 +170,9 @@ found() {
   fi
 }
 
-# errors RUN prints the launcher's last words. A Go program that panics says
-# first why, and then where; one that does not know a flag, which ones it knows.
-# The doctor's advice is about our lessons.
+# errors RUN prints the end of the launcher's messages. A Go program that panics says
+# why first, and then where; one that does not know a flag lists those it knows.
+# The doctor's advice is only for our lessons.
 errors() {
   [[ ${ended[$1]} != *keeps\ starting* ]] || return 0 # ended by us
   sed -i '/scripts\/doctor.sh/d' "$dir/$1.errors"
@@ -223,8 +223,8 @@ refused() {
   fi
 }
 
-# uncover_proc unmounts a /proc in which we are not: it has come over the
-# host's from a launcher, at most once for each run.
+# uncover_proc unmounts a /proc that does not show us: a launcher has mounted it over
+# the host's, at most once for each run.
 uncover_proc() {
   for _ in a b; do
     [[ ! -e /proc/self ]] || return 0
@@ -234,7 +234,7 @@ uncover_proc() {
 }
 
 # enter NAMESPACE COMMAND... runs a command of the host in one namespace of
-# run a, or $subject. Who is not root has to be in its user namespace for that.
+# run a, or $subject. Without root, that takes its user namespace, too.
 enter() {
   local flags=("$1")
   shift

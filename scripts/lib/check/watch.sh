@@ -7,10 +7,10 @@
 
 ## The half that checks
 
-# serve reads the size of a program and the program, checks it, and prints the
-# report and a NUL. The next one ends the check before it, and the end of the input
-# ends all. Root lives for long here, and anything of the learner's may have changed
-# in the meantime: so root opens no file of theirs, and runs scripts from a copy.
+# serve reads the size of a program and the program, checks it, and prints the report
+# and a NUL. The next program ends the check of the one before, and the end of the input
+# ends everything. Root runs for a long time here, and the learner's files may change in
+# the meantime: so root opens none of them, and runs scripts from a copy.
 serve() {
   local size running=''
   install_for tour
@@ -63,11 +63,11 @@ watch_lesson() {
   coproc SERVER { exec "${as[@]}" env CHECK_TIMEOUT="${CHECK_TIMEOUT:-5}" \
     "$repo/scripts/check.sh" --serve "$number"; }
 
-  # It may ask for a password first.
+  # sudo may ask for a password first.
   IFS= read -r -d '' text <&"${SERVER[0]}" || exit 1
   text=''
 
-  # Without the death signal it would be left when this is killed.
+  # Without the death signal it would survive when this is killed.
   if command -v inotifywait >/dev/null && setpriv --pdeathsig KILL true 2>/dev/null; then
     exec {saves}< <(exec setpriv --pdeathsig KILL inotifywait --quiet --monitor \
       --event close_write,moved_to,create,delete "work/$lesson" 2>/dev/null)
@@ -109,7 +109,7 @@ watch_lesson() {
   done
 }
 
-# leave gives the terminal back, and waits until the other half has cleaned up.
+# leave restores the terminal, and waits until the other half has cleaned up.
 leave() {
   local to=${SERVER[1]:-}
   stty "$before" 2>/dev/null || true

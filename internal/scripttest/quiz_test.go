@@ -240,5 +240,5 @@ func TestQuizAtATerminal(t *testing.T) {
 
 	out, status = workRun(t, place, "aaa", "quiz.sh", "--after")
 	assert.Equal(t, 1, status, out)
-	assert.Contains(t, out, "question 4 has no answer")
+	assert.Contains(t, out, "question 4 was not answered")
 }

@@ -487,6 +487,8 @@ if [[ ! -x $repo/bin/08-cgroups ]]; then
     note 'The lessons are not built yet.' "$build"
   fi
 fi
+[[ -z $go_off_path ]] ||
+  note 'Go is not on your PATH: what you type does not find it.' "$go_off_path"
 if [[ $go =~ ^go1\.([0-9]+) ]] &&
   [[ ${BASH_REMATCH[1]} -lt ${go_wanted#1.} ]]; then
   note "$go is too old to build the lessons: get $go_wanted or newer." \

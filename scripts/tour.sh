@@ -65,9 +65,10 @@ finish() {
 
 install_for tour
 if ! command -v go >/dev/null && [[ -x $repo/bin/$(rows lessons | sed -n '$s/\t.*//p') ]]; then
-  say "there is no Go on your PATH: using the lessons in bin/ as they are"
+  say "there is no Go here: using the lessons in bin/ as they are"
 else
   build_lessons
+  [[ -z $go_off_path ]] || say "Go is not on your PATH. To type go yourself: $go_off_path"
 fi
 need_rootfs
 need_mqueue

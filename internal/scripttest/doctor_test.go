@@ -423,6 +423,12 @@ func doctorTestNotes(t *testing.T) {
 	assert.Contains(t, r.note("lsns ip"), "install")
 	assert.Equal(t, "chmod a+x scripts/*.sh", r.note("are not executable"))
 
+	assert.Empty(t, r.note("Go is not on your PATH"))
+	r = doctorIn("").then("env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin").report(t)
+	if path, err := exec.LookPath("go"); assert.NoError(t, err) && path == "/usr/local/go/bin/go" {
+		assert.Equal(t, "PATH=$PATH:/usr/local/go/bin", r.note("Go is not on your PATH"))
+	}
+
 	m = doctorIn(`nft 'add table ip filter; add chain ip filter FORWARD {
 		type filter hook forward priority 0; policy drop; }; add table inet f;
 		add chain inet f in { type filter hook input priority 0; policy drop; }'`)

@@ -10,7 +10,7 @@
 #   --only TYPE   these points alone: pid mnt uts ipc net user root cgroup
 #                 time host
 #   --twin        the launcher is a shell twin: excuse what lessons.tsv says.
-#                 Without COMMAND, it is the one of lessons.tsv
+#                 Without COMMAND, it is that of lessons.tsv
 #   --quiet       print only what is not ok, or that all is
 #   --first       stop at the first point that is not ok, and print that alone
 #   --tap         print TAP, the Test Anything Protocol

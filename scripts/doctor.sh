@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# doctor.sh says which lessons run on this machine, why another one does not,
-# and what to type.
+# doctor.sh says which lessons run on this machine, why the others do not, and
+# what to type.
 #
 # Usage: scripts/doctor.sh [NN | --json]
 #

@@ -80,7 +80,7 @@ func tell(err error) {
 	}
 }
 
-// read succeeds if the file is the one of the host.
+// read succeeds if the file is the host's.
 func (s scene) read(path string) error {
 	text, err := os.ReadFile(path)
 	if err == nil && string(text) != s.Words {
@@ -361,7 +361,7 @@ func write(path, value string) error {
 	return errors.Join(err, f.Close())
 }
 
-// ownTree mounts the tree of a controller, which begins at the own cgroup.
+// ownTree mounts the tree of a controller, which begins at its own cgroup.
 func ownTree(controller string) (dir string, v1 bool, err error) {
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {

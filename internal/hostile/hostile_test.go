@@ -573,8 +573,8 @@ func comeIn(t *testing.T, h host, _ attempt) string {
 	return answerOf(t, nstest.Result{Stdout: string(out)})
 }
 
-// init of this program as the loader of another one, which the kernel was to
-// run for a script: see trap.
+// init takes over where this program is the loader of another one, which the
+// kernel is to run as the interpreter of a script: see trap.
 func init() {
 	if len(os.Args) != 2 || os.Args[0] != "/proc/self/exe" ||
 		filepath.Base(os.Args[1]) != "command" {

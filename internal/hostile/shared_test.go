@@ -366,7 +366,7 @@ func flip(args []string) error {
 	}
 }
 
-// swapping starts containers while another one exchanges a mount point.
+// swapping starts containers while another container exchanges a mount point.
 func swapping(point string, prepare func(h host, x string) error) func(*testing.T, host, attempt) string {
 	return func(t *testing.T, h host, a attempt) string {
 		h.rootfs = filepath.Join(filepath.Dir(h.dir), "shared")

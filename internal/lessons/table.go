@@ -20,8 +20,8 @@ type Lesson struct {
 	Twin       string   // the command of unshare(1) with the same
 }
 
-// row is a line of the table. Scripts read it with grep and read, which make
-// something else of an empty field and of what is no text.
+// row is a line of the table. Scripts read it with grep and read, which
+// misread an empty field and what is not text.
 var row = regexp.MustCompile(`^([!-~]+)\t([a-z]+(?:,[a-z]+)*)\t([!-~][ -~]*)\t([!-~]+)$`)
 
 // Read reads the table of a repository.

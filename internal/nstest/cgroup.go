@@ -19,7 +19,7 @@ import (
 var NoLimits = []string{"-memory", "max", "-pids", "max", "-cpus", "max"}
 
 // CgroupWritable says whether this user may make a cgroup where lesson 08
-// would: below the own one on v1, beside it on v2.
+// would: below its own cgroup on v1, beside it on v2.
 func CgroupWritable() bool {
 	for _, controller := range []string{"memory", "pids", "cpu"} {
 		dir, err := cgroupParent(controller)

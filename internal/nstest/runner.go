@@ -127,7 +127,7 @@ func (r *Runner) run(m *testing.M) (int, error) {
 	return status, nil
 }
 
-// Root tells in which of the two roles the tests run.
+// Root says whether the tests run as root or as an ordinary user.
 func Root() bool { return os.Geteuid() == 0 }
 
 const onOwnHost = "NSTEST_OWN_HOST"

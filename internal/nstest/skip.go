@@ -11,8 +11,8 @@ import (
 // Reasons for which a test may be left out even where NS_STRICT=1 makes a
 // skip a failure.
 const (
-	// NoAlpine: the archive is no part of the project, and nothing but a
-	// test may need it. The same is tested with busybox.
+	// NoAlpine: the archive is not part of the project, and only tests may
+	// need it. The same is tested with busybox.
 	NoAlpine = "no archive of Alpine's root filesystem in ../shared"
 
 	// NoCgroup: where a user's cgroup is not delegated, all that lesson 08

@@ -82,7 +82,7 @@ type Container struct {
 	Parent, Init int
 }
 
-// How tells what Start waits for.
+// How says what Start waits for.
 type How int
 
 const (

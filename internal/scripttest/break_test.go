@@ -36,10 +36,10 @@ var tableCommand = regexp.MustCompile("(?m)^\\| (\\d\\d) \\| [^|]+\\| `(.+)` \\|
 var neutral = regexp.MustCompile(`healthy|unknown|nsl-?[0-9]+(-[0-9]+)?|\b402[0-9]{7}\b|` +
 	`(shared|master):[0-9]+|10\.200\.[0-9.]+|@if[0-9]+|([0-9a-f]{2}:){5}[0-9a-f]{2}`)
 
-// Each breakage applies, builds, and makes the check fail with the symptom that it
-// predicts and with no other. As a mystery before that, beside a healthy container,
-// nothing gives it away, and a command of docs/diagnosis.md tells the two apart. The same
-// commands find no difference between two healthy ones.
+// Each break applies, builds, and makes the check fail with the symptom that it
+// predicts and no other. As a mystery, beside a healthy container, nothing gives it away,
+// but a command of docs/diagnosis.md shows which of the two it is. The same commands find
+// no difference between two healthy containers.
 func TestBreak(t *testing.T) {
 	nstest.NeedRoot(t)
 	place := checkPlace(t)

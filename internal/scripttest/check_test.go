@@ -340,7 +340,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Who has not built yet is told that, and nothing of points.
+// Whoever has not built yet is told so, and sees no points.
 func TestCheckNotBuilt(t *testing.T) {
 	for _, words := range [][]string{
 		{"check.sh", "06"}, {"exercise.sh", "06", "1"}, {"exercise.sh", "06-1"},
@@ -428,7 +428,7 @@ func TestCheckInterrupted(t *testing.T) {
 	t.Parallel()
 	place := checkPlace(t)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
-		// It tells when it runs, and then keeps the check waiting.
+		// It says when it runs, and then keeps the check waiting.
 		started := filepath.Join(t.TempDir(), "started")
 		require.NoError(t, syscall.Mkfifo(started, 0o600))
 		launcher := filepath.Join(t.TempDir(), "launcher")

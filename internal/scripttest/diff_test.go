@@ -160,7 +160,7 @@ func TestDiffShowsWhatALessonAdds(t *testing.T) {
 	}
 }
 
-// The name over some lines is the one of the function or type around them.
+// The name over some lines is that of the function or type around them.
 func TestDiffNamesTheFunction(t *testing.T) {
 	t.Parallel()
 	checked := 0

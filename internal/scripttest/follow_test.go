@@ -235,8 +235,8 @@ func TestFollowHints(t *testing.T) {
 	}
 }
 
-// One that was there before is no answer, and one that ends too early has to be
-// started again. A name is other people's choice.
+// A container that was there before does not count, and one that ends too early has to
+// be started again. Other people choose their names.
 func TestFollowBack(t *testing.T) {
 	t.Parallel()
 	older := &followGuide{t: t, machine: followMachine(t)}

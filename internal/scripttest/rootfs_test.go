@@ -295,7 +295,7 @@ func TestRootfsAsOrdinaryUser(t *testing.T) {
 			args := []string{"sh", "-c", `umask 077; exec "$@"`, "sh", c.Path}
 			archive := filepath.Join(c.Dir, "alpine.tar.gz")
 			if kind == "alpine" {
-				// A copy, since that one may be where the user may not read.
+				// A copy: the original may be where the user may not read.
 				writeFile(t, readFile(t, alpineArchive(t)), archive)
 				args = append(args, "--alpine", archive)
 			}

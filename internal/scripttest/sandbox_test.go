@@ -53,8 +53,8 @@ func newSandbox(t *testing.T, args ...string) *sandbox {
 }
 
 // freshCache gives the run a cache of its own, with nothing but the kernel, in a
-// directory whose name the command line of a kernel could not hold. It tells its
-// processes from others.
+// directory whose name the command line of a kernel could not hold. That name
+// identifies its processes.
 func (s *sandbox) freshCache(t *testing.T) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "it's, a: cache")

@@ -81,8 +81,8 @@ func TestMisused(t *testing.T) {
 	}
 }
 
-// What runs in a machine of sandbox.sh does nothing to another one. Here it
-// could not: it may write to nothing.
+// A script for the inside of sandbox.sh's machine does nothing elsewhere. Here it
+// could not: it may not write to anything.
 func TestMisusedInTheWrongMachine(t *testing.T) {
 	for _, line := range [][]string{
 		{"lib/sandbox-init.sh"}, {"lib/sandbox-init.sh", "service"}, {"lib/sandbox-init.sh", "again"},

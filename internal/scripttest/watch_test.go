@@ -100,7 +100,7 @@ func TestWatchOnceTellsTheFacts(t *testing.T) {
 	}
 }
 
-// One that was started in another is below that one, with all its PIDs.
+// A container that was started in another is below it, with all its PIDs.
 func TestWatchShowsTheTree(t *testing.T) {
 	lesson := filepath.Join(compareRepo(t), "bin/01-pid")
 	outer := compareStart(t, "03-uts", lesson, "sh", "-c", compareWait)
@@ -124,7 +124,7 @@ func TestWatchShowsTheTree(t *testing.T) {
 	}
 }
 
-// Who is not root sees who is there, and a ? where the kernel tells no more.
+// An ordinary user sees which containers there are, and a ? for what the kernel hides.
 func TestWatchAsAnOrdinaryUser(t *testing.T) {
 	roots := compareStart(t, "05-net", "-net=lo", "sh", "-c", compareWait)
 	cmd := compareAsNobody(t, "watch.sh", "--once")

@@ -17,7 +17,7 @@ What the shells print is compared with what the block says.
 	# exit                  back to the user's shell: the prompts are compared
 
 	```console              the terminal that is open: all blocks share it
-	```console terminal=2   another one, a user's shell on the same host
+	```console terminal=2   a second one, a user's shell on the same host
 	> …                     continues a command after \, ', <<END, in a loop
 	…                       a line of just that is for any number of lines
 
@@ -25,8 +25,8 @@ PIDs, numbers of namespaces, keys, addresses, times and the like are not
 compared as such, see neutral.go: but where a block shows the same number
 twice the machine has to as well, and where it shows two, two. PIDs 0 and 1,
 and the numbers of the host's namespaces, which are constants of the kernel,
-stand for themselves. That a background job has ended is told by a shell at one
-prompt or another, and left out.
+stand for themselves. A shell says at one prompt or another that a background
+job has ended: that is left out.
 
 At the end of a file, exit must end each terminal: no inner shell is left.
 
@@ -48,8 +48,8 @@ code comes from:
 	<!-- code: 03-uts/main.go added -->            what lesson 02 does not have
 	<!-- code: 03-uts/main.go parent added -->     the same, of a declaration
 
-What has not been added is left out, but for the line before and after, and …
-stands for it. A lesson's text shows its new files whole, and of main.go all
+What has not been added is left out, except for the line before and after, and
+… stands for it. A lesson's text shows its new files whole, and of main.go all
 that it adds.
 
 # Messages
@@ -61,8 +61,8 @@ one has to print it, or else a comment says which file does:
 
 # Images
 
-An image has a text for who cannot see it, and each in docs/ is shown or linked
-to by a text.
+An image has a text for whoever cannot see it, and a text shows or links to each
+image in docs/.
 
 # Tests
 

@@ -26,7 +26,7 @@ var initial = map[string]string{
 	"mnt":    "4026531841",
 }
 
-// A form is something that is another one each time.
+// A form is something that differs each time.
 type form struct {
 	name string
 	re   string
@@ -97,8 +97,8 @@ type piece struct {
 // table remembers which columns of the table that we are in are volatile.
 type table map[int]bool
 
-// cut cuts a line into pieces. How many spaces there are is a matter of how
-// wide a number is: one counts as much as ten.
+// cut cuts a line into pieces. The number of spaces depends on the width of a
+// number: one space counts as much as ten.
 func (t *table) cut(text string) []piece {
 	fields := strings.Fields(text)
 	if header := columns(fields); header != nil {
@@ -191,8 +191,8 @@ func (p pairs) clone() pairs {
 	return c
 }
 
-// fit notes that a number of the text is one of the machine, unless it or
-// that one is another already.
+// fit notes that a number of the text stands for one of the machine, unless either
+// is paired with a different number already.
 func (p pairs) fit(text, machine string) bool {
 	if old, ok := p.there[text]; ok {
 		return old == machine

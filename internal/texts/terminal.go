@@ -138,7 +138,7 @@ func sortNamespaces(lines []string) []string {
 	return lines
 }
 
-// A shell tells at some prompt or other that a job has ended.
+// A shell says at one prompt or another that a job has ended.
 var notice = regexp.MustCompile(`(?m)^\[\d+\][+-]?  +(?:Done|Terminated|Killed)\b.*\n?`)
 
 // background is what a shell says about a job that it has started.

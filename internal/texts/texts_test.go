@@ -136,8 +136,8 @@ func TestLessonsShowTheirCode(t *testing.T) {
 	}
 }
 
-// missing returns the lines that do not follow one another in shown, whatever
-// they are indented by.
+// missing returns the lines that do not follow one another in shown, whatever their
+// indentation.
 func missing(lines, shown []string) []string {
 	var left []string
 	for _, line := range lines {

@@ -130,7 +130,7 @@ func drawNetwork() *picture {
 }
 
 // What lesson 06 says about user IDs: a line of a uid map is a range inside,
-// and one of the same length outside. Who is in no line is nobody.
+// and one of the same length outside. An ID in no line is nobody.
 func drawUIDMaps() *picture {
 	p := newPicture("uid-maps", "Who is who: the uid map",
 		"Two user namespaces beside the host. In that of lesson 06 the map has one line: 0 inside "+

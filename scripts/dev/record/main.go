@@ -57,7 +57,7 @@ func record(file string, from io.Reader) error {
 // finished is the last line of a demonstration.
 const finished = "All of this held on this machine."
 
-// changing is what is another one each time. The kernel notes a second later
+// changing is what differs each time. The kernel notes a second later
 // that both ends of a veth pair are up.
 var changing = regexp.MustCompile(`@if[0-9]+ +(?:UP|DOWN)\b|0x[0-9a-f]+|nsl\.\w+|(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|[0-9]+| +`)
 

@@ -171,7 +171,7 @@ func TestPlay(t *testing.T) {
 	assert.Greater(t, all, last.at)
 }
 
-// A recording is made again when its text is another one, numbers aside.
+// A recording is made again when its text has changed, numbers aside.
 func TestRecord(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "01-pid.svg")
 	made := func(text string) string {

@@ -17,7 +17,7 @@ import (
 // context is how many unchanged lines a difference shows around a change.
 const context = 3
 
-// sourceFile is a file of a lesson, against the one of the lesson before.
+// sourceFile is a file of a lesson, compared with that of the lesson before.
 type sourceFile struct {
 	Name, ID    string
 	New         bool
@@ -195,7 +195,7 @@ func class(t chroma.TokenType) string {
 	return ""
 }
 
-// list makes the page of a file that is no text, or of a directory of them.
+// list makes the page of a file that is not a text, or of a directory of them.
 func (s *site) list(name string, dir bool) (*page, error) {
 	files := []string{filepath.Join(s.repo, name)}
 	if dir {

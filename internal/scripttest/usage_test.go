@@ -51,6 +51,7 @@ func TestMisused(t *testing.T) {
 	for name, lines := range map[string][][]string{
 		"break.sh":       {{}, {"09"}, {"03", "9"}, {"03", "1", "2"}, {"-x"}},
 		"check.sh":       {{}, {"09"}, {"00"}, {"3x"}, {"03", "04"}, {"--only", "nonsense", "03"}, {"--only"}, {"--nonsense", "03"}, {"03", "--"}},
+		"class.sh":       {{}, {"x"}, {"add"}, {"add", "0"}, {"add", "1000"}, {"add", "1", "1"}, {"cards", "a", "b"}, {"remove", "x"}},
 		"cleanup.sh":     {{"x"}, {"--dry-run", "-x"}},
 		"compare.sh":     {{"09"}, {"05-foo"}, {"-x"}, {"0"}, {"05", "1"}, {"1", "05"}, {"05", "06"}, {""}, {"--tree", "05"}, {"05", "--tree"}},
 		"diff.sh":        {{}, {"09"}, {"05-foo"}, {"-x"}, {"01", "02"}},

@@ -87,11 +87,12 @@ become_root() {
 }
 
 # step_down starts this script again as an ordinary user: the one who called
-# sudo, or one without a name. That one may not be able to read the
+# sudo, or one without a name, who has no processes that could interfere. That one may not be able to read the
 # repository, and so gets a copy of what it needs.
 step_down() {
-  local uid=${SUDO_UID:-1000} gid=${SUDO_GID:-1000} signal
-  local be=(setpriv --reuid "$uid" --regid "$gid" --clear-groups)
+  local uid=${SUDO_UID:-1000} gid be signal
+  while [[ -z ${SUDO_UID:-} ]] && getent passwd "$uid" >/dev/null; do uid=$((uid + 1)); done
+  gid=${SUDO_GID:-$uid} be=(setpriv --reuid "$uid" --regid "$gid" --clear-groups)
   "${be[@]}" true 2>/dev/null ||
     die "this is for an ordinary user, and root cannot become one in here" \
       "leave this container, and start it again: $0"

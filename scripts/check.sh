@@ -184,6 +184,10 @@ if [[ -n $mine && -z $only && $failed -eq 0 ]]; then
   check_todo "$todo"
 fi
 verdict "$lesson" || exit 1
-if [[ -n $mine && -z $only ]]; then
+if [[ -n $only || (-z $mine && $twin) ]]; then
+  : # not the whole lesson, or not yours
+elif [[ -n $mine ]]; then
   as_user tee "$repo/work/.progress/$lesson.passed" <<<"$mine" >/dev/null
+else
+  note_typed "$lesson"
 fi

@@ -526,6 +526,7 @@ stty -echo -icanon susp undef
 printf '\e[?1049h\e[?25l'
 while [[ $key != [qQ] ]]; do
   look
+  [[ $now -lt ${#conditions[@]} ]] || note_typed "$lesson"
   picture=$(draw_picture)
   [[ $picture == "$shown" ]] || printf '\e[H\e[J%s' "${picture//$'\n'/$'\r\n'}"
   shown=$picture

@@ -108,7 +108,14 @@ func TestClass(t *testing.T) {
 		if said=$($class remove 2>&1); then echo "heir is removed: $said" >&2; exit 1; fi
 		has "$said" "learner1 was user $uid, and that is heir now: nothing is removed"
 		[[ -e /home/learner1/namespaces/README.md ]]
-		id heir`)
+		id heir
+
+		# Root's demonstrations do not go on as one of them.
+		getent passwd 1000 || useradd --no-create-home --uid 1000 first
+		mkdir /run/stub; ln -s /bin/true /run/stub/setpriv
+		env -u SUDO_UID PATH=/run/stub:$PATH /run/place/scripts/06-user.sh --auto >/run/said
+		n=$(sed -n 's/.*the ordinary user \([0-9]*\)\./\1/p' /run/said)
+		[[ $n -gt 1000 && -z $(getent passwd $n) ]] || { cat /run/said >&2; exit 1; }`)
 	assert.Contains(t, out, "learner2 is here already, and not of this class: left alone\n")
 	assert.Regexp(t, `not the host:\n(.*[^l]@|\S+[#$] )`, out)
 }

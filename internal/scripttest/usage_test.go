@@ -59,7 +59,7 @@ func TestMisused(t *testing.T) {
 		"exercise.sh":    {{"09"}, {"01", "9"}, {"01", "1", "2"}, {"-x"}, {"01", "1", "--"}, {"--solution"}, {"01", "--", "true"}},
 		"follow.sh":      {{}, {"09"}, {"03", "04"}, {"--stuck"}, {"--stuck", "x", "03"}},
 		"hint.sh":        {{}, {"x"}},
-		"progress.sh":    {{"reset"}, {"reset", "0"}, {"x"}, {"--share"}, {"--room"}},
+		"progress.sh":    {{"reset"}, {"reset", "0"}, {"x"}, {"--share"}, {"--room"}, {"--room", ".", "x"}, {"--help-me", "9"}},
 		"rootfs.sh":      {{"--no-such"}, {"one", "two"}, {""}, {"x.tar.gz"}, {"--alpine", "x.tar.gz", "y.tar.gz"}},
 		"start.sh":       {{}, {"09"}, {"3", "4"}},
 		"tour.sh":        {{"03"}},

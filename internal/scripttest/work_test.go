@@ -363,6 +363,73 @@ func TestWorkRoom(t *testing.T) {
 	assert.Contains(t, out, "[2J??Bob")
 }
 
+// On one screen: first whoever needs help, all columns one below the other, and the
+// minutes that the lines themselves prove.
+func TestWorkRoomOnOneScreen(t *testing.T) {
+	t.Parallel()
+	place := workPlace(t)
+	room := t.TempDir()
+	now := time.Now().Unix()
+	for i := range 29 {
+		lines := ""
+		for k, signs := range []string{"t.......", "o.......", "xt......", "xo......"} {
+			if k == 3 && i%5 == 0 {
+				signs = "xxxxxxxx"
+			}
+			lines += fmt.Sprintf("%d %s learner%d\n", now-int64(6030-k*1200-i), signs, i)
+		}
+		writeFile(t, lines, room, fmt.Sprint(i))
+	}
+	writeFile(t, fmt.Sprintf("%d xo......!2:ab 日本語の名前がとても長いですね\n", now), room, "wide")
+	writeFile(t, fmt.Sprintf("%d xxxxxxxx tomorrow\n%d xxxxxxxx!123 Eve\n%d xo......!; Eve\n",
+		now+86400, now, now), room, "hostile")
+	require.NoError(t, syscall.Mkfifo(filepath.Join(room, "fifo"), 0o666))
+	writeFile(t, fmt.Sprintf("%d xxxxxxxx linked\n", now), room, "..", "secret")
+	require.NoError(t, os.Symlink("../secret", filepath.Join(room, "link")))
+
+	out := workDone(t, place, "", "progress.sh", "--room", room, "--watch")
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	assert.LessOrEqual(t, len(lines), 28, out)
+	assert.Equal(t, "30 in this room      12345678  min"+strings.Repeat(" ", 33)+"12345678  min", lines[0])
+	assert.Regexp(t, `^日本語の名前がとても xo......    0 hand 2     learner\d+ +xo......   4\d$`, lines[1])
+	assert.Regexp(t, `^learner1 +xo......   40 {12}learner\d+ +xo......   40$`, lines[2])
+	assert.Regexp(t, `learner0 +x{8} +40$`, lines[10])
+	for _, line := range lines[2:16] {
+		assert.Regexp(t, `^.{20} [xot.]{8} +\d+ {12}.{20} [xot.]{8} +\d+$`, line)
+	}
+	assert.Equal(t, "  01 40 (29)  02 20 (6)", lines[len(lines)-1])
+	for _, name := range []string{"tomorrow", "Eve", "linked"} {
+		assert.NotContains(t, out, name)
+	}
+	// Nor does anybody write through one of these, or wait for it.
+	for _, file := range []string{"fifo", "link"} {
+		said, status := workRun(t, place, "", "progress.sh", "--share", filepath.Join(room, file), "me")
+		assert.Equal(t, 1, status, said)
+		assert.Contains(t, said, "cannot write to ")
+	}
+	assert.NotContains(t, readFile(t, room, "..", "secret"), "me")
+}
+
+// A hand goes up where the line was shared, at the lesson where one is, and down with
+// the next line.
+func TestWorkHelpMe(t *testing.T) {
+	t.Parallel()
+	place := workPlace(t)
+	said, status := workRun(t, place, "", "progress.sh", "--help-me")
+	assert.Equal(t, 1, status)
+	assert.Contains(t, said, "you have not shared a line yet")
+	file := filepath.Join(t.TempDir(), "file")
+	workDone(t, place, "", "progress.sh", "--share", file, "Ada B.")
+	workDone(t, place, "", "start.sh", "01")
+	writeFile(t, "", place, "work/.progress/02-mount.typed")
+	workDone(t, place, "", "progress.sh", "--help-me")
+	workDone(t, place, "", "progress.sh", "--help-me", "5")
+	assert.Contains(t, workDone(t, place, "", "progress.sh", "--room", filepath.Dir(file)), "  hand up in 05\n")
+	workDone(t, place, "", "progress.sh", "--share", file, "Ada B.")
+	assert.Regexp(t, `^\d+ \.{8} Ada B\.\n\d+ ot\.{6}!01 Ada B\.\n\d+ ot\.{6}!05 Ada B\.\n\d+ ot\.{6} Ada B\.\n$`,
+		readFile(t, file))
+}
+
 // What the scripts write in work/ is the learner's, though they call sudo.
 func TestWorkBySudo(t *testing.T) {
 	t.Parallel()
@@ -383,8 +450,16 @@ func TestWorkBySudo(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%q: %s", args, out)
 	}
+	cmd := exec.Command(filepath.Join(place, "scripts/check.sh"), "--quiet", "01", "--",
+		"unshare", "--pid", "--fork", "--kill-child")
+	cmd.Env = append(checkEnv(), "SUDO_USER=nobody",
+		fmt.Sprintf("SUDO_UID=%d", nobody), fmt.Sprintf("SUDO_GID=%d", nobody))
+	assert.NoFileExists(t, place+"/work/.progress/01-pid.typed")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.FileExists(t, place+"/work/.progress/01-pid.typed")
 	count := 0
-	err := filepath.WalkDir(place, func(path string, entry os.DirEntry, err error) error {
+	err = filepath.WalkDir(place, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || !strings.HasPrefix(path, place+"/work") && path != place+"/room" {
 			return err
 		}

@@ -24,6 +24,10 @@ fingerprint() {
     LC_ALL=C sort -k 2 | sha256sum | cut -d ' ' -f 1)
 }
 
+# note_typed NN-name notes for progress.sh --share that this lesson was typed, once there
+# is a place to note it.
+note_typed() { [[ ! -d $repo/work/.progress ]] || as_user touch "$repo/work/.progress/$1.typed"; }
+
 # need_own NN-name [LINE] ends the script if the learner has not begun that
 # lesson. LINE is what else to type.
 need_own() {

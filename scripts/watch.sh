@@ -5,9 +5,9 @@
 #   --all   whatever has namespaces of its own, started by Docker, podman, runc,
 #           bubblewrap, unshare or by anything else, by the first process in them
 #   --once  one picture and no more, as it also is where there is no terminal
-# q or Ctrl-C ends it. + is a new container, - one that has just ended.
-#   first line   lesson, or what has started it, PID on the host > inside, command
-#                of its first process
+# q or Ctrl-C ends it, ? shows this. + is a new container, - one that has just ended.
+#   first line   lesson, or what has started it, PID on the host > inside, whose
+#                process that is on the host, and its command
 #   second line  its namespaces that are not the host's
 #   third line   its hostname, address, memory and processes used of its limits
 # Where they do not fit, each has one line. A ? is what only root can see.
@@ -23,8 +23,10 @@ answer_help "$@"
 moment=3 # seconds that a container is marked as new or gone
 
 # What is known about a container, by its PID on the host.
-born=() gone=() lesson=() pids=() command=() own=() hostname=() address=()
+born=() gone=() lesson=() pids=() user=() command=() own=() hostname=() address=()
 memory=() processes=() within=() memory_dir=() pids_dir=() v1=()
+
+declare -A name_of_user=()
 
 # enter are the namespaces to enter on the way to another UTS namespace: root
 # may go there at once, and you with the rights that its user namespace gives.
@@ -36,10 +38,15 @@ enter=(--uts)
 
 # see notes what seldom changes about a container.
 see() {
-  local pid=$1 key value line last='' words=() cleaned
+  local pid=$1 uid='' key value line last='' words=() cleaned
   while read -r key value; do
     [[ $key != NSpid: ]] || pids[pid]=${value//$'\t'/ > }
+    [[ $key != Uid: ]] || uid=${value%%$'\t'*}
   done <"/proc/$pid/status"
+  [[ -n $uid ]] || return 0 # it has ended
+  [[ -n ${name_of_user[$uid]:-} ]] ||
+    name_of_user[$uid]=$(getent passwd "$uid" | cut -d : -f 1) || name_of_user[$uid]=$uid
+  user[pid]=${name_of_user[$uid]}
   mapfile -d '' -t -n 40 words < <(head -c 400 "/proc/$pid/cmdline")
   clean_text "${words[*]:-[${name_of[pid]:-}]}" 400 # a kernel thread has no command
   command[pid]=$cleaned
@@ -175,7 +182,8 @@ draw() {
   [[ $lines -eq 0 || $((3 * ${#born[@]} + 2)) -le $lines ]] || long=''
   set -- /proc/[0-9]*
   line "$bold" "host $HOSTNAME: $# processes," \
-    "${#containers[@]} $what${live:+      (q ends this)}"
+    "${#containers[@]} $what${live:+      (q ends this, ? explains it)}"
+  [[ -n $long ]] || titles
   branch 0 ''
   [[ ${#born[@]} -gt 0 ]] ||
     line '' "none runs; start one in another terminal: sudo bin/01-pid"
@@ -200,6 +208,17 @@ line() {
   picture+=("$colour${text:0:columns}$plain")
 }
 
+# cells COLUMN... sets text to a line of the short form.
+cells() {
+  printf -v text '%-13s %-11s %-10s %-10s %-14s %-12s %-8s' "${@:1:7}"
+  [[ $columns -lt 130 ]] || printf -v text '%s %-31s' "$text" "$8"
+}
+
+titles() {
+  cells LESSON PID USER HOSTNAME ADDRESS MEMORY PROCESSES NAMESPACES
+  line "$dim" "     $text COMMAND"
+}
+
 # branch adds the containers that were started in another one, by its PID, or
 # on the host, 0.
 branch() {
@@ -216,15 +235,13 @@ branch() {
       limits="no limits of its own"
       [[ -z ${memory[pid]:-}${processes[pid]:-} ]] ||
         limits="memory ${memory[pid]:-max}  processes ${processes[pid]:-max}"
-      line "$colour" "$tee$mark ${lesson[pid]}  PID ${pids[pid]:-$pid}  ${command[pid]:-}"
+      line "$colour" "$tee$mark ${lesson[pid]}  PID ${pids[pid]:-$pid}  ${user[pid]:-?}  ${command[pid]:-}"
       line "$colour" "$bar   own: ${own[pid]:-}"
       text=${hostname[pid]:+${hostname[pid]}  }${address[pid]:+${address[pid]}  }
       line "$colour" "$bar   $text$limits"
     else
-      printf -v text '%-13s %-11s %-10s %-14s %-12s %-8s' "${lesson[pid]}" \
-        "${pids[pid]:-$pid}" "${hostname[pid]:--}" "${address[pid]:--}" \
-        "${memory[pid]:--}" "${processes[pid]:--}"
-      [[ $columns -lt 120 ]] || printf -v text '%s %-31s' "$text" "${own[pid]:-}"
+      cells "${lesson[pid]}" "${pids[pid]:-$pid}" "${user[pid]:-?}" "${hostname[pid]:--}" \
+        "${address[pid]:--}" "${memory[pid]:--}" "${processes[pid]:--}" "${own[pid]:-}"
       line "$colour" "$tee$mark $text ${command[pid]:-}"
     fi
     branch "$pid" "$bar  "
@@ -274,7 +291,13 @@ while [[ $key != [qQ] ]]; do
     read -r lines columns < <(stty size)
   fi
   look
-  draw
+  if [[ $key != '?' ]]; then
+    draw
+  else # until the next key
+    text=$(usage)
+    printf '%s' "$home${text//$'\n'/$end_of_line$'\n'}$end_of_line$end_of_screen"
+    read -rsn 1 || exit 1
+  fi
   key=''
   # Its status is 1 at the end of file: the terminal is gone.
   read -rsn 1 -t 1 key || [[ $? -gt 128 ]] || exit 1

@@ -87,12 +87,12 @@ func TestWatchOnceTellsTheFacts(t *testing.T) {
 		assert.Contains(t, picture, "host "+host+": ")
 
 		block := watchBlock(t, picture, net.pid)
-		assert.Equal(t, fmt.Sprintf("05-net  PID %d > 1  sh -c %s", net.pid, compareWait), block[0])
+		assert.Equal(t, fmt.Sprintf("05-net  PID %d > 1  root  sh -c %s", net.pid, compareWait), block[0])
 		assert.Equal(t, watchOwn(t, "05-net"), block[1])
 		assert.Equal(t, "room-5  "+watchAddress(t, net.pid)+"  no limits of its own", block[2])
 
 		block = watchBlock(t, picture, limited.pid)
-		assert.Contains(t, block[0], fmt.Sprintf("08-cgroups  PID %d > 1  sh -c sleep", limited.pid))
+		assert.Contains(t, block[0], fmt.Sprintf("08-cgroups  PID %d > 1  root  sh -c sleep", limited.pid))
 		assert.Equal(t, watchOwn(t, "08-cgroups"), block[1])
 		assert.Regexp(t, "^room-8  "+regexp.QuoteMeta(watchAddress(t, limited.pid))+
 			`  memory (\d+K|\d+(\.\d)?M) of 32M  processes 2 of 20$`, block[2])
@@ -110,9 +110,9 @@ func TestWatchShowsTheTree(t *testing.T) {
 
 	picture := watchOnce(t, compareScript(t, "watch.sh", "--once"))
 	above := watchBlock(t, picture, outer.pid)
-	assert.Contains(t, above[0], fmt.Sprintf("03-uts  PID %d > 1  %s", outer.pid, lesson))
+	assert.Contains(t, above[0], fmt.Sprintf("03-uts  PID %d > 1  root  %s", outer.pid, lesson))
 	below := watchBlock(t, picture, inner)
-	assert.Equal(t, "01-pid  PID "+pids+"  sh -c "+compareWait, below[0])
+	assert.Equal(t, "01-pid  PID "+pids+"  root  sh -c "+compareWait, below[0])
 	assert.Equal(t, "own: pid mnt uts", below[1], "its own pid, and what it is in")
 
 	lines := strings.Split(picture, "\n")
@@ -135,10 +135,11 @@ func TestWatchAsAnOrdinaryUser(t *testing.T) {
 
 	picture := watchOnce(t, cmd)
 	block := watchBlock(t, picture, roots.pid)
-	assert.Equal(t, fmt.Sprintf("05-net  PID %d > 1  sh -c %s", roots.pid, compareWait), block[0])
+	assert.Equal(t, fmt.Sprintf("05-net  PID %d > 1  root  sh -c %s", roots.pid, compareWait), block[0])
 	assert.Equal(t, "own: ?", block[1])
 	assert.Equal(t, "?  ?  no limits of its own", block[2])
 	block = watchBlock(t, picture, onlyChild(t, lesson.Process.Pid))
+	assert.Contains(t, block[0], " > 1  nobody  sh -c ", "root inside, and who on the host?")
 	assert.Equal(t, watchOwn(t, "06-user"), block[1])
 	assert.Equal(t, "mine  no address  no limits of its own", block[2])
 
@@ -290,7 +291,7 @@ func TestWatchMarksNewAndGone(t *testing.T) {
 	w.waitFor(t, "the host", func(p string) bool { return strings.Contains(p, "host ") })
 	c := compareStart(t, "01-pid", "sh", "-c", compareWait)
 	marked := func(mark string) func(string) bool {
-		line := regexp.MustCompile(`[|` + "`" + `]-` + mark + ` 01-pid  PID ` + strconv.Itoa(c.pid) + ` > 1  sh`)
+		line := regexp.MustCompile(`[|` + "`" + `]-` + mark + ` 01-pid  PID ` + strconv.Itoa(c.pid) + ` > 1  root  sh`)
 		return line.MatchString
 	}
 	w.waitFor(t, "a new container", marked(`\+`))
@@ -307,7 +308,7 @@ func TestWatchSeesAnotherHostname(t *testing.T) {
 	t.Parallel()
 	w := watchStart(t, 80, 24, `bin/03-uts sh -c 'read -r n; hostname $n; read -r _' <&3 &`)
 	near := func(name string) func(string) bool {
-		block := regexp.MustCompile(`03-uts  PID \d+ > 1  sh[^\n]*\n[^\n]*\n[^\n]*  ` + name + `  `)
+		block := regexp.MustCompile(`03-uts  PID \d+ > 1  root  sh[^\n]*\n[^\n]*\n[^\n]*  ` + name + `  `)
 		return block.MatchString
 	}
 	w.waitFor(t, "the first name", near("03-uts"))
@@ -344,6 +345,13 @@ func TestWatchFitsTheTerminal(t *testing.T) {
 	w.resize(t, 50, 5)
 	picture := w.waitFor(t, "50 columns", fits(50, 5))
 	assert.Regexp(t, `\.\.\. and \d+ more`, picture)
+	assert.Contains(t, picture, "LESSON        PID         USER")
+	_, err := w.master.Write([]byte("?"))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return strings.Contains(w.output(), "\nq or Ctrl-C ends it") },
+		time.Minute, 20*time.Millisecond, "its keys")
+	_, err = w.master.Write([]byte(" "))
+	require.NoError(t, err)
 	w.resize(t, 120, watchRows)
 	w.waitFor(t, "all of them again", func(p string) bool {
 		return watchHasAll(p, heads) && fits(120, watchRows)(p)

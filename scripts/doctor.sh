@@ -479,6 +479,14 @@ note() {
 [[ -z $no_root ]] ||
   note "Nothing was tried as root: $no_root. With root it sees more." \
     "$(root_line "$0")"
+# As on a server for a class: root of one's own namespaces is enough for the others.
+for i in "${!lessons[@]}"; do
+  isolates "${lessons[i]}" user || continue
+  [[ -z $no_root || $no_root == *'not tried'* || ${statuses[i]} != ready ]] ||
+    note "You are not root here: begin with ${lessons[i]}, and do the lessons before it inside, without sudo." \
+      "bin/${lessons[i]} -net=lo"
+  break
+done
 if [[ ! -x $repo/bin/08-cgroups ]]; then
   if [[ -z $go ]]; then
     note "There is no Go to build the lessons with: get $go_wanted or newer." \

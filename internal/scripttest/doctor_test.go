@@ -312,6 +312,7 @@ func doctorTestUser(t *testing.T) {
 		assert.Equal(t, "su -c 'bin/01-pid'", r.Lessons[0].Fix)
 		assert.Equal(t, "unknown, not root", r.Tried["user.is.forward"])
 		assert.Contains(t, r.note("Nothing was tried as root"), "doctor.sh")
+		assert.Equal(t, "bin/06-user -net=lo", r.note("You are not root here: begin with 06-user"))
 		m.agrees(t, r, "")
 	})
 
@@ -324,6 +325,7 @@ func doctorTestUser(t *testing.T) {
 		assert.Equal(t, "01 not tried, 06 ready, 08 not tried", r.statuses())
 		assert.Equal(t, "sudo -v", r.Lessons[0].Fix)
 		assert.Contains(t, r.Lessons[0].Reason, "sudo, not tried: it asks for a password")
+		assert.Empty(t, r.note("You are not root here"))
 		text := readFile(t, dir, "calls")
 		for _, call := range strings.Split(strings.TrimSpace(text), "\n") {
 			assert.Regexp(t, `^-n `, call, "it would have asked for a password")

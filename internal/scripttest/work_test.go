@@ -422,11 +422,14 @@ func TestWorkHelpMe(t *testing.T) {
 	workDone(t, place, "", "progress.sh", "--share", file, "Ada B.")
 	workDone(t, place, "", "start.sh", "01")
 	writeFile(t, "", place, "work/.progress/02-mount.typed")
+	said, status = output(t, exec.Command("bash", "-euc",
+		`source "$0/scripts/lib/all.sh"; fingerprint 01-pid >"$0/work/.progress/01-pid.passed"`, place))
+	require.Zero(t, status, said)
 	workDone(t, place, "", "progress.sh", "--help-me")
 	workDone(t, place, "", "progress.sh", "--help-me", "5")
 	assert.Contains(t, workDone(t, place, "", "progress.sh", "--room", filepath.Dir(file)), "  hand up in 05\n")
 	workDone(t, place, "", "progress.sh", "--share", file, "Ada B.")
-	assert.Regexp(t, `^\d+ \.{8} Ada B\.\n\d+ ot\.{6}!01 Ada B\.\n\d+ ot\.{6}!05 Ada B\.\n\d+ ot\.{6} Ada B\.\n$`,
+	assert.Regexp(t, `^\d+ \.{8} Ada B\.\n\d+ xt\.{6}!02 Ada B\.\n\d+ xt\.{6}!05 Ada B\.\n\d+ xt\.{6} Ada B\.\n$`,
 		readFile(t, file))
 }
 

@@ -15,7 +15,7 @@ set -euo pipefail
 source "$(dirname "$0")/lib/demo.sh"
 begin root "$@"
 
-step 'In lesson 01 ps still showed the host. Now it shows who is in the namespace, nobody else.'
+step 'In lesson 01, ps still showed the host. Now it shows only what is in the namespace.'
 start one 'bin/02-mount sh'
 start two 'bin/02-mount sh'
 side 'ps -e | wc -l'
@@ -24,8 +24,8 @@ run one 'ps -e -o pid,ppid,args'
 expect '^ *1 +0 sh$' '^ *[0-9]+ +1 ps '
 expect_not '02-mount' 'kthreadd' 'init'
 
-step 'What did it? A new PID namespace and a new mount namespace do not: ps reads /proc, and
-that still belongs to the PID namespace in which it was mounted. Mounted again, it is ours.' 2
+step 'What made the difference? Not the two new namespaces alone: ps reads /proc, which still shows
+the PID namespace in which it was mounted. Mounted again from inside, it shows ours.' 2
 run host "unshare --fork --pid --mount sh -c '
   busybox ps -o comm | grep -x -m 1 unshare || echo nobody else; mount -t proc proc /proc; ps -e'"
 judge "$seen"
@@ -38,7 +38,7 @@ run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one |
 expect '^> pid ' '^> mnt '
 expect_not 'uts|ipc|net|user|cgroup|time'
 
-step 'A mount inside is not on the host, and not in two. ls shows the directory below it there.' 1
+step 'A mount inside is neither on the host nor in two. There, ls shows the directory below it.' 1
 quiet host 'mkdir room'
 quiet one 'mount -t tmpfs tmpfs room && touch room/file letter'
 run host 'echo host sees: $(ls -d letter room/file 2>/dev/null)'
@@ -50,16 +50,16 @@ side 'grep -c " $PWD/room " /proc/self/mountinfo'
 differ host one
 same host two
 
-step 'But where nothing is mounted, the files are the same for all: the new namespace has a
-copy of the list of mounts, not of the files. Lesson 07 takes those away.'
+step 'But where nothing is mounted, all see the same files: the new namespace has a copy of the
+list of mounts, not of the files. Lesson 07 takes those away.'
 quiet one 'echo hello from one > letter'
 side 'cat letter'
 same host one two
 seen=${answer[host]}
 expect '^hello from one$'
 
-step "Whether a mount spreads is a property of each mount: shared:N, master:N, or - for private
-in the third column. systemd makes / shared; our lesson made all of its own mounts private."
+step "Each mount says whether it propagates: shared:N, master:N, or - for private, in the third
+column. systemd makes / shared; our lesson made all of its own mounts private."
 run host "grep ' / / ' /proc/self/mountinfo | cut -d ' ' -f 5-7"
 expect '^/ '
 run one "grep ' / / ' /proc/self/mountinfo | cut -d ' ' -f 5-7"
@@ -68,8 +68,8 @@ expect '^/ [^ ]+ -$'
 step 'Try it in a throw-away mount namespace, lab, with a shared mount, m...'
 start lab 'unshare --mount --propagation private sh' mnt
 quiet lab 'mkdir m && mount -t tmpfs tmpfs m && mount --make-shared m && mkdir m/x m/y'
-step '... and three copies of lab. In one m stays a peer, in one it becomes a slave, and in one
-it becomes private. shared:N is the peer group, master:N the one that a slave listens to.'
+step '... and three copies of lab. In one, m stays a peer, in one it becomes a slave, and in one it
+becomes private. shared:N is the peer group, master:N the group that a slave receives from.'
 for kind in shared slave private; do
   option=$kind
   [[ $kind != shared ]] || option=unchanged
@@ -85,7 +85,7 @@ expect "^master:$group$"
 seen=${answer[private]}
 expect '^-$'
 
-step 'A mount in lab spreads to the peer and to the slave, not to the private copy:'
+step 'A mount in lab propagates to the peer and to the slave, not to the private copy:'
 quiet lab 'mount -t tmpfs from-lab m/x'
 side "grep -c from-lab /proc/self/mountinfo" lab shared slave private
 same lab shared slave
@@ -93,7 +93,7 @@ differ slave private
 seen=${answer[private]}
 expect '^0$'
 
-step 'A mount in the peer spreads back. One in the slave does not, nor one in the private copy:'
+step 'A mount in the peer propagates back. One in the slave or in the private copy does not:'
 quiet shared 'mount -t tmpfs from-shared m/y'
 quiet slave 'mount -t tmpfs from-slave m/y'
 quiet private 'mount -t tmpfs from-private m/y'
@@ -114,17 +114,17 @@ expect '^/ [^ ]+ shared:'
 run lab 'ps -o pid,args -p $$'
 expect ' sh$'
 quiet lab 'unshare --fork --pid --mount --propagation unchanged mount -t proc proc /proc'
-step '... has put it on top of the /proc of lab. It shows a PID namespace that is no more:'
+step '... it now covers the /proc of lab, and shows a PID namespace that no longer exists:'
 run lab 'ps -o pid,args -p $$'
 expect 'mount -t proc proc /proc'
 run lab 'ls /proc/self/'
 expect 'No such file'
-step 'umount, once, gives it back. It would need one for each time that this happened.'
+step 'One umount gives it back: one for each time that this happened.'
 quiet lab 'umount /proc'
 run lab 'ps -o pid,args -p $$'
 expect ' sh$'
 
-step 'Our lesson, started by the same lab, does it no harm:'
+step 'Our lesson, started in the same lab, does it no harm:'
 run lab 'bin/02-mount ps -e'
 expect '^ *1 .* ps$'
 run lab 'ps -o pid,args -p $$'

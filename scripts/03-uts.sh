@@ -38,14 +38,14 @@ seen=${answer[one]}
 expect '^room-9$'
 [[ ${answer[host]} == "$before" ]] || fail "the host to be $before" "${answer[host]}"
 
-step 'sethostname(2) names the namespace in which it is called, whichever that is. Without the flag of the
-lesson it is that of the host: lab plays it here.' 2
+step "sethostname(2) sets the name of the namespace in which it is called. Without the lesson's flag, that
+is the host's: here, lab plays the host." 2
 run host "unshare --uts sh -c 'hostname lab
   unshare --fork --pid hostname room-3; echo now it is \$(hostname)'"
 judge "$seen"
 
-step "There are two names in a UTS namespace: nodename, which hostname shows and uname -n too, and
-domainname, from the days of NIS, which is not the domain of DNS. Hardly anybody uses it."
+step "A UTS namespace has two names: nodename, which hostname and uname -n show, and domainname, from
+the days of NIS, which is not the domain of DNS and is hardly used."
 side 'uname -n; cat /proc/sys/kernel/hostname; cat /proc/sys/kernel/domainname'
 quiet one 'echo lesson > /proc/sys/kernel/domainname'
 side 'cat /proc/sys/kernel/domainname'
@@ -53,20 +53,20 @@ differ host one
 same host two
 seen=${answer[one]}
 expect '^lesson$'
-step 'All else that uname shows is the kernel, and that is the same for all:'
+step 'Everything else that uname shows describes the kernel, which is the same for all:'
 side 'uname -sr'
 same host one two
 
-step 'You may be fooled by your prompt: bash reads the name once, when it starts. The shell below
+step 'Your prompt may fool you: bash reads the name once, when it starts. The shell below
 shows its prompt, changes the name, shows its prompt, and becomes a new bash by exec.'
 quiet two "export prompt='[\\h]#' show='echo \"prompt \${prompt@P}  hostname \$(hostname)\"'"
 run two "bash -c 'eval \"\$show\"; hostname new; eval \"\$show\"; exec bash -c \"\$show\"'"
 expect '^prompt \[room-2\]#  hostname room-2$' \
   '^prompt \[room-2\]#  hostname new$' '^prompt \[new\]#  hostname new$'
 
-step "And by hostnamectl. It changes no name: it asks systemd-hostnamed to, through a socket in
-the file system, and that is a process of the host. So \`hostnamectl hostname box\`, typed inside,
-renames the host. We will not run it. Here is its like: a process of the host that waits for a
+step "So may hostnamectl. It does not change the name itself, but asks systemd-hostnamed, through a
+socket in the filesystem, and that is a process of the host. So \`hostnamectl hostname box\`, typed inside,
+renames the host. We will not run it, but something like it: a process of the host that waits for a
 question at a FIFO, and answers with its own name."
 quiet host 'mkfifo question answer'
 background 'read -r _ <question && hostname >answer'

@@ -34,8 +34,8 @@ one_id=$(made)
 run two 'ipcmk -Q'
 two_id=$(made)
 
-step 'Each sees its own queue alone. Compare the keys, which are random: the msqid counts from 0 in
-each namespace, so the same number means another queue.'
+step 'Each sees only its own queue. Compare the keys, which are random: each namespace counts its
+msqids from 0, so the same number is a different queue.'
 side 'ipcs -q | cut -c 1-21'
 seen=${answer[host]}
 expect "^0x[0-9a-f]+ +$host_id *$"
@@ -54,7 +54,7 @@ run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one |
 expect '^> pid ' '^> mnt ' '^> uts ' '^> ipc '
 expect_not 'net|user|cgroup|time'
 
-step 'The same with shared memory and semaphores: made in one, they are in one only.'
+step 'The same holds for shared memory and semaphores: made in one, they are only in one.'
 run one 'ipcmk -M 4096; ipcmk -S 1'
 run one 'ipcs -m -s'
 expect 'Shared Memory' 'Semaphore'
@@ -66,8 +66,8 @@ expect_not '^0x'
 run host "ipcs -m -s | grep -c -e ${both[0]} -e ${both[1]}"
 expect '^0$'
 
-step 'POSIX message queues have names, and are files where the file system mqueue is mounted.
-Like /proc, that shows the namespace in which it was mounted: so the lesson mounts it anew.'
+step 'POSIX message queues have names, and are files where an mqueue filesystem is mounted.
+Like /proc, it shows the namespace in which it was mounted: so the lesson mounts a new one.'
 quiet one 'touch /dev/mqueue/nsl-letters'
 run one 'ls /dev/mqueue; cat /dev/mqueue/nsl-letters'
 expect '^nsl-letters$' '^QSIZE:0 '
@@ -84,15 +84,15 @@ start one 'bin/04-ipc -hostname room-1 sh'
 run one 'ipcs -q | grep 0x || echo no queue; ls -s /dev/mqueue'
 judge "$seen"
 expect '^total 0$'
-step 'The queue on the host would stay until the next boot. There it has to be removed:'
+step 'On the host, a queue stays until the next boot, unless it is removed:'
 run host 'ipcs -q | cut -c 1-21'
 expect "^$host_key +$host_id *$"
 quiet host "ipcrm -q $host_id"
 run host 'ipcs -q | cut -c 1-21'
 expect_not "^$host_key"
 
-step 'What is not isolated? POSIX shared memory: a file in /dev/shm, and files are shared up to
-lesson 07.' 3
+step 'What is not isolated? POSIX shared memory is a file in /dev/shm, and up to lesson 07 files
+are shared.' 3
 name=/dev/shm/${tmp##*/}
 undo+=("rm -f $name")
 quiet one "echo a page of one > $name"
@@ -101,7 +101,7 @@ same host one two
 judge "${answer[host]}"
 quiet host "rm $name"
 
-step 'A socket with a path: a file, too. This server runs on the host, and tells its name.'
+step 'A socket with a path is a file, too. This server runs on the host, and says its name.'
 background 'socat -U UNIX-LISTEN:socket,fork EXEC:hostname'
 await 'test -S socket'
 side 'echo I am $(hostname), it is $(socat -u UNIX-CONNECT:socket -)'
@@ -110,8 +110,8 @@ for place in one two; do
   expect "^I am room-., it is $(hostname)$"
 done
 
-step 'An abstract socket has a name and no file. Those belong to the network namespace, so this
-one is in reach up to lesson 05.'
+step 'An abstract socket has a name but no file. It belongs to a network namespace, so up to
+lesson 05 it can be reached from inside.'
 name=${tmp##*/}
 background "socat -U ABSTRACT-LISTEN:$name,fork EXEC:hostname"
 await "grep -q @$name /proc/net/unix"

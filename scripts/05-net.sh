@@ -39,7 +39,7 @@ expect_not '^nsl'
 index=$(sed -n 's/^eth0@if\([0-9]*\) .*/\1/p' <<<"$seen")
 
 step 'The other end is on the host, which has a new device for each container. The number after @
-is that of the other end, in the other namespace.'
+is the index of the other end, in the other namespace.'
 run host 'ip -brief link'
 expect '^nsl[0-9]+@if2 '
 run host "ip link | grep ^$index:"
@@ -66,14 +66,15 @@ expect '1 packets received'
 run host "busybox ping -qc1 $one_address"
 expect '1 packets received'
 
-step 'Both ends are in that subnet: for this no route has to be added. For all else there is one.' 3
+step 'Both ends are in that subnet, which needs no extra route. Everything else needs the default
+route.' 3
 run one "ip route delete default
   busybox ping -qc1 $gateway >/dev/null 2>&1; host=\$?
   busybox ping -qc1 192.0.2.1 >/dev/null 2>&1; echo host \$host, beyond \$?"
 judge "$seen"
 quiet one "ip route add default via $gateway"
 
-step 'Ports are per namespace, too: two web servers listen on port 80, and the host reaches both.' 2
+step 'Each namespace has its own ports: two web servers listen on port 80, and the host reaches both.' 2
 quiet host 'mkdir one two; echo hello from room-1 >one/ping; echo hello from room-2 >two/ping'
 quiet one 'busybox httpd -p 80 -h one'
 quiet two 'busybox httpd -p 80 -h two'
@@ -83,12 +84,12 @@ expect '^hello from room-1$' '^hello from room-2$'
 run one "busybox wget -q -O - http://127.0.0.1/ping"
 expect '^hello from room-1$'
 
-step 'A Unix socket with a path does not care: it is a file. This server runs on the host.'
+step 'A Unix socket with a path is not affected: it is a file. This server runs on the host.'
 background 'socat -U UNIX-LISTEN:socket,fork EXEC:hostname'
 await 'test -S socket'
 run one 'echo "I am $(hostname), it is $(socat -u UNIX-CONNECT:socket -)"'
 expect "^I am room-1, it is $(hostname)$"
-step 'An abstract one, without a file, was in reach up to lesson 04. No more:'
+step 'An abstract one, without a file, could be reached up to lesson 04. No longer:'
 name=${tmp##*/}
 background "socat -U ABSTRACT-LISTEN:$name,fork EXEC:hostname"
 await "grep -q @$name /proc/net/unix"
@@ -98,7 +99,7 @@ run one "socat -u ABSTRACT-CONNECT:$name -"
 expect 'Connection refused'
 
 step 'Now a bridge, the virtual switch to which Docker connects its containers. lab plays the host.
-Its new containers get no veth pair from the lesson: we make it ourselves.'
+Its containers get no veth pair from the lesson: we make the pairs ourselves.'
 stop one
 stop two
 start lab 'unshare --net sh' net
@@ -119,8 +120,8 @@ expect '1 packets received'
 run one 'busybox ping -qc1 10.201.0.1'
 expect '1 packets received'
 
-step 'And the internet? A third namespace plays it, with an address from those that are reserved
-for examples. It has a web server, which says who asked. Nobody there knows of 10.201.0.0.'
+step 'And the internet? A third namespace plays it, with an address from the range reserved for
+examples. Its web server says who asked. Nobody there has a route to 10.201.0.0.'
 start internet 'bin/05-net -net=lo -hostname internet sh'
 # shellcheck disable=SC2154 # start sets it
 quiet lab "ip link add nslwan up type veth peer name eth0 netns $internet"
@@ -136,7 +137,7 @@ run lab 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
 expect '^hello 203\.0\.113\.1$'
 
 step 'At first, a container has no route to it. With one, the packets get as far as the host, which
-does not forward them until it is told to. That setting belongs to its network namespace.'
+does not forward them until told to. That setting belongs to its network namespace.'
 run one 'busybox wget -q -O - http://203.0.113.2/cgi-bin/hello'
 expect 'unreachable'
 quiet one 'ip route add default via 10.201.0.1'
@@ -181,8 +182,8 @@ What is missing is NAT, but this kernel has no nftables to make it with: that is
   expect '^no answer$'
 fi
 
-step 'None of this was on the host. Its end of the first veth pair is gone, too: a network
-namespace takes its devices with it when it ends, and a veth pair has two ends or none.'
+step 'None of this was on the host. Its end of the first veth pair is gone, too: when a network
+namespace ends, so do its veth devices, and a veth pair has two ends or none.'
 run host "ip link show $outer"
 expect 'does not exist'
 

@@ -28,7 +28,7 @@ for place in one two; do
   expect '^uid=0\(root\)$' '^gid=0\(root\)$'
 done
 
-step 'Root in there may do some of what root may:' 1
+step 'Root inside may do some of what root may:' 1
 run two 'touch mine; works=""; for line in "hostname box" "mount -t tmpfs tmpfs /mnt" \
   "cat /etc/shadow" "chown 1 mine" "date --set now"
   do $line >/dev/null 2>&1 && works="$works ${line%% *}"; done; echo "works:${works:- nothing}"'
@@ -58,8 +58,8 @@ expect '^made-inside: 0$'
 run host 'if test -O made-inside; then echo it is mine; else echo it is not mine; fi'
 judge "$seen"
 
-step 'Whoever is not in the map has no number inside, such as the root of the host. The kernel
-shows 65534, nobody, in its place. And nothing can be given to somebody who is not there.' 3
+step "Users who are not in the map have no number inside, such as the host's root. The kernel shows
+65534, nobody, instead. And nothing can be given to a user who is not in the map." 3
 side 'stat -c "%n: %u %U" /etc/passwd'
 seen=${answer[host]}
 expect '^/etc/passwd: 0 root$'
@@ -69,7 +69,7 @@ judge "$seen"
 run one 'chown 1 made-inside'
 expect 'Invalid argument'
 
-step 'Root inside has all capabilities: each bit is one. You have none, and yet you started it.'
+step 'Root inside has all capabilities: each bit is one. You have none, although you started it.'
 side 'grep CapEff /proc/self/status'
 differ host one
 seen=${answer[host]}
@@ -100,7 +100,7 @@ else
 fi
 
 step "What may root inside still not do? Change groups: a group may be there to keep somebody
-out, and you could leave it. So for a user's map of groups, setgroups has to be denied first."
+out, and you could leave it. So before a user may map groups, setgroups has to be denied."
 side 'cat /proc/self/setgroups'
 seen=${answer[one]}
 expect '^deny$'
@@ -111,7 +111,7 @@ step "Set the clock: there is one for the whole machine."
 run one 'date -s "$(date)"'
 expect 'cannot set date: Operation not permitted'
 
-step 'Make a device: it would be a way to all disks.'
+step 'Make a device: that would be a way to all disks.'
 run one 'mknod disk b 8 0'
 expect 'Operation not permitted'
 
@@ -121,8 +121,8 @@ secret=/etc/shadow
 run one "cat $secret"
 expect 'Permission denied'
 
-step "Touch namespaces of the host. We join the user namespace of one, and none of its others: so
-we are root, but hostname, network and mounts are those of the host. Its root owns them."
+step "Touch the host's namespaces. We join only the user namespace of one: so we are root, but
+hostname, network and mounts are the host's, and the host's root owns them."
 run host "nsenter -t $one -U --preserve-credentials id -u"
 expect '^0$'
 run host "nsenter -t $one -U --preserve-credentials hostname $(hostname)"

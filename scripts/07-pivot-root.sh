@@ -21,7 +21,7 @@ run host 'scripts/rootfs.sh one; scripts/rootfs.sh two'
 expect '/one: busybox' '/two: busybox'
 quiet host 'touch one/namespace1.txt two/namespace2.txt'
 
-step 'Each container has one of them as its /. Nothing of the host is left in sight.'
+step 'Each container has one of them as its /. Nothing of the host can be seen.'
 start one 'bin/07-pivot-root -net=lo -hostname room-1 -rootfs one'
 start two 'bin/07-pivot-root -net=lo -hostname room-2 -rootfs two'
 side 'ls /'
@@ -36,14 +36,14 @@ seen=${answer[host]}
 expect '^var$'
 expect_not '^namespace'
 
-step 'lsns: nothing new since lesson 06. The root is not a namespace: it is what one mount
+step 'lsns: nothing new since lesson 06. The root is not a namespace: it is what a mount
 namespace has at /.'
 run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one | sort)"
 expect '^> pid ' '^> mnt ' '^> uts ' '^> ipc ' '^> net ' '^> user '
 expect_not 'cgroup|time'
 
-step 'df shows mounts. Of those of the host, none is left but the one in which our directory lies, and
-the devices that the lesson has bound.'
+step "df shows mounts. Of the host's, only the one with our directory is left, and the devices that
+the lesson has bound."
 run one 'df'
 expect ' /tmp$' ' /dev/null$'
 expect_not ' /(home|boot|run|var|mnt|work|snap)'
@@ -53,8 +53,8 @@ quiet one 'echo hello from one >/root/letter'
 run host 'cat one/root/letter; stat -c "owner: %u" one/root/letter'
 expect '^hello from one$' "^owner: $(id -u)$"
 
-step "The environment is new: PATH is for this root, and of yours only TERM has come along. A command
-is looked up after the root has changed, so ls is not the host's."
+step "The environment is new: PATH is for this root, and only TERM is yours. A command is looked up
+after the root has changed, so ls is not the host's."
 run host 'echo $PATH'
 run one 'echo $PATH'
 expect '^/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin$'
@@ -64,14 +64,14 @@ expect_not '^LC_ALL$' # this script has set it
 run one 'ls -l $(which ls)'
 expect 'ls -> .*busybox$'
 
-step "Why not chroot, which is older and simpler? It only changes what / means. At first sight
-that will do:"
+step "Why not chroot, which is older and simpler? It only changes what / means. At first sight,
+that is enough:"
 run host 'unshare --user --map-root-user chroot one ls /'
 expect '^namespace1.txt$'
 expect_not '^var$'
 
-step "But the host's mounts are all still there, out of sight. A working directory that was left
-outside is enough to walk out. / is that of one, and then we climb:" 1
+step "But the host's mounts are all still there, out of sight. A working directory left outside is
+enough to get out. / is that of one, and then we climb:" 1
 climb="cd ../../../../../..
   test -e namespace1.txt && echo the root of rootfs || echo the root of the host"
 run host "unshare --user --map-root-user --root=one --wd=. sh -c '
@@ -79,8 +79,8 @@ run host "unshare --user --map-root-user --root=one --wd=. sh -c '
 expect '^/namespace1.txt$'
 judge "$seen"
 
-step 'The same trick after pivot_root: a jail by chroot in one, and out of it. We climb as far as the
-root of one. There is nothing above: the mounts of the host are gone from this namespace.' 2
+step "The same trick after pivot_root: a chroot inside one, and out of it. We get as far as the root
+of one. There is nothing above: the host's mounts are gone from this namespace." 2
 quiet one 'mkdir -p /tmp/jail/bin; cp /bin/busybox /tmp/jail/bin/sh; touch /tmp/jail/in-jail.txt'
 run one "nsenter -r/tmp/jail -w. sh -c '
   echo /*.txt; $climb; echo *'"

@@ -34,7 +34,7 @@ again() {
 cgroups() { echo "find /sys/fs/cgroup -name 'nsl-${launcher[$1]}-*'"; }
 knob() { echo "cat \$(find /sys/fs/cgroup -path '*/nsl-${launcher[$1]}-*/$2')"; }
 
-step 'A limit needs a cgroup, and that is a directory in a file system. May we make one?'
+step 'A limit needs a cgroup, and that is a directory in a filesystem. May we make one?'
 run host 'scripts/rootfs.sh one; scripts/rootfs.sh two'
 run host 'bin/08-cgroups -net=lo -rootfs one echo yes, limits are possible'
 if [[ $status -ne 0 && -z ${NSL_SCOPE:-} ]]; then
@@ -56,7 +56,7 @@ if [[ $status -ne 0 && $EUID -ne 0 && ${NSL_SUDO:-} != sudo ]] && command -v sud
 fi
 expect '^yes, limits are possible$'
 
-step 'A container with little of everything: 32 MiB, 20 processes, a tenth of a CPU. And a second one.'
+step 'A container with a little of everything: 32 MiB, 20 processes, a tenth of a CPU. And a second.'
 start one 'bin/08-cgroups -hostname room-1 -memory 32M -pids 20 -cpus 0.1 -rootfs one'
 start two 'bin/08-cgroups -hostname room-2 -rootfs two'
 
@@ -77,15 +77,15 @@ expect '^20$'
 run host "$(knob one "${files[2]}")"
 expect '^10000( 100000)?$'
 
-step 'The cgroup namespace hides where in the tree it is: inside, its own cgroup is the root, /.'
+step 'The cgroup namespace hides the rest of the tree: inside, its own cgroup is the root, /.'
 run host "grep nsl- /proc/$one/cgroup"
 expect "/nsl-${launcher[one]}-"
 run one 'cat /proc/self/cgroup'
 expect ':/$'
 expect_not ':/.'
 
-step 'Memory. dd asks for a buffer, and the kernel gives it page by page. 16 MiB are fine. With 100 it
-meets the limit, nothing is left to be freed, and the kernel kills: status 137, 128 + SIGKILL.' 1
+step 'Memory. dd asks for a buffer, and the kernel gives it page by page. 16 MiB are fine. At 100 it
+hits the limit, nothing is left to free, and the kernel kills dd: status 137, 128 + SIGKILL.' 1
 run one 'dd if=/dev/zero of=/dev/null bs=16M count=1; echo status $?'
 expect '^status 0$'
 run one 'dd if=/dev/zero of=/dev/null bs=100M count=1; echo status $?'
@@ -96,7 +96,7 @@ expect '^oom_kill [1-9]'
 run two 'dd if=/dev/zero of=/dev/null bs=32M count=1; echo status $?'
 expect '^status 0$'
 
-step 'Processes. The shell is one, so 30 more are too many: fork is refused, to this container alone.' 2
+step 'Processes. The shell is one, so 30 more are too many: fork fails, in this container alone.' 2
 run one "sh -c 'for i in \$(seq 30); do sleep 1 & done'; sleep 2"
 expect "can't fork: Resource temporarily unavailable"
 judge "$seen"
@@ -134,7 +134,7 @@ network belongs, so you may enter both. That is what rootless tools build on.'
   run host "nsenter -t $two -U -n --preserve-credentials busybox wget -qO- http://127.0.0.1/ping"
 fi
 expect '^pong from room-2$'
-step 'Root in there is, out here, who started it:'
+step 'Root inside is, outside, the user who started it:'
 run host "ps -o uid,pid,args -p $one"
 expect "^ *${SUDO_UID:-$EUID} +$one "
 
@@ -146,13 +146,13 @@ enter="nsenter -t $one -a"
 # You are root there already. And -a takes the host's time namespace, too, which
 # only root may enter.
 [[ $EUID -eq 0 ]] || enter="${enter% -a} -U -m -u -i -n -p -C --preserve-credentials"
-step 'And docker exec? It is nsenter: a process that enters all namespaces of another one.'
+step 'And docker exec? It is nsenter: a process that enters all namespaces of another process.'
 run host "$enter sh -c 'hostname; ps; cat /tmp/www/ping'"
 expect '^room-1$' 'httpd' '^pong from room-1$'
 expect '^ *1 '
 
-step 'That one sees what the container sees, but is not held by its limits: its cgroup is elsewhere.
-docker exec moves it there, too. The kernel lets whoever may write to the directories do that.' 3
+step 'That process sees what the container sees, but its limits do not apply: it is in another cgroup.
+docker exec moves it, too. The kernel lets whoever may write to both directories do that.' 3
 run host "$enter sh -c 'if grep -q :/\\.\\. /proc/self/cgroup
   then echo in another cgroup; else echo in the cgroup of the container; fi'"
 judge "$seen"

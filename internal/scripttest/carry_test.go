@@ -107,7 +107,7 @@ func TestCarryConflict(t *testing.T) {
 	// Done by hand there, the rest is carried.
 	diffReplace(t, other, "opens with a copy", "comes with a copy")
 	said = workDone(t, place, "", "dev/carry.sh", "03")
-	assert.Contains(t, said, "06-user/uts.go: you have changed it, it stays\n")
+	assert.Contains(t, said, "06-user/uts.go: you have changed it, so it stays\n")
 	text := readFile(t, other)
 	assert.Contains(t, text, "comes with a copy")
 	for _, lesson := range []string{"04-ipc", "05-net", "07-pivot-root", "08-cgroups"} {

@@ -75,5 +75,5 @@ func TestStick(t *testing.T) {
 	// A stick that is not there.
 	out, status := output(t, exec.Command(repo+"/scripts/dev/stick.sh", dir+"/none"))
 	assert.Equal(t, 2, status)
-	assert.True(t, strings.HasPrefix(out, "stick.sh: DIR is a directory"), out)
+	assert.True(t, strings.HasPrefix(out, "stick.sh: DIR must be a directory"), out)
 }

@@ -65,9 +65,9 @@ expect '^prompt \[room-2\]#  hostname room-2$' \
   '^prompt \[room-2\]#  hostname new$' '^prompt \[new\]#  hostname new$'
 
 step "So may hostnamectl. It does not change the name itself, but asks systemd-hostnamed, through a
-socket in the filesystem, and that is a process of the host. So \`hostnamectl hostname box\`, typed inside,
-renames the host. We will not run it, but something like it: a process of the host that waits for a
-question at a FIFO, and answers with its own name."
+socket in the filesystem, and that is a process of the host. So \`hostnamectl hostname box\`, typed
+inside, renames the host. We will not run it, but something like it: a process of the host that
+waits for a question at a FIFO, and answers with its own name."
 quiet host 'mkfifo question answer'
 background 'read -r _ <question && hostname >answer'
 run one 'echo who are you? >question; cat answer; hostname'

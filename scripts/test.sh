@@ -284,16 +284,7 @@ say "the handout and the slides"
 if [[ -n $quick ]]; then
   check "site.sh" scripts/dev/site.sh
 else
-  # The machine in the pages has a kernel, which takes minutes to build: so it is
-  # tested here where there is one, and nothing but the browser's part.
-  machine=()
-  if compgen -G "${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-machine/kernel-*/bzImage" >/dev/null; then
-    machine=(--machine)
-  else
-    skipped=$((skipped + 1))
-    echo "the machine in the pages: its kernel was never built here, scripts/test.sh --machine does" >>"$out/skipped"
-  fi
-  check "site.sh ${machine[*]} --check, in a browser" scripts/dev/site.sh "${machine[@]}" --check
+  check "site.sh --check, in a browser" scripts/dev/site.sh --check
   check "slides.sh --check, in a browser" scripts/dev/slides.sh --check --plan day
 fi
 

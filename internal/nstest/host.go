@@ -49,13 +49,15 @@ func (h Host) unchanged(lessons func() []int) error {
 	err := untilLinks(func() (bool, error) {
 		var err error
 		now, err = readHost(lessons())
-		return slices.Equal(h.Network, now.Network), err
+		return slices.Equal(h.Network, now.Network) &&
+			slices.Equal(h.Processes, now.Processes), err
 	})
 	return errors.Join(err, equal(h, now))
 }
 
 // untilLinks waits for what the kernel does in its own time: it removes the
-// devices of a network namespace that has ended.
+// devices of a network namespace that has ended, and ends what was killed. For
+// processes that are not ours, it sends no event.
 func untilLinks(reached func() (bool, error)) error {
 	events, done := make(chan netlink.LinkUpdate, 1024), make(chan struct{})
 	defer close(done)
@@ -68,6 +70,7 @@ func untilLinks(reached func() (bool, error)) error {
 		}
 		select {
 		case <-events:
+		case <-time.After(10 * time.Millisecond):
 		case <-deadline:
 			return nil // the caller says what differs
 		}

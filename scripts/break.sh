@@ -72,7 +72,7 @@ choose() {
 install_for tour
 need_mqueue
 flags=()
-if rows lessons | grep -q "^$lesson"$'\t.* --root '; then
+if isolates "$lesson" root; then
   need_rootfs
   flags=(-rootfs "$repo/rootfs")
 fi
@@ -82,7 +82,10 @@ exit_on_signals
 # of their own, and with copies of the programs.
 mystery() {
   local where=mystery-$$/$lesson dir
-  [[ $EUID -eq 0 ]] || { as_root "$repo/scripts/break.sh" "$@" && exit; }
+  [[ $EUID -eq 0 ]] || {
+    as_root "$repo/scripts/break.sh" "$@"
+    exit
+  }
   [[ -x $repo/bin/$lesson ]] || build_lessons
   [[ ! -x /usr/bin/prebuilt ]] || where+=-$number
   build_patched "$lesson" "$patch" "$where"
@@ -108,8 +111,6 @@ sed -n '/^--- /,$p' "$patch"
   choose 'What follows from this change?' symptom 'Nothing that one could see.'
 say "What follows: $(symptom "$patch")"
 
-[[ $# -ge 1 && $# -le 3 ]] || misused 'expected NN, or NN and K'
-lesson=$(need_lesson "$1")
 cd "$repo" # for rootfs
 report=$(scripts/check.sh "$lesson" -- "${launch[@]}") ||
   [[ $report == *' points hold'* ]] || die "the check of $lesson did not finish" \

@@ -43,10 +43,9 @@ var neutral = regexp.MustCompile(`healthy|unknown|nsl-?[0-9]+(-[0-9]+)?|\b402[0-
 func TestBreak(t *testing.T) {
 	nstest.NeedRoot(t)
 	place := checkPlace(t)
-	page, err := os.ReadFile("../../docs/diagnosis.md")
-	require.NoError(t, err)
-	commands := tableCommand.FindAllStringSubmatch(string(page), -1)
-	require.Len(t, commands, strings.Count(string(page), "\n| 0"), "rows that are no command")
+	page := readFile(t, "../../docs/diagnosis.md")
+	commands := tableCommand.FindAllStringSubmatch(page, -1)
+	require.Len(t, commands, strings.Count(page, "\n| 0"), "rows that are no command")
 	for _, lesson := range checkLessons {
 		patches, err := filepath.Glob(filepath.Join("../..", lesson, "breaks", "*.patch"))
 		require.NoError(t, err)
@@ -68,9 +67,7 @@ func TestBreak(t *testing.T) {
 				before, after, found := strings.Cut(out, "What is broken in it?")
 				require.True(t, found, out)
 				requireMystery(t, before, i == 0)
-				text, err := os.ReadFile(patch)
-				require.NoError(t, err)
-				change, _, _ := strings.Cut(string(text), "\n")
+				change, _, _ := strings.Cut(readFile(t, patch), "\n")
 				assert.NotContains(t, before, change)
 				assert.NotContains(t, before, what)
 				assert.Contains(t, after, " "+change)
@@ -224,4 +221,20 @@ func TestBreakAtATerminal(t *testing.T) {
 	assert.Equal(t, []string{".progress", "broken", "go.mod", "go.sum"}, names(t, filepath.Join(place, "work")))
 	assert.NoDirExists(t, strings.TrimSuffix(lab, " 2\r"))
 	nothingLeft(t, tmp)
+}
+
+// A user's mystery is root's work, and ends as that does.
+func TestBreakMysteryBySudo(t *testing.T) {
+	nstest.NeedRoot(t)
+	t.Parallel()
+	place := checkPlace(t)
+	cmd := exec.Command("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+		"scripts/break.sh", "03", "?")
+	cmd.Dir = place
+	writeFile(t, "#!/bin/sh\necho as root: $*; exit 3\n", place, "fake/sudo")
+	require.NoError(t, os.Chmod(filepath.Join(place, "fake/sudo"), 0o755))
+	cmd.Env = append(checkEnv(), "PATH="+place+"/fake:"+os.Getenv("PATH"))
+	out, status := output(t, cmd)
+	assert.Equal(t, 3, status, out)
+	assert.Equal(t, "as root: "+place+"/scripts/break.sh 03 ?\n", out)
 }

@@ -79,12 +79,16 @@ show_question() {
 }
 
 # read_answer I sets said to the letter of an option: a single key, no Enter. It fails
-# at the end of the input.
+# at the end of the input. It waits in short steps: bash does not notice a Ctrl-C that
+# comes just before it reads.
 read_answer() {
+  local status
   said=''
   printf '\n%s' "${letters[$1]:0:1} to ${letters[$1]: -1}: "
   until [[ -n $said && ${letters[$1]} == *"$said"* ]]; do
-    IFS= read -rsn 1 said || { echo && return 1; }
+    status=0
+    IFS= read -rsn 1 -t 1 said || status=$?
+    [[ $status -eq 0 || $status -gt 128 ]] || { echo && return 1; }
   done
   echo "$said"
 }

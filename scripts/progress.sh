@@ -312,13 +312,13 @@ watch_room() {
 }
 
 # answered ANSWERS... shows how many took which option of each question that somebody has
-# answered, * is the right one, and how many were right before and after.
+# answered: * is the right one.
 answered() {
   local kind lesson question i number letter row count all asked field=1
   for kind in quiz before after; do
     field=$((field + 1))
     mapfile -t asked < <(questions_of "$kind")
-    # Of a line with more or fewer letters nobody knows what they answer.
+    # In a line with more or fewer letters, it is unknown which question each answers.
     mapfile -t all < <(printf '%s\n' "$@" | cut -s -d : -f "$field" |
       grep -E "^[a-e.]{${#asked[@]}}$" | grep '[a-e]')
     [[ ${#all[@]} -gt 0 ]] || continue

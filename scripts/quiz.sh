@@ -19,7 +19,7 @@ answer_help "$@"
 kind=quiz lesson=''
 case ${1:-} in
 --before | --after) kind=${1#--} ;;
-*) lesson=$(full_name "$@") || misused 'which lesson, NN?' ;;
+*) lesson=$(need_lesson "$@") ;;
 esac
 [[ $# -eq 1 ]] || misused 'expected NN, --before or --after'
 as_caller "$@"

@@ -3,7 +3,6 @@
 package scripttest
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -56,13 +55,9 @@ func TestStick(t *testing.T) {
 		require.Zero(t, status, out)
 		tree := filepath.Join(dir, machine, "namespaces")
 		for _, name := range []string{"01-pid", "08-cgroups"} {
-			built, err := os.ReadFile(filepath.Join(tree, "bin", name))
-			require.NoError(t, err)
-			assert.Equal(t, "linux "+arch+" 0\n", string(built))
+			assert.Equal(t, "linux "+arch+" 0\n", readFile(t, tree, "bin", name))
 		}
-		shell, err := os.ReadFile(filepath.Join(tree, "rootfs/bin/sh"))
-		require.NoError(t, err)
-		assert.Equal(t, arch != runtime.GOARCH, string(shell) == arch+"\n")
+		assert.Equal(t, arch != runtime.GOARCH, readFile(t, tree, "rootfs/bin/sh") == arch+"\n")
 		for _, name := range []string{"README.md", "scripts/doctor.sh", "docs/pictures/hotel.svg"} {
 			assert.FileExists(t, filepath.Join(tree, name))
 		}

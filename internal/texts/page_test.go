@@ -24,8 +24,8 @@ import (
 const maxDiffer = 10
 
 // TestPage types the texts of the lessons, the tour, and what else a learner may
-// count on, into the machine of the lesson pages, in Node. NSTEST_PAGE is what scripts/dev/machine/build.sh prints, and NODE_PATH
-// is for Node.
+// count on, into the machine of the lesson pages, in Node. NSTEST_PAGE is what
+// scripts/dev/machine/build.sh prints, and NODE_PATH is for Node.
 func TestPage(t *testing.T) {
 	state := os.Getenv("NSTEST_PAGE")
 	if state == "" {

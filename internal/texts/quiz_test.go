@@ -14,8 +14,9 @@ import (
 	"namespaces/internal/lessons"
 )
 
-// readQuiz has the scripts' own reader say of each question: title, letters, the
-// right one, the one that the kernel's answers in the block speak for; text; all options, reasons.
+// readQuiz has the scripts' own reader print for each question: title, letters, the
+// right one, the one that the kernel's answer in the block speaks for, that answer, the
+// right one's words, the text, and each option with its reason.
 const readQuiz = `
 	repo=$1
 	source "$1/scripts/lib/questions.sh"

@@ -86,9 +86,9 @@ become_root() {
   exec sudo env NSL_SUDO=yes NSL_BIN="${NSL_BIN:-}" NO_COLOR="${NO_COLOR:-}" "$0" "$@"
 }
 
-# step_down starts this script again as an ordinary user: the one who called
-# sudo, or one without a name, who has no processes that could interfere. That one may not be able to read the
-# repository, and so gets a copy of what it needs.
+# step_down starts this script again as an ordinary user: the one who called sudo, or
+# one without a name, who has no processes that could interfere. That user may not be
+# able to read the repository, and so gets a copy of what it needs.
 step_down() {
   local uid=${SUDO_UID:-1000} gid be signal
   while [[ -z ${SUDO_UID:-} ]] && getent passwd "$uid" >/dev/null; do uid=$((uid + 1)); done

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# packages.sh: which packages of lib/packages.tsv this machine has, and how to install the rest.
-# It is sourced, not run.
+# packages.sh: which packages of lib/packages.tsv this machine has, and how to install
+# the rest. It is sourced, not run.
 
 # static_busybox prints the path of a busybox that is one file: a dynamic one
 # needs libraries that a new root does not have. It asks the kernel, which

@@ -65,8 +65,9 @@ misused() {
 }
 
 # exit_on_signals lets the trap for EXIT clean up after a signal, too: once the
-# command that runs has ended. The first one alone: bash takes Ctrl-C twice if it
-# has ended that command as well, and an exit in the trap for EXIT leaves the rest.
+# command that runs has ended. Only the first signal counts: bash may take one Ctrl-C
+# twice, for itself and for the command that it ended, and a second exit would cut the
+# trap for EXIT short.
 exit_on_signals() {
   trap "trap '' HUP INT TERM; exit 129" HUP
   trap "trap '' HUP INT TERM; exit 130" INT

@@ -130,7 +130,7 @@ machine_of() { od -An -tx1 -j 18 -N 2 "$1"; }
 # explain_rootfs TEXT is about the directory that lessons 07 and 08 enter.
 explain_rootfs() {
   local name
-  ((10#${lesson%%-*} >= 7)) && [[ -e $repo/bin/$lesson ]] || return 1
+  isolates "$lesson" root && [[ -e $repo/bin/$lesson ]] || return 1
   fix='scripts/rootfs.sh'
   if [[ ! -d $repo/rootfs ]]; then
     reason='there is no root filesystem in rootfs'

@@ -25,8 +25,11 @@ fingerprint() {
 }
 
 # note_typed NN-name notes for progress.sh --share that this lesson was typed, once there
-# is a place to note it.
-note_typed() { [[ ! -d $repo/work/.progress ]] || as_user touch "$repo/work/.progress/$1.typed"; }
+# is a place to note it. follow.sh calls it again and again.
+note_typed() {
+  local dir=$repo/work/.progress
+  [[ ! -d $dir || -e $dir/$1.typed ]] || as_user touch "$dir/$1.typed"
+}
 
 # need_own NN-name [LINE] ends the script if the learner has not begun that
 # lesson. LINE is what else to type.

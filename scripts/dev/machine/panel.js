@@ -142,7 +142,7 @@ class Machine {
   }
 
   // look asks the lesson's guide: how many steps are done, what it sees, and what
-  // it says to who is stuck.
+  // it says to whoever is stuck.
   look() {
     return this.looking ||= new Promise(done => {
       this.endLook = done

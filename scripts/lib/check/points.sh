@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # points.sh: what check.sh looks at, type by type. It is sourced, not run.
 #
-# Each point has what was seen, what is expected, and a question for when they differ. `ask a` lets the command inside look; `enter` and
-# /proc/PID, where PID is the command's on the host, are the kernel's answer
-# to us. What would change the host is tried only once the kernel has said
-# that the namespace is not the host's.
+# Each point has what was seen, what is expected, and a question for when they differ.
+# `ask a` lets the command inside look; `enter` and /proc/PID, where PID is the
+# command's on the host, are the kernel's answer to us. What would change the host is
+# tried only once the kernel has said that the namespace is not the host's.
 
 # shellcheck disable=SC2154 # set by check.sh
 # shellcheck disable=SC2002 # with cat, a process that has gone ends no script

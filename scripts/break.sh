@@ -83,6 +83,7 @@ exit_on_signals
 mystery() {
   local where=mystery-$$/$lesson dir
   [[ $EUID -eq 0 ]] || {
+    say 'using sudo for the lab: it makes namespaces of its own'
     as_root "$repo/scripts/break.sh" "$@"
     exit
   }

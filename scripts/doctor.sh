@@ -381,7 +381,7 @@ me=${whos[0]}
 if [[ -n $only ]]; then
   judge "$only"
   if [[ ! -e $repo/bin/$only ]]; then
-    status='not built' fix=$build
+    status='not built' fix=${go_off_path:+"$go_off_path && "}$build
     command -v go >/dev/null || reason='there is no Go' fix='see go.dev/doc/install'
   fi
   if [[ $status$fix == ready && ! -d rootfs ]] && isolates "$only" root; then

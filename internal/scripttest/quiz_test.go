@@ -236,3 +236,11 @@ func TestQuizAtATerminal(t *testing.T) {
 	assert.Equal(t, 1, status, out)
 	assert.Contains(t, out, "question 4 was not answered")
 }
+
+// On a narrow terminal, text is wrapped between words, and a command stays in one line.
+func TestQuizIsWrapped(t *testing.T) {
+	out, status := output(t, exec.Command("bash", "-euc", `source ../../scripts/lib/questions.sh
+		width=20; flow "$1"`, "bash", "one two three four five\n\n```console\n$ one two three four five\n```"))
+	require.Zero(t, status, out)
+	assert.Equal(t, "one two three four\nfive\n\n  $ one two three four five\n\n", out)
+}

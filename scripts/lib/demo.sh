@@ -134,9 +134,9 @@ clean_up() {
   exit "$status"
 }
 
-# steps lists them: the calls of step in the script.
+# steps lists them: the calls of step in the script, each by its first line.
 steps() {
-  sed -n "s/^ *step ['\"]//p" "$0" | sed "s/['\"][ 0-9]*\$//" | cat -n |
+  sed -n "s/^ *step ['\"]//p" "$0" | sed "s/['\"][ 0-9]*\$//; t; s/\$/ .../" | cat -n |
     sed 's/^ *//; s/\t/  /'
 }
 

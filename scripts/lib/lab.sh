@@ -22,7 +22,7 @@ mkdir proc healthy unknown
 cp "$2" "healthy/$lesson"
 cp "$3" "unknown/$lesson"
 rm -r "${3%/*/*}" # its source
-ln -s "$repo/scripts" scripts
+ln -s "$repo/scripts" "$repo/docs" .
 # A /proc that no container covers.
 mount -t proc proc proc
 mount --make-private proc

@@ -56,16 +56,25 @@ printed() {
   echo "${most:+$said}"
 }
 
-# flow TEXT prints paragraphs in lines of this width, and blocks as they are.
+# flow TEXT prints paragraphs in lines of this width, and blocks as they are: a command
+# that is cut in two cannot be copied.
 flow() {
-  awk '
+  awk -v width="$width" '
     /^```/ { out(); print ""; code = !code; next }
     code { print "  " $0; next }
     !NF { out(); gap = shown; next }
     { if (gap) print ""; gap = 0; text = text (text == "" ? "" : " ") $0 }
     END { out() }
-    function out() { if (text != "") { print text; shown = 1 }; text = "" }' <<<"$1" |
-    fold -s -w "$width" | sed 's/ *$//'
+    function out() {
+      while (length(text) > width) {
+        for (end = width + 1; end > 1 && substr(text, end, 1) != " "; end--);
+        if (end == 1) break
+        print substr(text, 1, end - 1)
+        text = substr(text, end + 1)
+      }
+      if (text != "") { print text; shown = 1 }
+      text = ""
+    }' <<<"$1" | sed 's/ *$//'
 }
 
 # show_question I shows the question and its options, and nothing of the answer.

@@ -27,6 +27,7 @@ esac
 cd "$repo"
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.6.1
 user=nsl-test
+machines='Sandbox|VM' # tests that start a virtual machine
 passed=0 failed=0 skipped=0 flaky=0
 # Below /var/tmp, where an ordinary user may run programs: some machines mount /tmp
 # with noexec.
@@ -167,6 +168,8 @@ in_machines() {
   "$verb" "Debian trixie, as a user" env NSL_TESTS="$out" NS_STRICT="${NS_STRICT:-}" \
     scripts/dev/test-vm.sh --suite trixie --as user
   "$verb" "arm64, emulated" scripts/dev/test-vm.sh --arch arm64
+  "$verb" sandbox as_root env -C internal/scripttest "${settings[@]}" NSTEST_BIN="$repo/bin" \
+    NSTEST_REPO="$repo" "$out/scripttest.test" -test.v -test.run "^Test($machines)"
 }
 
 formatted() { ! gofmt -l . | grep .; }
@@ -225,12 +228,11 @@ settings=(PATH="$PATH" NSTEST_BIN="$out/repo/bin" NSTEST_REPO="$out/repo"
 # which statements run. Without a /proc such a program prints more than the lesson does.
 # All other tests run the lessons as they are.
 as_root_run() {
-  local test name dir own leave_out=() slow
-  # Tests that take a machine, many builds, or ten seconds of a processor.
-  slow='Sandbox|VM|Exercise|Break|Work|Carry|Commands|LessonStandsAlone'
+  local test name dir own slow leave_out="^Test($machines)"
+  # Tests that take many builds, or ten seconds of a processor.
+  slow='Exercise|Break|Work|Carry|Commands|LessonStandsAlone'
   slow+='|Ninth|Doctor$|Cleanup|Environment|DemoInterrupted|DemoFails'
-  [[ -z $quick ]] || leave_out=(-test.skip "^Test($slow)")
-  [[ -z $no_machine ]] || leave_out=(-test.skip '^Test(Sandbox|VM)')
+  [[ -z $quick ]] || leave_out="^Test($machines|$slow)"
   for test; do
     name=$(basename "$test" .test)
     dir=$(find 0* internal scripts -type d -name "$name")
@@ -243,10 +245,10 @@ as_root_run() {
       # shellcheck disable=SC2016 # for the shell
       own=(NSTEST_BIN="$out/cover/bin" GOCOVERDIR=/proc/self/fd/200
         bash -c 'exec "$@" 200<"$0"' "$out/cover/counters")
-      leave_out=(-test.skip 'AllLessons/conditions/no_')
+      leave_out='AllLessons/conditions/no_'
     fi
     count "$name" as_root env -C "$dir" "${settings[@]}" "${own[@]}" \
-      "$test" -test.v "${leave_out[@]}"
+      "$test" -test.v -test.skip "$leave_out"
   done
 }
 

@@ -116,7 +116,9 @@ cd "$repo" # for rootfs
 report=$(scripts/check.sh "$lesson" -- "${launch[@]}") ||
   [[ $report == *' points hold'* ]] || die "the check of $lesson did not finish" \
   "scripts/check.sh $lesson -- ${launch[*]}"
-grep -A 1 '^not ok' <<<"$report" | grep -v '^--' || true
+while IFS= read -r line; do
+  print_line "$line"
+done < <(grep -A 1 '^not ok' <<<"$report" | grep -v '^--' || true)
 
 # Everything that was predicted fails, and nothing else does.
 status=0
@@ -135,5 +137,5 @@ while IFS= read -r line; do
   say "seen, but not predicted: ${line#not ok  }"
   status=1
 done < <(grep '^not ok' <<<"$report" || true)
-[[ $status -ne 0 ]] || say "as predicted: the check fails"
+[[ $status -ne 0 ]] || say "The check finds this break."
 exit "$status"

@@ -357,6 +357,18 @@ look() {
   keep
 }
 
+# listed NAME... prints the words that are seen there, or nothing, in that word.
+listed() {
+  local text='' list
+  while [[ $# -gt 0 ]]; do
+    text+=${seen[$1]:-}
+    shift
+  done
+  read -ra list <<<"$text"
+  [[ ${#list[@]} -gt 0 ]] || list=(nothing)
+  echo "${list[*]}"
+}
+
 # sees sets sight to what is seen, in a sentence or two.
 sees() {
   local key value inside='' cleaned
@@ -368,12 +380,12 @@ sees() {
   sight="${name_of[box]}, PID $box, ${inside:-?} inside; not the host's: ${room_own[box]:-nothing}"
   for key in "${facts[@]}"; do
     case $key in
-    members) sight+="; in the background:${seen[members]% }" ;;
+    members) sight+="; in the background: $(listed members)" ;;
     name) sight+="; name ${seen[name]:-?}, the host's ${seen[host_name]}" ;;
     mounts) own_proc && sight+='; a /proc of its own' || sight+="; /proc is the host's" ;;
-    queues) sight+="; keys:${seen["box queues"]% }${seen["box memory"]% }, on the host:${seen["host queues"]% }${seen["host memory"]% }" ;;
+    queues) sight+="; keys: $(listed "box queues" "box memory"), on the host: $(listed "host queues" "host memory")" ;;
     net)
-      sight+="; devices:${seen[devices]% }${seen[route]:+, default route by ${seen[route]}}"
+      sight+="; devices: $(listed devices)${seen[route]:+, default route by ${seen[route]}}"
       sight+="${seen[listen]:+, listens on port ${seen[listen]}}"
       ;;
     map) sight+="; map: ${seen[map]:-none}" ;;
@@ -439,7 +451,9 @@ drawn() {
 
 draw_picture() {
   local i place command mark colour
-  printf '%s\n\n' "$bold$lesson$plain: ${#conditions[@]} steps at two terminals on the host      (q ends this)"
+  printf '%s\n' "$bold$lesson$plain: ${#conditions[@]} steps at two terminals on the host      (q ends this)"
+  [[ ${#draws[@]} -eq 0 ]] || echo 'Names and numbers differ from those in the text: either will do.'
+  echo
   for i in "${!conditions[@]}"; do
     mark='  ' colour=''
     [[ $i -ge $now ]] || mark=ok colour=$green

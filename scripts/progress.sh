@@ -42,8 +42,20 @@ sign_of() {
   if [[ $passed == "$(fingerprint "$1")" ]]; then echo x; else echo o; fi
 }
 
+# next_lesson prints the first lesson that is begun and not done, else the first that is
+# not begun.
+next_lesson() {
+  local lesson sign next=''
+  for lesson in "${lessons[@]}"; do
+    sign=$(sign_of "$lesson")
+    [[ $sign != o ]] || { echo "$lesson" && return; }
+    [[ $sign == x || -n $next ]] || next=$lesson
+  done
+  echo "$next"
+}
+
 show() {
-  local lesson left next='' advice=''
+  local lesson left next
   for lesson in "${lessons[@]}"; do
     case $(sign_of "$lesson") in
     x)
@@ -59,17 +71,17 @@ show() {
       else
         printf '%-15s %s\n' "$lesson" "begun: its check has not passed yet"
       fi
-      advice=check
       ;;
     t | .)
       printf '%-15s %s\n' "$lesson" "${dim}not begun$plain"
-      advice=start
       ;;
     esac
-    [[ -n $next ]] || next="scripts/$advice.sh ${lesson%%-*}"
   done
-  if [[ -n $next ]]; then
-    say "next: $next"
+  next=$(next_lesson)
+  if [[ -d work/$next && -n $next ]]; then
+    say "next: scripts/check.sh ${next%%-*}"
+  elif [[ -n $next ]]; then
+    say "next: scripts/start.sh ${next%%-*}"
   else
     say "All are done. Yours and ours: scripts/diff.sh ${lessons[-1]%%-*} --mine"
   fi
@@ -138,7 +150,8 @@ share() {
   [[ ! -e $file ]] || how+=,nocreat
   dd oflag=append,nofollow,nonblock conv="$how" of="$file" status=none <<<"$line" ||
     die "cannot write to $file" "its owner can let you: chmod a+w $file"
-  say "$line"
+  say "In $file: $(tr -dc x <<<"$signs" | wc -c) done${hand/!/, hand up in }. Your line:"
+  printf '%s\n' "$line"
 }
 
 # help_me [NN] puts up a hand where you have shared your line.
@@ -147,10 +160,8 @@ help_me() {
   [[ ! -s work/.progress/shared ]] || mapfile -d '' -t to <work/.progress/shared
   [[ ${#to[@]} -eq 2 ]] ||
     die 'nobody would see your hand: you have not shared a line yet' "$0 --share FILE"
-  lesson=${1:-}
-  if [[ -z $lesson ]]; then
-    for lesson in "${lessons[@]}"; do [[ $(sign_of "$lesson") == x ]] || break; done
-  fi
+  lesson=${1:-$(next_lesson)}
+  lesson=${lesson:-${lessons[-1]}}
   share "${to[@]}" "${lesson%%-*}"
 }
 

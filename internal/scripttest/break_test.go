@@ -71,7 +71,7 @@ func TestBreak(t *testing.T) {
 				assert.NotContains(t, before, change)
 				assert.NotContains(t, before, what)
 				assert.Contains(t, after, " "+change)
-				assert.Contains(t, after, "as predicted")
+				assert.Contains(t, after, "The check finds this break.")
 			})
 		}
 	}

@@ -150,3 +150,15 @@ func TestLibNeedGo(t *testing.T) {
 	require.Equal(t, 1, status, out)
 	require.Regexp(t, `bash: go1\.\d+\S* is too old: go\.mod says 1\.99\n  install a newer Go`, out)
 }
+
+// Without a network and the modules, one line says so, and what to type.
+func TestLibNoModules(t *testing.T) {
+	place, cache := workPlace(t), t.TempDir()
+	cmd := exec.Command("bash", "-euc", "source scripts/lib/all.sh; build_lessons")
+	cmd.Dir = place
+	cmd.Env = append(os.Environ(), "GOMODCACHE="+cache, "GOPROXY=http://127.0.0.1:1")
+	out, status := output(t, cmd)
+	require.Equal(t, 1, status, out)
+	require.Regexp(t, `^building .*\nbash: Go has to download what the lessons import, and cannot: `+
+		`connection refused\n  once, where there is a network: go mod download\n$`, out)
+}

@@ -124,6 +124,8 @@ func TestDemoInterruptedAtAQuestion(t *testing.T) {
 	x := nstest.StartTerminal(t, cmd)
 	x.Type("\n")
 	x.Expect("a to d: ")
+	x.Type("z")
+	x.Expect("One of these letters (Ctrl-C ends this), a to d: ")
 	x.Type("\x03")
 	require.Equal(t, 130, x.Wait(), x.Screen())
 }
@@ -219,7 +221,7 @@ func TestQuizAtATerminal(t *testing.T) {
 	room := t.TempDir()
 	for _, name := range []string{"Ada", "Bob", "-", "-"} {
 		out = workDone(t, place, "", "progress.sh", "--share", filepath.Join(room, "file"), name)
-		assert.Regexp(t, `^\d+ \.{8}:\.{10}`+all[0].wrong()+all[1].key+all[2].wrong()+`\.+:a{12}:\.{12} \S+\n$`, out)
+		assert.Regexp(t, `Your line:\n\d+ \.{8}:\.{10}`+all[0].wrong()+all[1].key+all[2].wrong()+`\.+:a{12}:\.{12} \S+\n$`, out)
 		assert.NotContains(t, out, " - ")
 	}
 	assert.Contains(t, out, " nobody-")

@@ -304,6 +304,7 @@ func TestWorkReset(t *testing.T) {
 
 	workDone(t, place, "", "start.sh", "05")
 	writeFile(t, "not a lesson", place, "work", "notes")
+	assert.Contains(t, workDone(t, place, "", "progress.sh"), "next: scripts/check.sh 03\n")
 	workDone(t, place, "y\n", "progress.sh", "reset", "all")
 	assert.Equal(t, []string{"go.mod", "go.sum", "notes"}, names(t, filepath.Join(place, "work")))
 	assert.Contains(t, workDone(t, place, "", "progress.sh"), "next: scripts/start.sh 01\n")

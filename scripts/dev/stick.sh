@@ -26,7 +26,7 @@ for arch in amd64 arm64; do
   apt=$scratch/apt-$arch
   own_apt "$apt" apt-get update -qq >"$scratch/log" 2>&1 || true
   (cd "$apt/debs" && own_apt "$apt" apt-get download -qq busybox-static) >"$scratch/log" 2>&1 ||
-    die "cannot get busybox-static for $arch" "$(tail -n 5 "$scratch/log")" "is there a network?"
+    die "cannot get busybox-static for $arch: is there a network?" "$(tail -n 5 "$scratch/log")"
   dpkg-deb -x "$apt"/debs/*.deb "$scratch/$arch"
   busybox[$arch]=$(find "$scratch/$arch" -name busybox -type f -perm -u+x)
 done

@@ -46,12 +46,24 @@ need_go() {
       "install a newer Go: https://go.dev/doc/install"
 }
 
-# build_lessons builds bin/01-pid to bin/08-cgroups. Without cgo, so that
-# they run in any root filesystem and on any distribution.
+# go_build DIR ARGUMENT... is go build in DIR, without cgo, so that what it makes runs in
+# any root filesystem and on any distribution.
+go_build() {
+  local said
+  ! said=$(cd "$1" && as_user env CGO_ENABLED=0 go build "${@:2}" 2>&1) || return 0
+  # Without a network, Go fails at the modules that it does not have, and lists them all.
+  [[ $(cd "$1" && as_user env GOPROXY=off go build "${@:2}" 2>&1) != *GOPROXY=off* ]] ||
+    die "Go has to download what the lessons import, and cannot: ${said##*: }" \
+      "once, where there is a network: go mod download"
+  printf '%s\n' "$said" >&2
+  return 1
+}
+
+# build_lessons builds bin/01-pid to bin/08-cgroups.
 build_lessons() {
   need_go
   say "building the lessons into bin/"
-  (cd "$repo" && as_user env CGO_ENABLED=0 go build -o bin/ ./0*)
+  go_build "$repo" -o bin/ "$repo"/0*
 }
 
 # need_rootfs makes rootfs/ for lessons 07 and 08, unless there is one.

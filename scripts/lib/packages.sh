@@ -50,7 +50,7 @@ install_line() {
 # install_for KIND... installs what the scripts of that kind need and this
 # machine lacks.
 install_for() {
-  local need kind line missing=() packages=()
+  local need kind line said missing=() packages=()
   while read -r need kind _; do
     [[ " $* " != *" $kind "* ]] || have "$need" || missing+=("$need")
   done < <(rows lib/packages)
@@ -59,9 +59,12 @@ install_for() {
   [[ $line == *'apt-get install '* ]] || die "missing: ${missing[*]}" "$line"
   read -ra packages <<<"${line#*apt-get install }"
   say "installing ${packages[*]} (for ${missing[*]})"
-  as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
+  [[ $EUID -eq 0 ]] || command -v sudo >/dev/null || as_root "$line" # which says so
+  # One of many sources may be broken: what counts are these packages.
+  said=$(as_root sh -c 'apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"' \
+    sh "${packages[@]}" 2>&1) ||
+    die "apt cannot install ${packages[*]}: is there a network?" "$(tail -n 3 <<<"$said")"
   for need in "${missing[@]}"; do
     have "$need" ||
       die "$need is still missing after installing ${packages[*]}"

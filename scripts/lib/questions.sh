@@ -91,13 +91,16 @@ show_question() {
 # at the end of the input. It waits in short steps: bash does not notice a Ctrl-C that
 # comes just before it reads.
 read_answer() {
-  local status
-  said=''
-  printf '\n%s' "${letters[$1]:0:1} to ${letters[$1]: -1}: "
-  until [[ -n $said && ${letters[$1]} == *"$said"* ]]; do
+  local status prompt="${letters[$1]:0:1} to ${letters[$1]: -1}: "
+  printf '\n%s' "$prompt"
+  while true; do
     status=0
     IFS= read -rsn 1 -t 1 said || status=$?
     [[ $status -eq 0 || $status -gt 128 ]] || { echo && return 1; }
+    [[ $status -eq 0 ]] || continue
+    [[ -z $said || ${letters[$1]} != *"$said"* ]] || break
+    [[ $said != $'\e' ]] || read -rsn 4 -t 0.01 || true # the rest of an arrow, say
+    printf '\r%s' "One of these letters (Ctrl-C ends this), $prompt"
   done
   echo "$said"
 }

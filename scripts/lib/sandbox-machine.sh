@@ -49,7 +49,7 @@ get_kernel() {
   done
   [[ ${#names[@]} -gt 0 ]] ||
     die "no kernel for virtual machines: apt does not know linux-image-cloud-$arch" \
-      "$(tail -n 5 "$apt.log")" "is there a network? sudo apt-get update"
+      "is there a network? sudo apt-get update" "$(tail -n 5 "$apt.log")"
   # The program with which its parts are packed, if that is not installed.
   for name in lz4 zstd; do
     [[ $arch != "$native" ]] || command -v "$name" >/dev/null || names+=("$name")
@@ -57,7 +57,7 @@ get_kernel() {
   (
     cd "$apt/debs" || exit
     own_apt "$apt" apt-get download -qq "${names[@]}" >"$apt.log" 2>&1 ||
-      die "cannot get the kernel, ${names[*]}" "$(tail -n 5 "$apt.log")"
+      die "cannot get the kernel, ${names[*]}: is there a network?" "$(tail -n 5 "$apt.log")"
     for name in *.deb; do dpkg-deb -x "$name" "$1"; done
   )
   local PATH=$PATH:$1/usr/bin

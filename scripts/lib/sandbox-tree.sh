@@ -42,7 +42,7 @@ get_programs() {
   # shellcheck disable=SC2086 # a list
   own_apt "$2" apt-get install -qq -y --download-only --no-install-recommends \
     $from_packages busybox-static iptables base-files libc6 >"$2.log" 2>&1 ||
-    die "cannot get the programs for $arch" "$(tail -n 5 "$2.log")"
+    die "cannot get the programs for $arch: is there a network?" "$(tail -n 5 "$2.log")"
   for package in "$2"/cache/archives/*.deb; do
     dpkg-deb --fsys-tarfile "$package" | tar -xf - -C "$1" --keep-directory-symlink \
       --exclude=./usr/share/{doc,man,locale,i18n,perl,zoneinfo} --exclude=./{var,dev} \

@@ -16,6 +16,20 @@ find_width() {
   [[ $width -ge 40 && $width -lt 100 ]] || width=100
 }
 
+# print_line TEXT prints a line of a report: at a terminal, no word is cut at the edge.
+print_line() {
+  local rest=$1 line indent=''
+  [[ ! -t 1 || -n ${width:-} ]] || find_width
+  while [[ -t 1 && $((${#indent} + ${#rest})) -gt $width ]]; do
+    line=${rest:0:width-${#indent}+1}
+    [[ $line == *[!' ']*' '* ]] || break
+    line=${line% *}
+    printf '%s\n' "$indent$line"
+    rest=${rest:${#line}+1} indent='        '
+  done
+  printf '%s\n' "$indent$rest"
+}
+
 # clean_text TEXT MOST sets cleaned to TEXT, of which a stranger may have written a
 # part: first cut to MOST characters, then without what could move the cursor, change
 # the direction of writing, or is not a character at all.
@@ -41,7 +55,7 @@ say() { printf '%s\n' "$bold$*$plain"; }
 die() {
   printf '%s: %s\n' "${0##*/}" "$1" >&2
   shift
-  [[ $# -eq 0 ]] || printf '  %s\n' "$@" >&2
+  [[ $# -eq 0 ]] || printf '  %s\n' "${@//$'\n'/$'\n  '}" >&2
   exit 1
 }
 

@@ -43,7 +43,7 @@ need_own() {
 build_own() {
   need_go
   make_work
-  (cd "$repo/work" && as_user env CGO_ENABLED=0 go build -o bin/ "./$1") ||
+  go_build "$repo/work" -o bin/ "./$1" ||
     die "work/$1 does not build"
   launcher "$1" "work/bin/$1"
 }
@@ -73,7 +73,7 @@ build_patched() {
   done
   apply_patch "$2" "$repo/work/$3" ||
     die "${2#"$repo/"} does not apply to $1 any more"
-  (cd "$repo/work" && as_user env CGO_ENABLED=0 go build -o "$3/" "./$3") ||
+  go_build "$repo/work" -o "$3/" "./$3" ||
     die "$1 with ${2#"$repo/"} does not build"
   launcher "$1" "$program"
 }

@@ -38,11 +38,12 @@ point() {
       printf '  %s\n' --- "seen: $(yaml "$3")" "expected: $(yaml "$4")" \
         "question: $(yaml "$5")" ...
   elif [[ $verdict == ok ]]; then
-    [[ $quiet ]] || printf '%s\n' "${green}ok$plain      $1: $2: $3"
+    [[ $quiet ]] || print_line "${green}ok$plain      $1: $2: $3"
   elif [[ $note ]]; then
-    [[ $quiet ]] || printf '%s\n' "excused $1: $2: seen $3, expected $4"
+    [[ $quiet ]] || print_line "excused $1: $2: seen $3, expected $4"
   else
-    printf '%s\n' "${red}not ok$plain  $1: $2: seen $3, expected $4" "        $5"
+    print_line "${red}not ok$plain  $1: $2: seen $3, expected $4"
+    print_line "        $5"
   fi
   if [[ $verdict != ok && -z $note && $first ]]; then
     [[ -z $tap ]] || echo "1..$count"
@@ -63,7 +64,7 @@ skip() {
   if [[ $tap ]]; then
     printf '%s\n' "ok $count - $1: $2 # SKIP $3"
   elif [[ -z $quiet ]]; then
-    printf '%s\n' "skipped $1: $2: $3"
+    print_line "skipped $1: $2: $3"
   fi
 }
 

@@ -84,7 +84,7 @@ mystery() {
   local where=mystery-$$/$lesson dir
   [[ $EUID -eq 0 ]] || {
     say 'using sudo for the lab: it makes namespaces of its own'
-    as_root "$repo/scripts/break.sh" "$@"
+    as_root bash "$repo/scripts/break.sh" "$@"
     exit
   }
   [[ -x $repo/bin/$lesson ]] || build_lessons
@@ -96,7 +96,7 @@ mystery() {
   # A job of its own: afterwards bash takes the terminal back from the shell in there.
   set -m
   unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
-    --uts --ipc --net "$repo/scripts/lib/lab.sh" "$lesson" "$repo/bin/$lesson" \
+    --uts --ipc --net bash "$repo/scripts/lib/lab.sh" "$lesson" "$repo/bin/$lesson" \
     "$repo/work/$where/${where##*/}" "$dir" "${flags[@]}" || die "the lab failed"
   set +m
   choose 'What is broken in it?' change 'Nothing: it is as healthy as the other one.'
@@ -113,7 +113,7 @@ sed -n '/^--- /,$p' "$patch"
 say "What follows: $(symptom "$patch")"
 
 cd "$repo" # for rootfs
-report=$(scripts/check.sh "$lesson" -- "${launch[@]}") ||
+report=$(bash scripts/check.sh "$lesson" -- "${launch[@]}") ||
   [[ $report == *' points hold'* ]] || die "the check of $lesson did not finish" \
   "scripts/check.sh $lesson -- ${launch[*]}"
 while IFS= read -r line; do

@@ -98,7 +98,7 @@ check_todo() {
 check_as_root() {
   say "using sudo for the check: this launcher needs root" >&2
   exec sudo env CHECK_TIMEOUT="$patience" CHECK_MINE="$mine" CHECK_TODO="$todo" \
-    "$repo/scripts/check.sh" "${options[@]}" "$number" -- "$@"
+    bash "$repo/scripts/check.sh" "${options[@]}" "$number" -- "$@"
 }
 
 if [[ $watch || $serve ]]; then
@@ -129,7 +129,7 @@ fi
 
 export CHECK_MINE=$mine CHECK_TODO=$todo
 work_on_copies --uts --ipc -- \
-  "$repo/scripts/check.sh" "${options[@]}" "$number" -- "${command[@]}"
+  bash "$repo/scripts/check.sh" "${options[@]}" "$number" -- "${command[@]}"
 unset CHECK_MINE CHECK_TODO
 
 install_for tour

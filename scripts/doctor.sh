@@ -24,7 +24,10 @@ fi
 # Nor with less than 7 files.
 if ! "$BASH" -c 'true 6</proc/self/status' 2>&-; then
   echo 'a limit on open files is reached: ulimit -n'
-  echo '  ulimit -S -n 1024'
+  for fix in 'ulimit -S -n 1024' 'ulimit -n 1024'; do
+    ! (eval "$fix") 2>&- || { echo "  $fix" && exit 1; }
+  done
+  echo '  raise it, as limits.conf(5) says, and log in again'
   exit 1
 fi
 source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
@@ -540,7 +543,7 @@ accept_line() {
 [[ -d /dev/mqueue ]] ||
   note 'There is no /dev/mqueue to show POSIX queues in (lesson 04).' \
     "$(root_line 'mkdir /dev/mqueue')"
-if left=$("$repo/scripts/cleanup.sh" --dry-run 2>/dev/null) &&
+if left=$(bash "$repo/scripts/cleanup.sh" --dry-run 2>/dev/null) &&
   grep -q '^would remove' <<<"$left"; then
   note "Things that lessons or scripts left behind: $(grep -c '^would remove' <<<"$left")." \
     'scripts/cleanup.sh --dry-run'

@@ -509,7 +509,7 @@ fi
 # If the lesson needs root, only root sees its processes.
 if [[ ${typed[*]} == *'sudo bin/'* && $EUID -ne 0 ]]; then
   [[ -n $mode ]] || say "using sudo to see root's containers"
-  as_root env NO_COLOR="${NO_COLOR:-}" "$0" ${mode:+"$mode"} --stuck "$stuck" "$lesson"
+  as_root env NO_COLOR="${NO_COLOR:-}" bash "$0" ${mode:+"$mode"} --stuck "$stuck" "$lesson"
   exit
 fi
 find_cgroup_mounts

@@ -110,7 +110,7 @@ reset() {
   lesson=$(full_name "$@") || misused 'reset NN, or reset all'
   remove "$lesson" ".progress/$lesson".{hints,passed,typed} "bin/$lesson"
   [[ ! -e work/.progress/quiz ]] || sed -i "/^$lesson /d" work/.progress/quiz
-  "$repo/scripts/start.sh" "$lesson"
+  bash "$repo/scripts/start.sh" "$lesson"
 }
 
 # answers prints what was answered, . for no answer, if anything was.

@@ -76,7 +76,7 @@ cd "$repo"
 if [[ -n $demos ]]; then
   failed=0
   while read -r name _; do
-    "scripts/$name.sh" <&3 || failed=1
+    bash "scripts/$name.sh" <&3 || failed=1
   done 3<&0 < <(rows lessons)
   exit "$failed"
 fi

@@ -361,7 +361,7 @@ func TestDemoMissesAStep(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			requireBroken(t, name, launcher, "expected  ", "seen  ")
+			requireBroken(t, name, launcher, "expected  ", "seen  ", "? scripts/doctor.sh")
 		})
 	}
 }

@@ -162,3 +162,27 @@ func TestLibNoModules(t *testing.T) {
 	require.Regexp(t, `^building .*\nbash: Go has to download what the lessons import, and cannot: `+
 		`connection refused\n  once, where there is a network: go mod download\n$`, out)
 }
+
+// Advice that begins with sudo is su's where there is no sudo, and root needs neither.
+func TestLibAdvice(t *testing.T) {
+	nstest.NeedRoot(t)
+	say := readFile(t, "../../scripts/lib/say.sh")
+	for want, path := range map[string]string{"sudo reboot": "", "su -c \"reboot\"": "PATH=/nowhere;"} {
+		cmd := exec.Command("setpriv", "--reuid=54321", "--clear-groups",
+			"bash", "-euc", "source <(cat); "+path+" as_typed 'sudo reboot'; echo \"$typed\"")
+		cmd.Stdin = strings.NewReader(say)
+		out, status := output(t, cmd)
+		require.Zero(t, status, out)
+		require.Equal(t, want+"\n", out)
+	}
+	out, _ := output(t, exec.Command("bash", "-c", say+"\ndie no 'sudo a\nb' c"))
+	require.Equal(t, "bash: no\n  a\n  b\n  c\n", out)
+}
+
+// Scripts that are not executable start each other.
+func TestLibNotExecutable(t *testing.T) {
+	cmd := exec.Command("bash", "-euc", "chmod a-x scripts/*.sh; source scripts/lib/all.sh; need_rootfs; ls rootfs/bin/sh")
+	cmd.Dir = workPlace(t)
+	out, status := output(t, cmd)
+	require.Zero(t, status, out)
+}

@@ -198,7 +198,7 @@ few() {
   echo "$said"
   line="sh: you have [0-9]+ processes and threads, and may have $most: ulimit -u"
   holds 'the scripts' "$said" "^doctor.$line.*tour.$line.*"$'\n1$'
-  line=$(sed -n '/ tee /{ s/^ *//p; q }' <<<"$said")
+  line=$(sed -n '/ >>/{ s/^ *//p; q }' <<<"$said")
   eval "$line"
   said=$(login bash -c 'ulimit -u; bin/06-user -net=lo id -u')
   holds 'the new limit, and a lesson' "$said" $'^1000\n0$'

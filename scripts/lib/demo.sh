@@ -75,7 +75,7 @@ scratch() {
     tmp=''
   done
   die "no program may be executed in $place: it is mounted noexec" \
-    "$([[ $EUID -eq 0 ]] || echo 'sudo ')mount -o remount,exec $(findmnt -nfo TARGET --target "$place")"
+    "sudo mount -o remount,exec $(findmnt -nfo TARGET --target "$place")"
 }
 
 become_root() {
@@ -83,7 +83,7 @@ become_root() {
   if [[ -n ${NSL_SUDO:-} ]] || ! command -v sudo >/dev/null; then
     die "this lesson needs root, and there is no sudo for you" "su -c '$0'"
   fi
-  exec sudo env NSL_SUDO=yes NSL_BIN="${NSL_BIN:-}" NO_COLOR="${NO_COLOR:-}" "$0" "$@"
+  exec sudo env NSL_SUDO=yes NSL_BIN="${NSL_BIN:-}" NO_COLOR="${NO_COLOR:-}" bash "$0" "$@"
 }
 
 # step_down starts this script again as an ordinary user: the one who called sudo, or
@@ -361,6 +361,7 @@ fail() {
     printf '  expected  %s\n' "$1"
     show "  seen      ${2:-${seen:-nothing}}"
     [[ $status -eq 0 ]] || printf '  status    %s\n' "$status"
+    echo 'Does something on this machine stand in the way? scripts/doctor.sh'
   } >&2
   exit 1
 }

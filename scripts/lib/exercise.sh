@@ -24,13 +24,13 @@ begin() {
   export LC_ALL=C # for the messages of the kernel's errors
   if [[ $EUID -ne 0 && $1 == sudo && ${2:--} != -* ]]; then
     say "using sudo for the check: this launcher needs root" >&2
-    exec sudo env CHECK_TIMEOUT="$patience" "$0" "${@:2}"
+    exec sudo env CHECK_TIMEOUT="$patience" bash "$0" "${@:2}"
   fi
   [[ $EUID -ne 0 ]] || unshare --mount "${flags[@]}" true ||
     die "root may not make namespaces here: are you in a container?" \
       "start the container with --privileged, or use scripts/sandbox.sh"
   finished=''
-  work_on_copies "${flags[@]}" -- "$0" "$@"
+  work_on_copies "${flags[@]}" -- bash "$0" "$@"
   install_for tour
   new_session
   trap clean_up EXIT

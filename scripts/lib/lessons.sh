@@ -68,7 +68,7 @@ build_lessons() {
 
 # need_rootfs makes rootfs/ for lessons 07 and 08, unless there is one.
 need_rootfs() {
-  [[ -d $repo/rootfs ]] || as_user "$repo/scripts/rootfs.sh"
+  [[ -d $repo/rootfs ]] || as_user bash "$repo/scripts/rootfs.sh"
 }
 
 # need_mqueue makes the directory in which lessons from 04 on show POSIX

@@ -29,7 +29,7 @@ have() {
 # install_line NEED... prints what installs them on this machine: packages.tsv
 # has a column for each package manager.
 install_line() {
-  local column line packages
+  local column line packages typed
   if command -v apt-get; then
     column=3 line='sudo apt-get install'
   elif command -v dnf; then
@@ -41,10 +41,10 @@ install_line() {
   else
     column=1 line='install'
   fi >/dev/null
-  [[ $EUID -ne 0 ]] || line=${line#sudo }
   packages=$(rows lib/packages | awk -F '\t' -v needs=" $* " -v column="$column" '
     index(needs, " " $1 " ") { print $column }' | tr ' ' '\n' | sort -u | xargs)
-  echo "$line ${packages:-$*}"
+  as_typed "$line ${packages:-$*}"
+  echo "$typed"
 }
 
 # install_for KIND... installs what the scripts of that kind need and this
@@ -56,10 +56,9 @@ install_for() {
   done < <(rows lib/packages)
   [[ ${#missing[@]} -gt 0 ]] || return 0
   line=$(install_line "${missing[@]}")
-  [[ $line == *'apt-get install '* ]] || die "missing: ${missing[*]}" "$line"
+  [[ $line =~ ^(sudo )?apt-get ]] || die "missing: ${missing[*]}" "$line"
   read -ra packages <<<"${line#*apt-get install }"
   say "installing ${packages[*]} (for ${missing[*]})"
-  [[ $EUID -eq 0 ]] || command -v sudo >/dev/null || as_root "$line" # which says so
   # One of many sources may be broken: what counts are these packages.
   said=$(as_root sh -c 'apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"' \

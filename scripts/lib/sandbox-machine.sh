@@ -49,7 +49,7 @@ get_kernel() {
   done
   [[ ${#names[@]} -gt 0 ]] ||
     die "no kernel for virtual machines: apt does not know linux-image-cloud-$arch" \
-      "is there a network? sudo apt-get update" "$(tail -n 5 "$apt.log")"
+      'is there a network?' 'sudo apt-get update' "$(tail -n 5 "$apt.log")"
   # The program with which its parts are packed, if that is not installed.
   for name in lz4 zstd; do
     [[ $arch != "$native" ]] || command -v "$name" >/dev/null || names+=("$name")

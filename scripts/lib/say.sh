@@ -51,11 +51,26 @@ clean() {
 # stays as it is.
 say() { printf '%s\n' "$bold$*$plain"; }
 
+# as_typed LINE sets typed to it: sudo needs a sudo, and root does not need it.
+as_typed() {
+  typed=$1
+  [[ $1 == 'sudo '* ]] || return 0
+  if [[ $EUID -eq 0 ]]; then
+    typed=${1#sudo }
+  elif ! command -v sudo >/dev/null; then
+    typed="su -c \"${1#sudo }\""
+  fi
+}
+
 # die ends the script: what failed, and what to type.
 die() {
+  local typed
   printf '%s: %s\n' "${0##*/}" "$1" >&2
-  shift
-  [[ $# -eq 0 ]] || printf '  %s\n' "${@//$'\n'/$'\n  '}" >&2
+  while [[ $# -gt 1 ]]; do
+    as_typed "$2"
+    printf '  %s\n' "${typed//$'\n'/$'\n  '}" >&2
+    shift
+  done
   exit 1
 }
 

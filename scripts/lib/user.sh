@@ -27,7 +27,7 @@ as_user() {
 # one: what is in work/ should be theirs, not root's.
 as_caller() {
   if [[ $EUID -eq 0 && ${SUDO_UID:-0} -ne 0 ]]; then
-    exec sudo -H -u "$SUDO_USER" env PATH="$PATH" "$0" "$@"
+    exec sudo -H -u "$SUDO_USER" env PATH="$PATH" bash "$0" "$@"
   fi
 }
 
@@ -44,14 +44,14 @@ need_processes() {
   done
   [[ $((most - used)) -ge $least ]] ||
     die "you have $used processes and threads, and may have $most: ulimit -u" \
-      "echo '${USER:-*} - nproc 1000' | sudo tee -a /etc/security/limits.conf" \
+      "sudo sh -c 'echo ${USER:-:$EUID} - nproc 1000 >>/etc/security/limits.conf'" \
       "and log in again. See limits.conf(5)"
 }
 
 # read_limits sets short_reasons and short_fixes: which limits are too low for Go, whose
 # runtime reserves much and uses little of it, and what to type.
 read_limits() {
-  local line option least line_of_file reason fix
+  local line option least line_of_file reason fix typed
   short_reasons=() short_fixes=()
   while read -r line; do
     case $line in
@@ -70,7 +70,8 @@ read_limits() {
       fix="ulimit $option ${line_of_file#* }"
     else
       reason+=' Log in again after this, see limits.conf(5).'
-      fix="echo '${USER:-*} - $line_of_file' | sudo tee -a /etc/security/limits.conf"
+      as_typed "sudo sh -c 'echo ${USER:-:$EUID} - $line_of_file >>/etc/security/limits.conf'"
+      fix=$typed
     fi
     short_reasons+=("$reason") short_fixes+=("$fix")
   done </proc/self/limits

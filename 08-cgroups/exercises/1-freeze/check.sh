@@ -58,7 +58,7 @@ point freeze 'when the launcher is killed while all are frozen' \
   'Which signal reaches a frozen process? Not the same on cgroup v1 and v2.'
 for path in $cgroups; do
   grep -qxF "$path" <(cut -d : -f 3 /proc/self/cgroup) ||
-    find /sys/fs/cgroup -depth -type d -path "/sys/fs/cgroup*$path" -exec rmdir {} \;
+    find /sys/fs/cgroup -ignore_readdir_race -depth -type d -path "/sys/fs/cgroup*$path" -exec rmdir {} \;
 done
 
 finish_check

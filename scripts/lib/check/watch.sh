@@ -29,7 +29,7 @@ serve() {
     chmod +x "$place/bin/$lesson"
     {
       trap - EXIT
-      "$place/scripts/check.sh" --first "$number" -- "${launch[@]}" </dev/null 2>&1 || true
+      bash "$place/scripts/check.sh" --first "$number" -- "${launch[@]}" </dev/null 2>&1 || true
       printf '\0'
     } &
     running=$!
@@ -61,7 +61,7 @@ watch_lesson() {
   launcher "$lesson" none
   [[ ${launch[0]} != sudo ]] || as=(sudo)
   coproc SERVER { exec "${as[@]}" env CHECK_TIMEOUT="${CHECK_TIMEOUT:-5}" \
-    "$repo/scripts/check.sh" --serve "$number"; }
+    bash "$repo/scripts/check.sh" --serve "$number"; }
 
   # sudo may ask for a password first.
   IFS= read -r -d '' text <&"${SERVER[0]}" || exit 1

@@ -101,6 +101,7 @@ func TestWork(t *testing.T) {
 			require.NotEmpty(t, r.notOK(), r.text)
 			for _, p := range r.notOK() {
 				assert.Equal(t, workAdded[i], p.kind, r.text)
+				assert.Contains(t, p.comment, "question: ")
 			}
 			r.complete(t, i+1, true)
 			assert.Contains(t, workLine(t, place, lesson), "begun")
@@ -118,6 +119,7 @@ func TestWork(t *testing.T) {
 			r = runCheck(t, checkCommand(place, "--tap", lesson[:2]))
 			assert.Empty(t, r.notOK(), r.text)
 			assert.Equal(t, 0, r.status)
+			r.complete(t, i+1, true)
 			assert.Equal(t, "done", workLine(t, place, lesson))
 
 			main := filepath.Join(place, "work", lesson, "main.go")

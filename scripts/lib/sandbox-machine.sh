@@ -44,7 +44,7 @@ get_kernel() {
   own_apt "$apt" apt-get update -qq >"$apt.log" 2>&1 || true
   for meta in "linux-image-cloud-$arch" linux-image-virtual; do
     mapfile -t names < <(own_apt "$apt" apt-cache depends --recurse -i "$meta" \
-      2>/dev/null | grep -E '^linux-(image|modules)-[0-9]' | sort -u)
+      2>/dev/null | grep -E '^linux-(image|binary|modules)-[0-9]' | sort -u)
     [[ ${#names[@]} -eq 0 ]] || break
   done
   [[ ${#names[@]} -gt 0 ]] ||
@@ -61,7 +61,11 @@ get_kernel() {
     for name in *.deb; do dpkg-deb -x "$name" "$1"; done
   )
   local PATH=$PATH:$1/usr/bin
-  unpack_kernel "$1"/boot/vmlinuz-* "$1/vmlinux"
+  # From Linux 7 on, Debian has it beside its modules.
+  for name in "$1"/boot/vmlinuz-* "$1"/usr/lib/modules/*/vmlinuz; do
+    [[ ! -e $name ]] || unpack_kernel "$name" "$1/vmlinux"
+  done
+  [[ -e $1/vmlinux ]] || die "there is no vmlinuz in ${names[*]}"
   for name in "$1"/{usr/,}lib/modules/*; do
     [[ ! -d $name ]] || get_modules "$name" "$1/modules"
   done

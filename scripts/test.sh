@@ -2,7 +2,7 @@
 # test.sh runs everything that has to pass: formatting, linters, and the tests
 # as root, as an ordinary user, and in virtual machines with cgroup v2.
 # Usage: scripts/test.sh [--quick | --soak | --machine]
-#   --quick    takes a few minutes instead of ten: no machine, no browser, no exercises
+#   --quick    takes two minutes instead of ten: no machine, no browser, no exercises
 #   --soak     runs the lessons under load for ten minutes, and nothing else
 #   --machine  makes the machine in the lesson pages, uses it in a browser, and types all
 #              texts into it, and nothing else; some minutes, and more the first time
@@ -197,10 +197,10 @@ linters() {
 
 begin=$EPOCHSECONDS
 if [[ -z $quick ]]; then
-  say "this takes about ten minutes on two quiet CPUs; --quick takes a few"
+  say "this takes about ten minutes on two quiet CPUs; --quick takes two"
   install_for tour demo net exercise test vm vm-amd64 vm-arm64 site debian
 else
-  say "this takes a few minutes on two quiet CPUs, and is not all: see -h"
+  say "this takes two minutes on two quiet CPUs, and is not all: see -h"
   install_for tour demo net exercise test
 fi
 need_go
@@ -231,7 +231,7 @@ as_root_run() {
   local test name dir own slow leave_out="^Test($machines)"
   # Tests that take many builds, or ten seconds of a processor.
   slow='Exercise|Break|Work|Carry|Commands|LessonStandsAlone'
-  slow+='|Ninth|Doctor$|Cleanup|Environment|DemoInterrupted|DemoFails'
+  slow+='|Ninth|HalfDone|Stick|Doctor(One)?$|Cleanup|Environment|Demo(Inter|Fails|Shows|Asks)'
   [[ -z $quick ]] || leave_out="^Test($machines|$slow)"
   for test; do
     name=$(basename "$test" .test)
@@ -333,7 +333,7 @@ if [[ $skipped -gt 0 ]]; then
 fi
 [[ -z $quick ]] ||
   say "left out: machines, browser, shellcheck, exercises, breaks, commands of the texts, coverage," \
-    "slow tests of the doctor, cleanup.sh and the demonstrations"
+    "slow tests of the check, the doctor, cleanup.sh and the demonstrations"
 if [[ ${CI:-} == true && $flaky -gt 2 ]]; then
   failed=$((failed + 1))
   say "more than two are flaky: that is a failure"

@@ -430,6 +430,8 @@ fi
 swap=$(awk '/^SwapTotal/ { print $2 " " $3 }' /proc/meminfo)
 
 forward=${result[${whos[-1]}.is.forward]} input=${result[${whos[-1]}.is.input]}
+reach=${result[${whos[-1]}.is.reach]} table=''
+[[ $reach != no ]] || table=$(ip -4 route get 10.200.255.254 2>/dev/null | grep -o 'table [^ ]*') || true
 bridge_filter=$(sysctl_value net.bridge.bridge-nf-call-iptables)
 
 # greedy_file prints the file of systemd-networkd, if there is one, that takes
@@ -527,9 +529,18 @@ accept_line() {
 [[ $forward != drop* ]] ||
   note "The host drops what containers send each other (${forward/drop/FORWARD})." \
     "$(accept_line FORWARD "$forward")"
-[[ $input != drop* ]] ||
+if [[ $input == drop* && $reach != yes ]]; then
   note "The host drops most of what containers send to it (${input/drop/INPUT})." \
     "$(accept_line INPUT "$input")"
+elif [[ -n $table ]]; then
+  note "Answers of the host do not reach containers: a rule sends them to routing $table, see ip rule." \
+    "$(root_line 'ip rule add to 10.200.0.0/16 lookup main priority 100')"
+elif [[ $reach == no && $(sysctl_value net.ipv4.icmp_echo_ignore_all) == 1 ]]; then
+  note 'The host answers no ping: net.ipv4.icmp_echo_ignore_all=1.' \
+    "$(sysctl_line net.ipv4.icmp_echo_ignore_all=0)"
+elif [[ $reach == no ]]; then
+  note "Containers get no answer from the host: something drops it." "$(root_line 'nft list ruleset')"
+fi
 [[ $forward != drop* || $bridge_filter != 1 ]] ||
   note 'It also drops what they send across a bridge (br_netfilter).' \
     "$(sysctl_line net.bridge.bridge-nf-call-iptables=0)"

@@ -441,6 +441,26 @@ func doctorTestNotes(t *testing.T) {
 	require.Regexp(t, "^nft ", fix, "root needs no sudo")
 	out, errs, _ := m.run(t, m.wrap, "sh", "-c", fix+" && "+r.note("INPUT inet f in")+" && nft list ruleset")
 	assert.Equal(t, 2, strings.Count(out, `iifname "nsl*" accept`), errs)
+
+	// Containers get no answer: by a VPN that is asked before the main table, as
+	// Tailscale's, by a setting, or by a rule. WireGuard's asks the main table first.
+	const vpn = `ip link add d0 up type veth peer name d1; ip link set d1 up
+		ip route add default dev d0 table 52; ip rule add pref 5270 lookup 52;`
+	for setup, want := range map[string][2]string{
+		vpn: {"to routing table 52,", "ip rule add to 10.200.0.0/16 lookup main priority 100"},
+		"echo 1 >/proc/sys/net/ipv4/icmp_echo_ignore_all": {"no ping", "sysctl net.ipv4.icmp_echo_ignore_all=0"},
+		`nft 'add table inet f; add chain inet f in { type filter hook input priority 0; }
+			add rule inet f in ct state established accept; add rule inet f in reject'`: {"something drops", "nft list ruleset"},
+		vpn + "ip rule add pref 5269 lookup main suppress_prefixlength 0": {"answer", ""},
+	} {
+		m = doctorIn("ip link set lo up; " + setup)
+		fix = m.report(t).note(want[0])
+		assert.Equal(t, want[1], fix, setup)
+		if strings.HasPrefix(fix, "ip") || strings.HasPrefix(fix, "sysctl") {
+			out, _, _ = m.run(t, m.wrap, "sh", "-c", fix+" >/dev/null; "+doctorScript(t)+" --json")
+			assert.Contains(t, out, `"root.is.reach": "yes"`, fix)
+		}
+	}
 }
 
 // A copy of the scripts alone: what is not built is judged by what it needs.

@@ -208,6 +208,20 @@ policy() {
   echo "${found:-accept}"
 }
 
+# reaches_host prints whether a container of lesson 05 gets an answer from the host. The
+# first packet may be lost: the link is up a moment after both ends are.
+reaches_host() {
+  local answer=''
+  if [[ $EUID -eq 0 && -x $repo/bin/05-net ]]; then
+    # shellcheck disable=SC2016 # for the shell inside
+    answer=$("${away[@]}" timeout 5 "$repo/bin/05-net" sh -c '
+      gateway=$(ip route | sed -n "s/^default via \([^ ]*\) .*/\1/p")
+      if busybox ping -c 1 -W 3 "$gateway" >&2; then echo yes; else echo no; fi' \
+      2>/dev/null </dev/null) || true
+  fi
+  echo "${answer:-unknown}"
+}
+
 # facts prints what the kernel says of the process that tries.
 facts() {
   local chroot=no place profile
@@ -219,6 +233,7 @@ facts() {
   place=$(cgroup_place memory 2>&1) || true
   profile=$(cat /proc/self/attr/apparmor/current 2>/dev/null) || profile=none
   printf 'is.%s\t%s\n' chroot "$chroot" forward "$(policy forward)" input "$(policy input)" \
+    reach "$(reaches_host)" \
     cgroup "$place" AppArmor "$profile"
 }
 

@@ -31,8 +31,8 @@ func TestTwoNumbers(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// /proc is the host's still: it shows the host's processes, and the command
-// under the number that it has there.
+// /proc is still the host's: it shows the host's processes, and the command by its
+// number on the host.
 func TestProcIsTheHosts(t *testing.T) {
 	nstest.NeedRoot(t)
 	c := suite.Start(t, suite.Command(t, nstest.Sh(fmt.Sprintf(
@@ -44,7 +44,7 @@ func TestProcIsTheHosts(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// A namespace in a namespace in a namespace: in each, a number of its own.
+// PID namespaces nest three deep, and each adds a number.
 func TestNesting(t *testing.T) {
 	nstest.NeedRoot(t)
 	path := suite.Path()
@@ -62,7 +62,7 @@ func TestNesting(t *testing.T) {
 	}
 }
 
-// When process 1 ends, the kernel ends all others.
+// When process 1 ends, the kernel kills all others.
 func TestAllEndWithProcessOne(t *testing.T) {
 	nstest.NeedRoot(t)
 	c := suite.Start(t, suite.Command(t, nstest.Sh(

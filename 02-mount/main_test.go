@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { suite.Main(m, nil) }
 
 func TestAllLessons(t *testing.T) { suite.All(t, nil) }
 
-// ps sees the processes of the namespace, and none of the host's.
+// ps sees the processes of the namespace and none of the host's.
 func TestOwnProcesses(t *testing.T) {
 	nstest.NeedRoot(t)
 	require.Equal(t, "/proc/1\n",
@@ -31,7 +31,7 @@ func TestOwnProcesses(t *testing.T) {
 	require.Regexp(t, `^\s*1 .* ps ax$`, lines[1])
 }
 
-// The new /proc covers the old one inside, and only there.
+// The new /proc covers the old one inside, and nowhere else.
 func TestProc(t *testing.T) {
 	nstest.NeedRoot(t)
 	before := nstest.Mounts(t, os.Getpid())
@@ -46,7 +46,7 @@ func TestProc(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// Mounts do not get from one side to the other, although all are shared.
+// No mount reaches the other side, although all of the host's are shared.
 func TestMountsStayWhereTheyAre(t *testing.T) {
 	nstest.NeedRoot(t)
 	inside, outside, source := t.TempDir(), t.TempDir(), t.TempDir()

@@ -43,7 +43,7 @@ func TestBadHostname(t *testing.T) {
 	}
 }
 
-// The host keeps its name, whatever happens to the one inside.
+// The host keeps its name, whatever happens inside.
 func TestHostKeepsItsName(t *testing.T) {
 	nstest.NeedRoot(t)
 	before, err := os.Hostname()

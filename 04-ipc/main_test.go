@@ -31,13 +31,13 @@ func TestAllLessons(t *testing.T) {
 	suite.All(t, map[string]string{"hostname": "04-ipc"})
 }
 
-// Keys, and names of POSIX queues. Identifiers prove nothing: each namespace
-// counts them from 0.
+// Keys, and names of POSIX queues. Identifiers would prove nothing: each namespace may
+// use the same.
 const outsideKey, insideKey = 0x6e736c01, 0x6e736c02
 
 var kinds = []string{"msg", "sem", "shm"}
 
-// object looks up, or with IPC_CREAT makes, a System V object.
+// object looks up a System V object, or makes it with IPC_CREAT.
 func object(kind string, key, flags uintptr) (id uintptr, err error) {
 	var errno unix.Errno
 	switch kind {
@@ -54,7 +54,7 @@ func object(kind string, key, flags uintptr) (id uintptr, err error) {
 	return id, err
 }
 
-// objects is that for one of each kind. It returns what went wrong.
+// objects does so for one object of each kind. It returns what went wrong.
 func objects(key, flags uintptr) (failed []error) {
 	for _, kind := range kinds {
 		if _, err := object(kind, key, flags); err != nil {
@@ -64,7 +64,7 @@ func objects(key, flags uintptr) (failed []error) {
 	return failed
 }
 
-// remove removes them: they stay until somebody does.
+// remove removes them. Otherwise they would stay.
 func remove(t *testing.T, key uintptr) {
 	for _, kind := range kinds {
 		id, err := object(kind, key, 0)
@@ -82,7 +82,7 @@ func remove(t *testing.T, key uintptr) {
 	}
 }
 
-// posixQueue opens, or with O_CREAT makes, a POSIX queue.
+// posixQueue opens a POSIX queue, or makes it with O_CREAT.
 func posixQueue(key uintptr, flags int) error {
 	name, err := unix.BytePtrFromString(queueName(key))
 	if err != nil {
@@ -98,8 +98,8 @@ func posixQueue(key uintptr, flags int) error {
 
 func queueName(key uintptr) string { return fmt.Sprintf("nstest-%x", key) }
 
-// makeObjects makes an object of each kind with its own key, and says which of
-// another key it finds.
+// makeObjects makes an object of each kind with one key, and says which objects it finds
+// by a different key.
 func makeObjects(args []string) error {
 	own, err1 := strconv.ParseUint(args[0], 0, 32)
 	other, err2 := strconv.ParseUint(args[1], 0, 32)
@@ -122,7 +122,7 @@ func makeObjects(args []string) error {
 	return err
 }
 
-// What is made outside is not there inside, and the other way round.
+// What is made outside does not exist inside, and the other way around.
 func TestQueuesSemaphoresSharedMemory(t *testing.T) {
 	nstest.NeedRoot(t)
 	require.Empty(t, objects(outsideKey, unix.IPC_CREAT|0o600))
@@ -143,8 +143,8 @@ func TestQueuesSemaphoresSharedMemory(t *testing.T) {
 	}
 	c.Ready()
 
-	// Inside they are there: a queue has its file, which the host sees in
-	// the mount of that namespace only.
+	// Inside they exist: the queue has its file, which the host sees only in the
+	// container's mount.
 	inside, err := os.ReadDir(fmt.Sprintf("/proc/%d/root/dev/mqueue", c.Init))
 	require.NoError(t, err)
 	require.Len(t, inside, 1)
@@ -158,7 +158,7 @@ func TestQueuesSemaphoresSharedMemory(t *testing.T) {
 
 	r := c.Finish()
 	require.Zero(t, r.Status, r.Stderr)
-	// A heading, and the one object.
+	// A heading, and one object.
 	require.Equal(t, "msg has 2 lines\nsem has 2 lines\nshm has 2 lines\n",
 		r.Stdout)
 }
@@ -171,7 +171,7 @@ func TestMqueue(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// withoutMqueue becomes a command that has an empty /dev.
+// withoutMqueue becomes a command with an empty /dev.
 func withoutMqueue(command []string) error {
 	runtime.LockOSThread()
 	return errors.Join(
@@ -181,7 +181,7 @@ func withoutMqueue(command []string) error {
 		unix.Exec(command[0], command, os.Environ()))
 }
 
-// Where nothing shows POSIX queues, the lesson says so and goes on.
+// Where there is no /dev/mqueue, the lesson says so and goes on.
 func TestNoMqueue(t *testing.T) {
 	nstest.NeedRoot(t)
 	command := suite.Command(t, "cat")

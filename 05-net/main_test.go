@@ -36,10 +36,10 @@ func TestAllLessons(t *testing.T) {
 	})
 }
 
-// vethTo is what the kernel has about the veth pair to a container.
+// vethTo is what the kernel says about the veth pair to a container.
 type vethTo struct {
 	outside, inside netip.Prefix
-	name            string // of the device outside
+	name            string // of the host's end
 }
 
 // findVeth looks at both ends, each in its own namespace.
@@ -62,7 +62,7 @@ func findVeth(t *testing.T, pid int) vethTo {
 	found.name = link.Attrs().Name
 	found.outside, err = addressOf(link)
 	require.NoError(t, err)
-	// An address that somebody has set is one that udev leaves alone.
+	// udev leaves an address alone that somebody has set.
 	require.Regexp(t, "^02:00:0a:c8:", link.Attrs().HardwareAddr.String())
 	// A router advertisement from inside must not give the host a route.
 	conf := "/proc/sys/net/ipv6/conf/" + found.name
@@ -75,7 +75,7 @@ func findVeth(t *testing.T, pid int) vethTo {
 	return found
 }
 
-// addressOf is the one IPv4 address of a device, which is up.
+// addressOf returns the only IPv4 address of a device, which must be up.
 func addressOf(link netlink.Link) (netip.Prefix, error) {
 	if link.Attrs().Flags&net.FlagUp == 0 {
 		return netip.Prefix{}, fmt.Errorf("%s is down", link.Attrs().Name)
@@ -107,7 +107,7 @@ func TestVeth(t *testing.T) {
 	lab := netip.MustParsePrefix("10.200.0.0/16")
 	require.True(t, lab.Contains(found.inside.Addr()), found.inside)
 	for _, address := range []netip.Prefix{found.inside, found.outside} {
-		subnet := address.Masked().Addr() // neither this nor the broadcast
+		subnet := address.Masked().Addr() // of no host, like the broadcast address
 		require.Contains(t, []netip.Addr{subnet.Next(), subnet.Next().Next()},
 			address.Addr())
 	}
@@ -135,7 +135,7 @@ func TestVeth(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// listen accepts one connection, and says who it is from.
+// listen accepts one connection, and says from which address it comes.
 func listen(args []string) error {
 	l, err := net.Listen("tcp", args[0])
 	if err != nil {
@@ -166,7 +166,7 @@ func dial([]string) error {
 	return errors.Join(talk(conn), conn.Close())
 }
 
-// talk says something, and wants to hear the same.
+// talk sends a line, and expects the same back.
 func talk(conn net.Conn) error {
 	const said = "hello"
 	heard := make([]byte, len(said))
@@ -183,7 +183,7 @@ func talk(conn net.Conn) error {
 	return nil
 }
 
-// The host reaches the container under its address.
+// The host reaches the container at its address.
 func TestHostReachesContainer(t *testing.T) {
 	nstest.NeedRoot(t)
 	c := suite.Start(t,
@@ -192,7 +192,7 @@ func TestHostReachesContainer(t *testing.T) {
 	_, port, err := net.SplitHostPort(c.Line())
 	require.NoError(t, err)
 
-	// Ports are the namespace's own: on lo, there is nobody.
+	// The namespace has its own ports: nobody listens on the host's lo.
 	_, err = net.Dial("tcp", "127.0.0.1:"+port)
 	require.ErrorIs(t, err, unix.ECONNREFUSED)
 
@@ -215,12 +215,12 @@ func advertise([]string) error {
 	}
 	from := netip.MustParseAddr("fe80::1").AsSlice()
 	to := netip.MustParseAddr("ff02::1").AsSlice()     // all nodes
-	message := []byte{134, 0, 0, 0, 64, 0, 0x07, 0x08, // for half an hour
+	message := []byte{134, 0, 0, 0, 64, 0, 0x07, 0x08, // valid for half an hour
 		0, 0, 0, 0, 0, 0, 0, 0,
 		3, 4, 64, 0xc0, 0, 0, 0x07, 0x08, 0, 0, 0x07, 0x08, 0, 0, 0, 0}
 	message = append(message, netip.MustParseAddr("2001:db8::").AsSlice()...)
 
-	// The checksum is over the addresses, the length and the protocol, too.
+	// The checksum also covers the addresses, the length and the protocol.
 	length := []byte{0, 0, 0, byte(len(message)), 0, 0, 0, unix.IPPROTO_ICMPV6}
 	sum, covered := 0, slices.Concat(from, to, length, message)
 	for i := 0; i < len(covered); i += 2 {
@@ -248,7 +248,7 @@ func advertise([]string) error {
 	return nil
 }
 
-// learned is what the host has by IPv6 on a device: addresses and routes.
+// learned returns the IPv6 addresses and routes of a device on the host.
 func learned(name string) ([]string, error) {
 	var all []string
 	link, err := netlink.LinkByName(name)
@@ -270,9 +270,9 @@ func learned(name string) ([]string, error) {
 	return all, errors.Join(err1, err2)
 }
 
-// A container that says it is a router gets none of the host's packets, not
-// even where the host believes routers. The same message counts as soon as
-// the host's end has IPv6: it is a good one.
+// A container that claims to be a router gets none of the host's packets, even where the
+// host believes routers. The message itself is valid: it counts as soon as the host's end
+// has IPv6.
 func TestRouterAdvertisement(t *testing.T) {
 	nstest.NeedRoot(t)
 	const conf = "/proc/sys/net/ipv6/conf/"
@@ -309,8 +309,8 @@ func TestRouterAdvertisement(t *testing.T) {
 	require.Zero(t, r.Status, r.Stderr)
 }
 
-// The container reaches the host, under the address of the veth pair and, by
-// its default route, under any other.
+// The container reaches the host at the address of the veth pair and, by its default
+// route, at any other.
 func TestContainerReachesHost(t *testing.T) {
 	nstest.NeedRoot(t)
 	lo, err := netlink.LinkByName("lo")
@@ -346,7 +346,7 @@ func TestContainerReachesHost(t *testing.T) {
 	}
 }
 
-// Many at once never get the same device or subnet.
+// Containers that start at the same time never get the same device or subnet.
 func TestManyAtOnce(t *testing.T) {
 	nstest.NeedRoot(t)
 	check := suite.UnchangedHost(t)
@@ -355,7 +355,7 @@ func TestManyAtOnce(t *testing.T) {
 		many = 10
 	}
 	containers := make([]*nstest.Container, many)
-	for i := range containers { // all of them start, and then all are ready
+	for i := range containers { // start them all before waiting for the first
 		containers[i] = suite.Start(t, suite.Command(t, "cat"))
 	}
 	names, subnets := map[string]bool{}, map[netip.Prefix]bool{}
@@ -400,8 +400,8 @@ func TestBadNet(t *testing.T) {
 	}
 }
 
-// The lesson is killed in the middle of its work, as soon as its veth pair
-// is there: neither that nor a process stays.
+// A lesson that is killed as soon as its veth pair exists leaves neither the pair nor a
+// process behind.
 func TestKilledHalfWay(t *testing.T) {
 	nstest.NeedRoot(t)
 	for range 5 {

@@ -27,7 +27,7 @@ func TestAllLessons(t *testing.T) {
 	})
 }
 
-// Root inside is the invoking user outside, and there is nobody else.
+// Root inside is the invoking user outside, and the map has nobody else.
 func TestMap(t *testing.T) {
 	c := suite.Cat(t)
 	nstest.RequireMap(t, c.Init, os.Geteuid(), os.Getegid())
@@ -39,7 +39,7 @@ func TestMap(t *testing.T) {
 
 // A user whose ID is neither 0 nor 1000, whoever runs the tests.
 func TestAnyUser(t *testing.T) {
-	nstest.OnlyRoot(t) // for a user, TestMap is that
+	nstest.OnlyRoot(t) // as a user, TestMap is the same
 	cmd := suite.Command(t, "cat")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Credential: &syscall.Credential{Uid: 12345, Gid: 23456},
@@ -66,7 +66,7 @@ func TestSudo(t *testing.T) {
 	nstest.RequireMap(t, c.Init, 12345, 23456)
 	require.Empty(t, strings.TrimSpace(nstest.Status(t, c.Init, "Groups")))
 	suite.RequireOwnNamespaces(t, c.Init)
-	// Here, the parent is still root, and may lay a veth pair.
+	// Here the parent is still root, and may make a veth pair.
 	require.ElementsMatch(t, []string{"lo", "eth0"}, nstest.Devices(t, c.Init))
 	require.Zero(t, c.Finish().Status)
 
@@ -83,8 +83,8 @@ func TestSudo(t *testing.T) {
 	}
 }
 
-// A lesson in a lesson that sudo has started still has SUDO_UID. That user is
-// not in the map of the outer one, whose root it is that starts the inner one.
+// A lesson inside a lesson that sudo started still has SUDO_UID. The outer map does not
+// have that user: the outer one's root starts the inner one.
 func TestSudoNested(t *testing.T) {
 	cmd := suite.Command(t, append([]string{"-net=lo", suite.Path()},
 		nstest.Sh("cat /proc/self/uid_map")...)...)
@@ -94,7 +94,7 @@ func TestSudoNested(t *testing.T) {
 	require.Equal(t, []string{"0", "0", "1"}, strings.Fields(r.Stdout))
 }
 
-// An ordinary user's SUDO_UID means nothing.
+// SUDO_UID in an ordinary user's environment means nothing.
 func TestSudoOfNobody(t *testing.T) {
 	nstest.OnlyUser(t)
 	cmd := suite.Command(t, "cat")
@@ -104,14 +104,14 @@ func TestSudoOfNobody(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// What the kernel lets an ordinary user do in there, it does.
+// Root inside may do what the kernel allows in a user namespace.
 func TestRootInside(t *testing.T) {
 	c := suite.Cat(t, nstest.Sh("hostname changed && "+
 		"mount -t tmpfs none /tmp && exec cat")...)
 	require.Equal(t, "tmpfs", nstest.MountAt(t, c.Init, "/tmp").Type)
 	nstest.RequireNoPropagation(t, c.Init)
 	require.Equal(t, "proc", nstest.MountAt(t, c.Init, "/proc").Type)
-	// All capabilities that the test's kernel has, over its own namespaces.
+	// It has every capability of this kernel, over its own namespaces.
 	all, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
 	require.NoError(t, err)
 	last, err := strconv.Atoi(strings.TrimSpace(string(all)))
@@ -121,8 +121,8 @@ func TestRootInside(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// It is no root outside: files of others belong to nobody, and can be
-// neither changed nor given away.
+// It is not root outside: the files of others belong to nobody, and it can neither change
+// them nor give them away.
 func TestNobodyOutside(t *testing.T) {
 	other := 0
 	if nstest.Root() {
@@ -151,8 +151,8 @@ func TestNoNewPrivileges(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// Without privilege there is no veth pair, which the lesson says in one line;
-// with -net=lo nobody has asked for one.
+// Without privilege there is no veth pair, and the lesson says so in one line. With
+// -net=lo it says nothing.
 func TestNetwork(t *testing.T) {
 	c := suite.Cat(t)
 	if nstest.Root() {
@@ -179,13 +179,13 @@ func TestNetwork(t *testing.T) {
 	require.Empty(t, r.Stderr)
 }
 
-// Where the machine forbids user namespaces to users, as in a chroot.
+// Some machines forbid user namespaces to users. A chroot does, too.
 func TestForbidden(t *testing.T) {
-	nstest.OnlyRoot(t) // chroot(2) takes root
+	nstest.OnlyRoot(t) // chroot(2) needs root
 	root := t.TempDir()
 	require.NoError(t, os.Chmod(root, 0o755))
 	require.NoError(t, exec.Command("cp", suite.Path(), root+"/06-user").Run())
-	// Its /proc is that of the host, or else the program could not start itself.
+	// Its /proc is the host's: without one, the program could not start itself.
 	require.NoError(t, os.Mkdir(root+"/proc", 0o755))
 	require.NoError(t, unix.Mount("/proc", root+"/proc", "", unix.MS_BIND, ""))
 	defer unix.Unmount(root+"/proc", unix.MNT_DETACH)

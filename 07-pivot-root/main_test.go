@@ -28,7 +28,7 @@ func TestAllLessons(t *testing.T) {
 	})
 }
 
-// in is the path of a file inside, as the host reaches it.
+// in returns the path by which the host reaches a file inside.
 func in(c *nstest.Container, path string) string {
 	return fmt.Sprintf("/proc/%d/root%s", c.Init, path)
 }
@@ -42,7 +42,7 @@ func sameFile(t *testing.T, a, b string) {
 	require.True(t, os.SameFile(infoA, infoB), "%s is not %s", a, b)
 }
 
-// The directory is the root, and there is no way up from it.
+// The directory is the root, and no path leads up from it.
 func TestRoot(t *testing.T) {
 	c := suite.Cat(t)
 	sameFile(t, in(c, "/"), suite.Rootfs(t))
@@ -67,7 +67,7 @@ func TestRoot(t *testing.T) {
 	require.Equal(t, "0", lines[5])
 }
 
-// Wherever the lesson is started, and however the directory is named.
+// It works wherever the lesson starts, and however the directory is named.
 func TestRootfsPath(t *testing.T) {
 	dir := suite.Rootfs(t)
 	link := filepath.Join(t.TempDir(), "link")
@@ -101,7 +101,7 @@ func TestBadRootfs(t *testing.T) {
 		"/no/such/directory": "no such file or directory",
 		empty:                "no such file or directory",
 		file:                 "not a directory",
-		"/":                  "", // the root that it has already
+		"/":                  "", // is its root already
 		"/tmp/..":            "",
 	} {
 		check := suite.UnchangedHost(t)
@@ -114,11 +114,11 @@ func TestBadRootfs(t *testing.T) {
 	require.Empty(t, entries)
 }
 
-// Nothing is mounted inside but what the lesson has mounted.
+// Nothing is mounted inside except for what the lesson mounts.
 func TestMounts(t *testing.T) {
 	c := suite.Cat(t)
 	nstest.RequireNoPropagation(t, c.Init)
-	want := map[string]string{ // options that each must have
+	want := map[string]string{ // the options that each must have
 		"/":           "",
 		"/proc":       "nosuid,nodev,noexec",
 		"/sys":        "ro,nosuid,nodev,noexec",
@@ -205,7 +205,7 @@ func TestDev(t *testing.T) {
 	}
 	require.Zero(t, c.Finish().Status)
 
-	// They work: what is read and written is the device's.
+	// They work.
 	require.Equal(t, "4\n", suite.Output(t, nstest.Sh("echo x >/dev/null && "+
 		"cat /dev/null && head -c 4 /dev/zero | wc -c && "+
 		"head -c 4 /dev/urandom >/tmp/x && echo y >/dev/shm/y && "+
@@ -214,18 +214,18 @@ func TestDev(t *testing.T) {
 		suite.Output(t, nstest.Sh("echo out >/dev/stdout")...))
 }
 
-// What is the whole machine's cannot be changed.
+// Settings of the whole machine cannot be changed.
 func TestReadOnly(t *testing.T) {
 	for _, file := range []string{
 		"/proc/sys/kernel/hostname", "/proc/sysrq-trigger",
 		"/proc/irq/default_smp_affinity", "/sys/kernel/mm/ksm/run",
 	} {
 		if _, err := os.Stat(file); err != nil {
-			continue // not in this kernel; TestMounts asks for those that are
+			continue // this kernel does not have it; TestMounts looks for those that it has
 		}
 		r := suite.Run(t, nstest.Sh(": >>"+file)...) // writes nothing
 		require.NotZero(t, r.Status, file)
-		if nstest.Root() { // who has the permission
+		if nstest.Root() { // root has the permission
 			require.Contains(t, r.Stderr, "Read-only file system", file)
 		}
 	}
@@ -245,7 +245,7 @@ func TestEnvironment(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// contents of a directory: for each file its type, mode, and what it holds.
+// contents returns the files of a directory, with type, mode and content.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -275,7 +275,7 @@ func contents(t *testing.T, dir string) map[string]string {
 	return found
 }
 
-// ownRootfs is one that a test may damage.
+// ownRootfs makes a root filesystem that a test may damage.
 func ownRootfs(t *testing.T) string {
 	t.Helper()
 	temp := t.TempDir()
@@ -285,8 +285,8 @@ func ownRootfs(t *testing.T) string {
 	return dir
 }
 
-// The lesson leaves the files of the root filesystem as they are, and makes
-// none. So do its cleaning up and its failures.
+// The lesson neither changes nor makes files in the root filesystem, not even when it
+// cleans up or fails.
 func TestRootfsStays(t *testing.T) {
 	dir := ownRootfs(t)
 	for _, file := range []string{"dev/null", "tmp/x", "proc/x", "sys/x"} {
@@ -310,7 +310,7 @@ func TestRootfsStays(t *testing.T) {
 	require.Equal(t, before, contents(t, dir))
 }
 
-// A root filesystem made by an enemy: its links lead to nothing outside.
+// The links of an attacker's root filesystem lead nowhere outside.
 func TestHostileRootfs(t *testing.T) {
 	check := suite.UnchangedHost(t)
 	target := t.TempDir()
@@ -348,8 +348,7 @@ func TestHostileRootfs(t *testing.T) {
 	check()
 }
 
-// hostile runs the lesson in a root filesystem that it has to refuse, and must
-// not change.
+// hostile runs the lesson in a root filesystem that it must refuse and must not change.
 func hostile(t *testing.T, dir string) {
 	t.Helper()
 	before := contents(t, dir)
@@ -358,7 +357,7 @@ func hostile(t *testing.T, dir string) {
 	require.Equal(t, before, contents(t, dir))
 }
 
-// Through sudo, in a root filesystem that belongs to the user.
+// Through sudo, the lesson runs in a root filesystem that belongs to the user.
 func TestSudo(t *testing.T) {
 	nstest.OnlyRoot(t)
 	dir := ownRootfs(t)
@@ -405,7 +404,7 @@ func TestAlpine(t *testing.T) {
 		". /etc/os-release; echo $ID $$ $(id -un) $(hostname) $(ps | wc -l)")).Finish()
 
 	require.Zero(t, r.Status, r.Stderr)
-	// ps, wc and the shell that they are in, and a heading
+	// a heading, ps, wc, and their shell
 	require.Regexp(t, `^alpine 1 root 07-pivot-root [45]\n$`, r.Stdout)
 	require.Equal(t, before, contents(t, dir))
 }

@@ -37,7 +37,7 @@ func TestAllLessons(t *testing.T) {
 	})
 }
 
-// What is in force, in the kernel's own files, read from the host.
+// The limits in force are read from the kernel's files on the host.
 func TestLimitsInForce(t *testing.T) {
 	nstest.NeedCgroup(t)
 	for name, test := range map[string]struct {
@@ -73,8 +73,8 @@ func TestLimitsInForce(t *testing.T) {
 	}
 }
 
-// max means none: with no limit at all there is no cgroup, and the right to
-// make one is not needed.
+// max means no limit. Without any limit there is no cgroup, and the right to make one is
+// not needed.
 func TestNoLimits(t *testing.T) {
 	c := suite.Cat(t, append(nstest.NoLimits, "cat")...)
 	made, err := nstest.Cgroups(c.Parent)
@@ -127,8 +127,8 @@ func TestForkBomb(t *testing.T) {
 	require.NotContains(t, r.Stderr, "unavailable")
 }
 
-// A loop that never sleeps gets its share of each period, and no more: its
-// CPU time, by the kernel's count, against the time that has gone by.
+// A loop that never sleeps gets its share of each period, and no more: the test compares
+// its CPU time with the time that has passed.
 func TestBusyLoop(t *testing.T) {
 	nstest.NeedCgroup(t)
 	c := suite.Start(t, suite.Command(t, append([]string{"-cpus", "0.2"},
@@ -140,8 +140,8 @@ func TestBusyLoop(t *testing.T) {
 	nstest.Until(t, "the loop has had 200 ms of CPU time", func() bool {
 		return cpuTicks(t, c.Init) >= ticks
 	})
-	// 200 ms at a fifth of a CPU: one second, and less only by what is
-	// left of the first period.
+	// 200 ms at a fifth of a CPU take one second, minus what is left of the first
+	// period.
 	require.Greater(t, time.Since(begin), 600*time.Millisecond)
 	throttled := nstest.CgroupFile(t, c.Init, "cpu", "cpu.stat", "cpu.stat")
 	require.Regexp(t, `(?m)^nr_throttled [1-9]`, throttled)
@@ -149,8 +149,8 @@ func TestBusyLoop(t *testing.T) {
 	require.Equal(t, 128+9, c.Wait().Status)
 }
 
-// cpuTicks is the time that a process has had: utime and stime of
-// proc_pid_stat(5), in clock ticks.
+// cpuTicks returns the CPU time of a process: utime and stime of proc_pid_stat(5), in
+// clock ticks.
 func cpuTicks(t *testing.T, pid int) int {
 	t.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -164,7 +164,7 @@ func cpuTicks(t *testing.T, pid int) int {
 	return user + system
 }
 
-// Inside, the container's cgroup is the root of all that there is.
+// Inside, the container's cgroup is the root of all cgroups.
 func TestCgroupNamespace(t *testing.T) {
 	nstest.NeedCgroup(t)
 	out := suite.Output(t, "cat", "/proc/self/cgroup")
@@ -194,7 +194,7 @@ func TestOwnCgroupFiles(t *testing.T) {
 	require.Contains(t, r.Stderr, "Read-only file system")
 }
 
-// On v1 it sees none of them.
+// On v1 it sees no limits.
 func TestNoCgroupFiles(t *testing.T) {
 	nstest.NeedCgroup(t)
 	needVersion1(t)
@@ -202,8 +202,8 @@ func TestNoCgroupFiles(t *testing.T) {
 		nstest.Sh("cd /sys/fs/cgroup && ls -A | wc -l")...))
 }
 
-// The container is in its cgroup from its first moment: clone(2) puts it
-// there on v2, and on v1 the thread that calls clone(2) is there itself.
+// The container is in its cgroup from its first moment: on v2 clone(2) puts it there, and
+// on v1 the thread that calls clone(2) is in it.
 func TestBornInside(t *testing.T) {
 	nstest.NeedCgroup(t)
 	log := filepath.Join(t.TempDir(), "strace")
@@ -249,7 +249,7 @@ func TestParentStaysOutside(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// However it ends, its cgroup goes with it.
+// However the lesson ends, it removes its cgroup.
 func TestCgroupIsRemoved(t *testing.T) {
 	nstest.NeedCgroup(t)
 	removed := func(t *testing.T, c *nstest.Container) {
@@ -287,7 +287,7 @@ func TestCgroupIsRemoved(t *testing.T) {
 		removed(t, c)
 	})
 	t.Run("refused by the kernel", func(t *testing.T) {
-		// The limit on namespaces of a user namespace in between.
+		// A user namespace in between has a limit on namespaces.
 		script := `echo 0 >/proc/sys/user/max_uts_namespaces && exec "$@"`
 		cmd := exec.Command("sh", append([]string{"-c", script, "sh"},
 			suite.Command(t, "true").Args...)...)
@@ -304,7 +304,7 @@ func TestCgroupIsRemoved(t *testing.T) {
 	})
 }
 
-// A lesson that was killed leaves its cgroup to the next one.
+// The next lesson removes the cgroup of one that was killed.
 func TestSweep(t *testing.T) {
 	nstest.NeedCgroup(t)
 	c := suite.Cat(t)
@@ -318,7 +318,7 @@ func TestSweep(t *testing.T) {
 	left, err := nstest.Cgroups(c.Parent)
 	require.NoError(t, err)
 	require.Equal(t, made, left)
-	// A young one may be about to be entered by another lesson.
+	// A different lesson may be about to enter a young one.
 	require.Zero(t, suite.Run(t, "true").Status)
 	left, err = nstest.Cgroups(c.Parent)
 	require.NoError(t, err)
@@ -330,7 +330,7 @@ func TestSweep(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// With the least that can be asked for, a command runs, however many CPUs there are.
+// A command runs with the smallest limits, however many CPUs there are.
 func TestLeast(t *testing.T) {
 	nstest.NeedCgroup(t)
 	t.Setenv("GOMAXPROCS", "256")
@@ -356,8 +356,7 @@ func TestReadOnlyCgroups(t *testing.T) {
 	suite.RequireRefusal(t, suite.Start(t, cmd).Finish(), "read-only file system")
 }
 
-// Without the right to make a cgroup nothing starts, and the way out is
-// named.
+// Without the right to make a cgroup nothing starts, and the lesson names the way out.
 func TestNoRight(t *testing.T) {
 	cmd := suite.Bare("-rootfs", suite.Rootfs(t), "touch", "/started")
 	if nstest.Root() {
@@ -372,7 +371,7 @@ func TestNoRight(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(suite.Rootfs(t), "started"))
 }
 
-// A controller that is missing is named, with the file that says so.
+// The lesson names a missing controller, and the file that shows it.
 func TestControllerMissing(t *testing.T) {
 	nstest.NeedCgroup(t)
 	r := runIn(t, "no cpu", "true")
@@ -383,8 +382,8 @@ func TestControllerMissing(t *testing.T) {
 	require.Equal(t, "started\n", r.Stdout)
 }
 
-// The cgroup that the lesson is started in holds a process: the lesson itself.
-// So it cannot be divided, and the lesson makes one beside it.
+// The cgroup in which the lesson starts holds a process, the lesson itself. So it cannot
+// be divided, and the lesson makes one beside it.
 func TestNoInternalProcesses(t *testing.T) {
 	nstest.NeedCgroup(t)
 	needVersion2(t)
@@ -399,7 +398,7 @@ func TestNoInternalProcesses(t *testing.T) {
 	require.Equal(t, filepath.Dir(own), filepath.Dir(inside))
 	require.Zero(t, c.Finish().Status)
 
-	// Where the one above hands nothing down, there is nothing to divide.
+	// If the cgroup above hands nothing down, there is nothing to divide.
 	r := runIn(t, "none", "echo", "started")
 	require.Empty(t, r.Stdout)
 	require.Contains(t, r.Stderr, "exit status 125")
@@ -407,7 +406,7 @@ func TestNoInternalProcesses(t *testing.T) {
 	require.Contains(t, r.Stderr, "scripts/doctor.sh 08")
 }
 
-// On v1 one that holds processes may be divided: the lesson makes one in it.
+// On v1, a cgroup with processes may be divided: the lesson makes its own in it.
 func TestInternalProcesses(t *testing.T) {
 	nstest.NeedCgroup(t)
 	needVersion1(t)
@@ -425,7 +424,7 @@ func TestInternalProcesses(t *testing.T) {
 	}
 }
 
-// A cgroup has no more than the ones above it, whatever the flags say.
+// A cgroup gets no more than those above it, whatever the flags say.
 func TestNestedLimits(t *testing.T) {
 	nstest.NeedCgroup(t)
 	dd := []string{"dd", "if=/dev/zero", "of=/dev/null", "count=1"}
@@ -439,7 +438,7 @@ func TestNestedLimits(t *testing.T) {
 	r = runIn(t, "30 pids", append([]string{"-pids", "200"}, bomb...)...)
 	require.Contains(t, r.Stderr, "Resource temporarily unavailable")
 
-	// v1 refuses a share that is larger than the one above.
+	// v1 refuses a share larger than that of the cgroup above.
 	r = runIn(t, "0.2 CPUs", "-cpus", "0.1", "true")
 	require.Zero(t, r.Status, r.Stderr)
 	r = runIn(t, "0.2 CPUs", "-cpus", "0.5", "true")
@@ -453,8 +452,8 @@ func TestNestedLimits(t *testing.T) {
 	require.Zero(t, r.Status, r.Stderr)
 }
 
-// A container has no cgroup to divide, and a /proc that hides a part of the
-// host's: the lesson does not run in itself, and says why.
+// The lesson does not run in itself, and says why: a container has no cgroup to divide,
+// and parts of its /proc are covered.
 func TestInItself(t *testing.T) {
 	nstest.NeedCgroup(t)
 	program, err := os.ReadFile(suite.Path())
@@ -480,8 +479,8 @@ func TestInItself(t *testing.T) {
 	require.Contains(t, r.Stderr, `mount "proc" on "/proc"`)
 }
 
-// Whoever is given a cgroup may divide it. On v2 that is a part of what systemd
-// does for a user, and the tests run there as one, too.
+// Whoever owns a cgroup may divide it. On v2, systemd gives a user one, and the tests run
+// as a user there, too.
 func TestGivenCgroup(t *testing.T) {
 	nstest.NeedCgroup(t)
 	nstest.OnlyRoot(t)
@@ -491,7 +490,7 @@ func TestGivenCgroup(t *testing.T) {
 	require.NotContains(t, r.Stderr, "denied")
 }
 
-// In a tree of threads, cgroups(7), there is no controller for memory.
+// A threaded subtree, see cgroups(7), has no controller for memory.
 func TestThreadedCgroup(t *testing.T) {
 	nstest.NeedCgroup(t)
 	needVersion2(t)
@@ -528,7 +527,7 @@ func TestThreadsCount(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// threads has that many of them, until its input ends.
+// threads keeps that many threads until its input ends.
 func threads(args []string) error {
 	n, err := strconv.Atoi(args[0])
 	if err != nil {
@@ -538,7 +537,7 @@ func threads(args []string) error {
 	ready.Add(n)
 	for range n {
 		go func() {
-			runtime.LockOSThread() // nobody else's from now on
+			runtime.LockOSThread() // so that the next one needs a thread of its own
 			ready.Done()
 			select {}
 		}()
@@ -549,7 +548,7 @@ func threads(args []string) error {
 	return err
 }
 
-// version2 says whether this host has the controllers in cgroup v2.
+// version2 says whether the controllers of this host are in cgroup v2.
 func version2(t *testing.T) bool {
 	t.Helper()
 	_, v1, err := nstest.CgroupOf(os.Getpid(), "memory")
@@ -571,7 +570,7 @@ func needVersion2(t *testing.T) {
 	}
 }
 
-// runIn runs the lesson in one of the places. Its exit status is in stderr.
+// runIn runs the lesson in one of the places. Its stderr has the exit status.
 func runIn(t *testing.T, place string, args ...string) nstest.Result {
 	t.Helper()
 	command := nstest.Helper("place", place)
@@ -579,15 +578,15 @@ func runIn(t *testing.T, place string, args ...string) nstest.Result {
 	return suite.Start(t, exec.Command(command[0], command[1:]...)).Finish()
 }
 
-// places are cgroups of v2 that can have a lesson in them: what is written in
-// one, "parent", and in its child, before the lesson is started in that.
+// places are cgroups of v2 in which a lesson may start: what is written to one, "parent",
+// and to its child, in which the lesson then starts.
 var places = map[string][][2]string{
 	"none":   {},
 	"no cpu": {{"cgroup.subtree_control", "+memory +pids"}},
 	"threaded": {
 		{"child/cgroup.type", "threaded"},
 		{"cgroup.subtree_control", "+cpu +pids"},
-		{"cgroup.procs", "0"}, // only from here a process may enter the child
+		{"cgroup.procs", "0"}, // a process may enter the child only from here
 	},
 	"48M":      {all, {"memory.max", "48M"}},
 	"30 pids":  {all, {"pids.max", "30"}},
@@ -597,8 +596,7 @@ var places = map[string][][2]string{
 
 var all = [2]string{"cgroup.subtree_control", "+cpu +memory +pids"}
 
-// places1 are those of v1: a controller, and what is written in a cgroup of its
-// tree. A tree has its controller, for threads as for processes.
+// places1 are those of v1: a controller, and what is written to a cgroup of its tree.
 var places1 = map[string][][3]string{
 	"48M":      {{"memory", "memory.limit_in_bytes", "48M"}},
 	"30 pids":  {{"pids", "pids.max", "30"}},
@@ -642,8 +640,8 @@ func place(args []string) error {
 		os.Remove(child), os.Remove(parent))
 }
 
-// place1 does so on v1. There, a place without the controller cpu is a mount
-// namespace in which its tree is not mounted.
+// place1 does so on v1. A place without the controller cpu is a mount namespace in which
+// its tree is not mounted.
 func place1(name, cpu string, command []string) (err error) {
 	if name == "no cpu" {
 		top := "/sys/fs/cgroup/cpu"
@@ -674,8 +672,8 @@ func place1(name, cpu string, command []string) (err error) {
 	return run(command[0], command[1:]...)
 }
 
-// give makes a user the owner of cgroups, but not of their limits: see
-// "Cgroups v2 delegation" in cgroups(7).
+// give makes a user the owner of cgroups but not of their limits: see "Cgroups v2
+// delegation" in cgroups(7).
 func give(dirs ...string) error {
 	var errs []error
 	for _, dir := range dirs {
@@ -700,7 +698,7 @@ func run(name string, args ...string) error {
 	return cmd.Run()
 }
 
-// put writes a file of a cgroup, which has to be there.
+// put writes to an existing file of a cgroup.
 func put(file, value string) error {
 	f, err := os.OpenFile(file, os.O_WRONLY, 0)
 	if err != nil {

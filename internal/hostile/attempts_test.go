@@ -25,21 +25,21 @@ import (
 type scene struct {
 	Secret  string // path of a file
 	Words   string // what it says
-	PID     int    // of a process
+	PID     int    // a process of the host
 	Socket  string // abstract Unix socket that somebody listens on
-	Port    int    // of TCP, on all addresses of the host
-	Setting string // file below /sys that root may write to
-	Memory  string // line of /proc/meminfo
-	Type    int32  // and bytes of the file's handle
+	Port    int    // a TCP port, on all addresses of the host
+	Setting string // a file below /sys that root may write to
+	Memory  string // a line of /proc/meminfo
+	Type    int32  // with Handle, the file handle of Secret
 	Handle  []byte
 }
 
-// errNothing is for what an attempt looks for and does not find, where the
-// kernel has no error for that.
+// errNothing means that an attempt found nothing, where the kernel has no error for
+// that.
 var errNothing = errors.New("nothing there")
 
-// helpers are the attempts as commands to be run inside: each prints an
-// answer, and the kernel's word for it if it fails.
+// helpers returns the attempts as commands to run inside. Each prints an answer: done,
+// or the name of the kernel's error.
 func helpers() nstest.Helpers {
 	all := nstest.Helpers{"overwrite": overwrite, "with-key": withKey,
 		"flip": flip}
@@ -56,7 +56,7 @@ func helpers() nstest.Helpers {
 	return all
 }
 
-// overwrite opens the program at descriptor 3 as soon as nobody runs it.
+// overwrite opens the program at descriptor 3 for writing as soon as nobody runs it.
 func overwrite([]string) error {
 	err := openForWriting("/proc/self/fd/3")
 	for end := time.Now().Add(nstest.Patience); errors.Is(err, unix.ETXTBSY) &&
@@ -104,8 +104,8 @@ func byPath(s scene) error {
 	return s.read(s.Secret)
 }
 
-// climb is the oldest way out: a second chroot(2) leaves the working
-// directory above the root, and .. never meets it.
+// climb is the oldest way out: after a second chroot(2) the working directory is above
+// the root, and .. never meets it.
 func climb(s scene) error {
 	dir, err := os.MkdirTemp("/tmp", "")
 	if err != nil {
@@ -155,7 +155,7 @@ func byHandle(s scene) error {
 	return s.read(fmt.Sprintf("/proc/self/fd/%d", fd))
 }
 
-// parentNamespace asks for the way up. See ioctl_ns(2).
+// parentNamespace asks for the parents of its namespaces. See ioctl_ns(2).
 func parentNamespace(scene) error {
 	for _, kind := range []string{"pid", "user"} {
 		f, err := os.Open("/proc/self/ns/" + kind)
@@ -244,7 +244,7 @@ func setting(s scene) error { return openForWriting(s.Setting) }
 
 const safe = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 
-// reopenProc takes away what makes /proc/sys read-only, in three ways.
+// reopenProc tries three ways to make /proc/sys writable.
 func reopenProc(scene) error {
 	err := unix.Mount("", "/proc/sys", "", unix.MS_REMOUNT|unix.MS_BIND|safe, "")
 	if openForWriting(corePattern) == nil {
@@ -261,8 +261,8 @@ func reopenProc(scene) error {
 	return openForWriting(dir + strings.TrimPrefix(corePattern, "/proc"))
 }
 
-// reopenSys does that for /sys. There, the superblock is read-only, too, and
-// the kernel gives no other: see mount_namespaces(7).
+// reopenSys does the same for /sys. There the superblock is read-only as well, and the
+// kernel allows no new one: see mount_namespaces(7).
 func reopenSys(s scene) error {
 	_ = unix.Mount("", "/sys", "", unix.MS_REMOUNT|safe, "")
 	_ = unix.Mount("", "/sys", "", unix.MS_REMOUNT|unix.MS_BIND|safe, "")
@@ -276,7 +276,7 @@ func reopenSys(s scene) error {
 	return openForWriting(dir + strings.TrimPrefix(s.Setting, "/sys"))
 }
 
-// mountNew mounts a filesystem of the kernel's at a new place.
+// mountNew mounts one of the kernel's filesystems at a new place.
 func mountNew(source, kind string) (string, error) {
 	if err := unix.Mount("tmpfs", "/tmp", "tmpfs", 0, ""); err != nil {
 		return "", fmt.Errorf("mount tmpfs: %w", err)
@@ -297,13 +297,13 @@ func mountNew(source, kind string) (string, error) {
 
 func loadModule(scene) error { return unix.InitModule([]byte("none"), "") }
 
-// setClock sets it to what it says.
+// setClock sets the clock to the time that it shows.
 func setClock(scene) error {
 	now := unix.NsecToTimespec(time.Now().UnixNano())
 	return unix.ClockSettime(unix.CLOCK_REALTIME, &now)
 }
 
-// mountDisk tries all filesystems that are on disks.
+// mountDisk tries every type of filesystem that is on disks.
 func mountDisk(scene) error {
 	text, err := os.ReadFile("/proc/filesystems")
 	if err != nil {
@@ -326,7 +326,7 @@ func mountDisk(scene) error {
 }
 
 func makeDevice(scene) error {
-	const first = 8 << 8 // of the disks, see the kernel's devices.txt
+	const first = 8 << 8 // the first disk, see the kernel's devices.txt
 	err := unix.Mknod("/tmp/disk", unix.S_IFBLK|0o600, first)
 	if err == nil {
 		return os.Remove("/tmp/disk")
@@ -361,7 +361,7 @@ func write(path, value string) error {
 	return errors.Join(err, f.Close())
 }
 
-// ownTree mounts the tree of a controller, which begins at its own cgroup.
+// ownTree mounts the tree of a controller. Its root is the process's own cgroup.
 func ownTree(controller string) (dir string, v1 bool, err error) {
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
@@ -380,7 +380,7 @@ func raiseCgroup(scene) error {
 	if err != nil {
 		return err
 	}
-	if v1 { // first the limit for both, which is never the lower one
+	if v1 { // memory with swap first: it may not be lower than memory
 		return errors.Join(write(dir+"/memory.memsw.limit_in_bytes", "-1"),
 			write(dir+"/memory.limit_in_bytes", "-1"))
 	}
@@ -392,7 +392,7 @@ func leaveCgroup(scene) error {
 	if err != nil {
 		return err
 	}
-	// Not cleaned: the kernel has to go up from the tree's root.
+	// The path is not cleaned: the kernel has to go up from the root of the tree.
 	return write(dir+"/../cgroup.procs", "0")
 }
 
@@ -441,7 +441,7 @@ func dial(host string, port int) error {
 	return err
 }
 
-// overVeth asks the host, at the other end of the veth pair.
+// overVeth connects to the host, at the other end of the veth pair.
 func overVeth(s scene) error {
 	text, err := os.ReadFile("/proc/net/route")
 	if err != nil {
@@ -458,7 +458,7 @@ func overVeth(s scene) error {
 				s.Port)
 		}
 	}
-	return dial("10.200.0.1", s.Port) // there is no route
+	return dial("10.200.0.1", s.Port) // without a route
 }
 
 func typeAtTerminal(scene) error {
@@ -488,7 +488,7 @@ func kernelMemory(scene) error {
 	return err
 }
 
-// moreNamespaces is a system call that real runtimes forbid by seccomp.
+// moreNamespaces makes a system call that real runtimes forbid by seccomp.
 func moreNamespaces(scene) error {
 	cmd := exec.Command("/bin/true")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -498,7 +498,7 @@ func moreNamespaces(scene) error {
 
 const planted = "/planted"
 
-// plant leaves a program that runs as its owner, whoever starts it.
+// plant leaves a set-user-ID program, which runs as its owner, whoever starts it.
 func plant(scene) error {
 	return errors.Join(os.WriteFile(planted, []byte("#!/bin/sh\n"), 0o755),
 		os.Chmod(planted, 0o755|os.ModeSetuid))

@@ -23,10 +23,10 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// answers are what the kernel says to an attempt in a container that root, or
-// an ordinary user, has started: the name of an error; "done" if nothing has
-// kept it out; "killed"; or "refused" if there is no such container. One of
-// several with "or". None where it is not tried.
+// answers are what the kernel says to an attempt in a container that root or an ordinary
+// user started: the name of an error; "done" if nothing stops it; "killed"; "refused" if
+// the container does not start; or several of these with "or". An attempt without an
+// answer is not tried.
 type answers struct{ root, user string }
 
 func both(answer string) answers { return answers{answer, answer} }
@@ -35,19 +35,18 @@ const done = "done"
 
 // attempt is a row of the table.
 type attempt struct {
-	row              string // in docs/containers.md, without marks
+	row              string // in docs/containers.md, without its links
 	try              func(scene) error
 	in06, in07, in08 answers
-	// sudo is for a container that a user has started by sudo, where that is
-	// not the same as without.
+	// sudo is the answer in a container that a user started by sudo, if it differs.
 	sudo string
 
 	flags []string // of the lesson
-	// start makes of the lesson's command line the one that is started.
+	// start turns the lesson's command line into the one that is started.
 	start func(h host, command []string) []string
-	// run does all of it in another way than a program inside.
+	// run makes the attempt, if a program inside cannot.
 	run func(t *testing.T, h host, a attempt) string
-	// version of cgroups that it is about, and whether it needs one at all.
+	// version is that of cgroups, if it matters; limits says that a cgroup is needed.
 	version int
 	limits  bool
 }
@@ -212,12 +211,12 @@ var suite = nstest.New("08-cgroups")
 
 func TestMain(m *testing.M) { suite.Main(m, helpers()) }
 
-// host is what the containers are started from, and what they are after.
+// host is what the containers are started from, and what they try to reach.
 type host struct {
 	scene
-	dir     string // of the secret
+	dir     string // where the secret is
 	rootfs  string
-	program string // the attacker's, that runs where there are no libraries
+	program string // the attacker's, which needs no libraries
 	lesson  *nstest.Runner
 }
 
@@ -237,8 +236,8 @@ func TestAttempts(t *testing.T) {
 	}
 }
 
-// TestSudo holds what docs/containers.md says of sudo: the container is the
-// user's, but for what only root can make outside.
+// TestSudo checks what docs/containers.md says about sudo: the container is the user's,
+// except for what only root can make on the host.
 func TestSudo(t *testing.T) {
 	nstest.OnlyRoot(t)
 	const id = "12345"
@@ -252,7 +251,7 @@ func TestSudo(t *testing.T) {
 	})
 }
 
-// try tries all attempts for which there is an answer to expect.
+// try makes all attempts that have an answer.
 func (h host) try(t *testing.T, lesson string, expected func(attempt) string) {
 	h.lesson = suite.Other(t, lesson)
 	for _, a := range attempts {
@@ -271,7 +270,7 @@ func (h host) try(t *testing.T, lesson string, expected func(attempt) string) {
 	}
 }
 
-// needs skips what this machine cannot show.
+// needs skips an attempt that this machine cannot show.
 func (a attempt) needs(t *testing.T, lesson *nstest.Runner) {
 	t.Helper()
 	if !lesson.Has("cgroup") || !a.limits {
@@ -285,7 +284,7 @@ func (a attempt) needs(t *testing.T, lesson *nstest.Runner) {
 	}
 }
 
-// answer tries it in a container.
+// answer makes the attempt in a container.
 func (a attempt) answer(t *testing.T, h host) string {
 	t.Helper()
 	if a.run != nil {
@@ -294,7 +293,7 @@ func (a attempt) answer(t *testing.T, h host) string {
 	return answerOf(t, h.lesson.Start(t, a.command(t, h)).Finish())
 }
 
-// command is the lesson with the attempt as its command.
+// command returns the lesson with the attempt as its command.
 func (a attempt) command(t *testing.T, h host) *exec.Cmd {
 	t.Helper()
 	s, err := json.Marshal(h.scene)
@@ -319,7 +318,7 @@ func (a attempt) command(t *testing.T, h host) *exec.Cmd {
 	return cmd
 }
 
-// answerOf is what the program inside has told, or how the lesson has ended.
+// answerOf returns what the program inside printed, or how the lesson ended.
 func answerOf(t *testing.T, r nstest.Result) string {
 	t.Helper()
 	if _, answer, ok := strings.Cut(r.Stdout, "answer: "); ok {
@@ -335,7 +334,7 @@ func answerOf(t *testing.T, r nstest.Result) string {
 	return ""
 }
 
-// shell starts the lesson from a piece of shell.
+// shell starts the lesson from a shell script.
 func shell(before, after string) func(host, []string) []string {
 	return func(h host, command []string) []string {
 		script := before + ` exec "$@" ` + strings.ReplaceAll(after, "DIR", h.dir)
@@ -348,7 +347,7 @@ func open(fd string) func(host, []string) []string { return shell("", fd+"<DIR")
 
 func newHost(t *testing.T) host {
 	t.Helper()
-	// On a disk: on a tmpfs, files would be memory.
+	// It is on a disk: files on a tmpfs count as memory.
 	dir, err := os.MkdirTemp("/var/tmp", "nsl.hostile-")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
@@ -389,12 +388,12 @@ func (h host) makeRootfs(t *testing.T, dir string) {
 	give(t, dir)
 }
 
-// give gives a root filesystem to the one who calls sudo, as rootfs.sh does.
+// give gives a root filesystem to the caller of sudo, as rootfs.sh does.
 func give(t *testing.T, dir string) {
 	t.Helper()
 	uid, err := strconv.Atoi(os.Getenv("SUDO_UID"))
 	if err != nil {
-		return // nobody does
+		return // nobody calls sudo
 	}
 	err = filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
 		return errors.Join(err, os.Lchown(path, uid, uid))
@@ -421,7 +420,7 @@ func static(t *testing.T, dir string) string {
 	return program
 }
 
-// loader of a program that has shared libraries, or none.
+// loader returns the loader of a program that has shared libraries, or "".
 func loader(t *testing.T, program string) string {
 	t.Helper()
 	f, err := elf.Open(program)
@@ -456,7 +455,7 @@ func writable(t *testing.T, dirs ...string) string {
 				return nil // closed to us
 			}
 			if entry.Name() == "debug" || entry.Name() == "tracing" {
-				return filepath.SkipDir // other filesystems
+				return filepath.SkipDir // a different filesystem
 			}
 			info, err := entry.Info()
 			if err == nil && info.Mode().IsRegular() && info.Mode()&0o222 == 0o200 {
@@ -470,8 +469,8 @@ func writable(t *testing.T, dirs ...string) string {
 	return found
 }
 
-// unchanged returns a function that checks that all which an attempt was
-// after is as it was.
+// unchanged returns a function that checks that everything the attempts try to change is
+// as it was.
 func (h host) unchanged(t *testing.T) (check func()) {
 	t.Helper()
 	hostUnchanged := suite.UnchangedHost(t)
@@ -489,7 +488,7 @@ func (h host) state(t *testing.T) []string {
 	for _, file := range []string{h.Secret, h.lesson.Path(), corePattern, h.Setting} {
 		text, err := os.ReadFile(file)
 		if err != nil && file == h.Setting {
-			continue // one that cannot be read
+			continue // it cannot be read
 		}
 		require.NoError(t, err)
 		all = append(all, fmt.Sprintf("%s %x", file, sha256.Sum256(text)))
@@ -519,9 +518,9 @@ func links(t *testing.T, h host, _ attempt) string {
 	return "refused"
 }
 
-// trap makes a root filesystem in which the attacker's program is the loader
-// of a program with shared libraries. A program of the host's that runs in
-// there becomes the attacker's, and /proc/self/exe is still the host's file.
+// trap makes a root filesystem in which the attacker's program is the loader of a program
+// with shared libraries. When a program of the host runs there, the attacker's code runs,
+// and /proc/self/exe is still the host's file.
 func (h host) trap(t *testing.T, loader string) string {
 	t.Helper()
 	dir := filepath.Join(h.dir, "..", filepath.Base(t.TempDir())+"-trap")
@@ -535,25 +534,25 @@ func (h host) trap(t *testing.T, loader string) string {
 	return dir
 }
 
-// interpreter is a command that lets the kernel run the lesson itself inside.
+// interpreter makes the kernel run the lesson itself inside.
 func interpreter(t *testing.T, h host, _ attempt) string {
 	l := loader(t, h.lesson.Path())
-	if l == "" { // as it should be: it needs none
+	if l == "" { // as it should be
 		l = "/lib64/ld-linux-x86-64.so.2"
 	}
 	dir := h.trap(t, l)
 	r := h.lesson.Run(t, "-net=lo", "-rootfs", dir, "command")
 	if answer := answerOf(t, r); !strings.Contains(answer, ": -rootfs rootfs: ") {
-		return answer // it is not the lesson that has said that
+		return answer // it does not come from the lesson
 	}
 	return "refused"
 }
 
-// comeIn waits for a program of the host's that enters the container.
+// comeIn waits for a program of the host that enters the container.
 func comeIn(t *testing.T, h host, _ attempt) string {
 	nsenter, err := exec.LookPath("nsenter")
 	require.NoError(t, err)
-	if nstest.Root() { // who may do what is tried here: so with a copy
+	if nstest.Root() { // root may overwrite it: so it is a copy
 		text, err := os.ReadFile(nsenter)
 		require.NoError(t, err)
 		nsenter = filepath.Join(filepath.Dir(h.dir), "nsenter")
@@ -563,7 +562,7 @@ func comeIn(t *testing.T, h host, _ attempt) string {
 	dir := h.trap(t, loader(t, nsenter))
 	c := h.lesson.Cat(t, "-net=lo", "-rootfs", dir, "cat")
 	args := []string{"--target", fmt.Sprint(c.Init), "--user", "--mount", "--pid"}
-	if !nstest.Root() { // is root in there already
+	if !nstest.Root() { // inside, the user is root already
 		args = append(args, "--preserve-credentials")
 	}
 	args = append(args, "/bin/command")
@@ -573,8 +572,8 @@ func comeIn(t *testing.T, h host, _ attempt) string {
 	return answerOf(t, nstest.Result{Stdout: string(out)})
 }
 
-// init takes over where this program is the loader of another one, which the
-// kernel is to run as the interpreter of a script: see trap.
+// init takes over where this program is the loader of a different one, which the kernel
+// runs as the interpreter of a script: see trap.
 func init() {
 	if len(os.Args) != 2 || os.Args[0] != "/proc/self/exe" ||
 		filepath.Base(os.Args[1]) != "command" {
@@ -585,8 +584,8 @@ func init() {
 		tell(openForWriting(fmt.Sprintf("/proc/self/fd/%d", own.Fd())))
 		os.Exit(0)
 	}
-	// A program that runs cannot be written to. So leave that to another
-	// process, for when this one has ended.
+	// A program that runs cannot be written to. So a different process does that once
+	// this one has ended.
 	if err == nil {
 		cmd := exec.Command("/bin/hostile", nstest.Helper("overwrite")[1:]...)
 		cmd.ExtraFiles = []*os.File{own}
@@ -600,7 +599,7 @@ func init() {
 	os.Exit(0)
 }
 
-// planting looks at what has been planted from outside.
+// planting looks from outside at what was planted.
 func planting(t *testing.T, h host, a attempt) string {
 	r := h.lesson.Start(t, a.command(t, h)).Finish()
 	require.Equal(t, done, answerOf(t, r))
@@ -615,8 +614,8 @@ func planting(t *testing.T, h host, a attempt) string {
 	return "the user's"
 }
 
-// atTerminal starts the lesson at a terminal, in a shell that then reads what
-// is typed there.
+// atTerminal starts the lesson at a terminal, in a shell that afterwards reads what was
+// typed there.
 func atTerminal(t *testing.T, h host, a attempt) string {
 	cmd := a.command(t, h)
 	args := append([]string{"sh", "-c", `"$@"; read typed; echo "read $typed"`, "sh"},
@@ -629,13 +628,13 @@ func atTerminal(t *testing.T, h host, a attempt) string {
 	_, answer, _ := strings.Cut(x.Screen(), "answer: ")
 	answer, _, _ = strings.Cut(answer, "\r\n")
 	require.Equal(t, answer == done, strings.Contains(x.Screen(), "read pushed"), x.Screen())
-	// Since Linux 6.2 there is a setting that forbids it to all.
+	// Since Linux 6.2, a setting can forbid it to everybody.
 	legacy, _ := os.ReadFile("/proc/sys/dev/tty/legacy_tiocsti")
 	require.Equal(t, answer == done, string(legacy) != "0\n", x.Screen())
 	return answer
 }
 
-// TestTable compares the readers' table with ours, both columns.
+// TestTable compares both columns of the readers' table with ours.
 func TestTable(t *testing.T) {
 	repo, err := nstest.Repo()
 	require.NoError(t, err)
@@ -661,7 +660,7 @@ func TestTable(t *testing.T) {
 	assert.Equal(t, want, rows)
 }
 
-// cell of the readers' table for an answer of ours.
+// cell returns the cell of the readers' table for one of our answers.
 func cell(answer string) string {
 	switch {
 	case answer == "":

@@ -25,19 +25,19 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// killGroup kills whoever is in the process group of this process, but not that
-// itself: it is process 1, and shielded from its own namespace.
+// killGroup kills the process group of this process, except for this process, which is
+// process 1 and shielded from its own namespace.
 func killGroup(scene) error { return unix.Kill(0, unix.SIGKILL) }
 
-// bystander is a shell that starts the lesson, and in the same process group a
-// process of whoever started that, by sudo or not.
+// bystander is a shell that starts the lesson and, in the same process group, a process
+// of the caller, with or without sudo.
 const bystander = `${SUDO_UID:+setpriv --reuid $SUDO_UID --regid $SUDO_UID --clear-groups} \
   sleep 1000 &
 "$@"; ended=$?
 kill $!; wait $!
 [ $? != 143 ] || echo "it has ended with $ended, and the bystander is there"`
 
-// groupKilled returns what has become of it.
+// groupKilled returns what became of it.
 func groupKilled(out string) string {
 	if strings.Contains(out, "it has ended with 0, and the bystander is there") {
 		return "itself alone"
@@ -59,7 +59,7 @@ func inGroup(t *testing.T, h host, a attempt) string {
 // inGroupAtTerminal is the same at a terminal.
 func inGroupAtTerminal(t *testing.T, h host, a attempt) string {
 	if h.lesson.Has("cgroup") {
-		a.flags = append(a.flags, nstest.NoLimits...) // nobody would remove it
+		a.flags = append(a.flags, nstest.NoLimits...) // nobody would remove the cgroup
 	}
 	cmd := a.command(t, h)
 	args := append([]string{"sh", "-c", bystander, "sh"}, cmd.Args...)
@@ -68,15 +68,15 @@ func inGroupAtTerminal(t *testing.T, h host, a attempt) string {
 	return groupKilled(x.Screen())
 }
 
-// readTerminal reads from the terminal of its session, whatever its streams
-// are. A process group in the background may take the foreground.
+// readTerminal reads from the terminal of its session, wherever its streams lead. A
+// process group in the background may put itself into the foreground.
 func readTerminal(scene) error {
 	signal.Ignore(unix.SIGTTOU, unix.SIGTTIN)
 	terminal, err := unix.Open("/dev/tty", unix.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("open /dev/tty: %w", err)
 	}
-	if group := unix.Getpgrp(); group != 0 { // 0 is one from outside
+	if group := unix.Getpgrp(); group != 0 { // 0: the group comes from outside
 		err := unix.IoctlSetPointerInt(terminal, unix.TIOCSPGRP, group)
 		if err != nil {
 			return fmt.Errorf("ioctl TIOCSPGRP: %w", err)
@@ -90,8 +90,8 @@ func readTerminal(scene) error {
 	return err
 }
 
-// redirected starts the lesson at a terminal where something is typed, and
-// leads all its streams elsewhere.
+// redirected starts the lesson at a terminal where something is typed, and redirects all
+// its streams.
 func redirected(t *testing.T, h host, a attempt) string {
 	cmd := a.command(t, h)
 	out := filepath.Join(filepath.Dir(h.dir), "out")
@@ -107,10 +107,10 @@ func redirected(t *testing.T, h host, a attempt) string {
 	return answer
 }
 
-// chmodNull sets the mode that the device has.
+// chmodNull gives the device the mode that it has.
 func chmodNull(scene) error { return os.Chmod("/dev/null", 0o666) }
 
-// reads succeeds if there is something in the file.
+// reads succeeds if the file is not empty.
 func reads(path string) func(scene) error {
 	return func(scene) error {
 		text, err := os.ReadFile(path)
@@ -121,7 +121,7 @@ func reads(path string) func(scene) error {
 	}
 }
 
-// readFirmware looks for a file with something in it.
+// readFirmware looks for a file that is not empty.
 func readFirmware(scene) error {
 	found := errNothing
 	filepath.WalkDir("/sys/firmware", func(path string, d os.DirEntry, err error) error {
@@ -134,7 +134,7 @@ func readFirmware(scene) error {
 	return found
 }
 
-// advertise says to all at the other end that this is a router to everywhere.
+// advertise tells the other end of the veth pair that this is a router to everywhere.
 func advertise(s scene) error {
 	eth0, err := net.InterfaceByName("eth0")
 	if err != nil {
@@ -168,11 +168,11 @@ func advertise(s scene) error {
 	if err != nil {
 		return fmt.Errorf("send to eth0: %w", err)
 	}
-	if err := overVeth(s); err != nil { // then it has got that one, too
+	if err := overVeth(s); err != nil { // its answer comes after the advertisement
 		return err
 	}
 	fmt.Println("answer: done")
-	_, err = io.Copy(io.Discard, os.Stdin) // with its end, the route ends
+	_, err = io.Copy(io.Discard, os.Stdin) // the route ends with this process
 	return err
 }
 
@@ -182,7 +182,7 @@ func advertised(t *testing.T, h host, a attempt) string {
 	line := c.Line()
 	links, err := nstest.Listed(netlink.LinkList)
 	require.NoError(t, err)
-	found := "" // a veth pair in which the host has IPv6, or nothing
+	found := "" // a veth pair of the host that has IPv6
 	for _, link := range links {
 		if !strings.HasPrefix(link.Attrs().Name, "nsl") {
 			continue
@@ -205,7 +205,7 @@ func advertised(t *testing.T, h host, a attempt) string {
 	return answerOf(t, nstest.Result{Status: r.Status, Stdout: line, Stderr: r.Stderr})
 }
 
-// holdBuffers lets the kernel keep what nobody reads.
+// holdBuffers makes the kernel keep data that nobody reads.
 func holdBuffers(scene) error {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -226,7 +226,7 @@ func holdBuffers(scene) error {
 			for held < much {
 				n, err := unix.Write(int(fd), block)
 				if err != nil {
-					break // EAGAIN: this one is full
+					break // EAGAIN: the socket is full
 				}
 				held += n
 			}
@@ -239,7 +239,7 @@ func holdBuffers(scene) error {
 	return fmt.Errorf("%d bytes: %w", held, unix.EAGAIN)
 }
 
-// freeze stops all processes of the topmost cgroup that it sees, with itself.
+// freeze stops all processes of the topmost cgroup that it sees, including itself.
 func freeze(scene) error {
 	dir, _, err := ownTree("freezer")
 	if err != nil {
@@ -248,7 +248,7 @@ func freeze(scene) error {
 	return write(dir+"/freezer.state", "FROZEN")
 }
 
-// freezing starts the lesson in a cgroup of its own, and looks what is frozen.
+// freezing starts the lesson in a cgroup of its own, and looks at what is frozen.
 func freezing(t *testing.T, h host, a attempt) string {
 	own, v1, err := nstest.CgroupOf(os.Getpid(), "freezer")
 	require.NoError(t, err)
@@ -298,7 +298,7 @@ func freezing(t *testing.T, h host, a attempt) string {
 	return answer
 }
 
-// nothingMade gives the lesson directories that are no root filesystem.
+// nothingMade gives the lesson directories that are not root filesystems.
 func nothingMade(t *testing.T, h host, _ attempt) string {
 	points := []string{"proc", "sys", "dev", "tmp"}
 	there := func(dir string) (found []string) {
@@ -329,10 +329,10 @@ func nothingMade(t *testing.T, h host, _ attempt) string {
 	return "refused"
 }
 
-// Containers that share a root filesystem, of which one changes it all the time
-// while others start in it.
+// Here containers share a root filesystem, and one of them changes it again and again
+// while others start.
 
-// starts is how often. HOSTILE_STARTS=2000 takes minutes.
+// starts is how many start. HOSTILE_STARTS=2000 takes minutes.
 func starts(t *testing.T) int {
 	n := 60
 	if s := os.Getenv("HOSTILE_STARTS"); s != "" {
@@ -343,10 +343,10 @@ func starts(t *testing.T) int {
 	return n
 }
 
-// flip exchanges a mount point with what is called x, until its input ends.
+// flip swaps a mount point and /x again and again, until its input ends.
 func flip(args []string) error {
 	point := "/" + args[0]
-	for _, dir := range []string{"/proc", "/dev"} { // or they were busy
+	for _, dir := range []string{"/proc", "/dev"} { // a mount point cannot be renamed
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
 			return fmt.Errorf("umount %s: %w", dir, err)
 		}
@@ -366,7 +366,7 @@ func flip(args []string) error {
 	}
 }
 
-// swapping starts containers while another container exchanges a mount point.
+// swapping starts containers while a different one swaps a mount point.
 func swapping(point string, prepare func(h host, x string) error) func(*testing.T, host, attempt) string {
 	return func(t *testing.T, h host, a attempt) string {
 		h.rootfs = filepath.Join(filepath.Dir(h.dir), "shared")
@@ -400,14 +400,14 @@ func swapping(point string, prepare func(h host, x string) error) func(*testing.
 			return fmt.Sprintf("%s (%v, %q)", done, seen, text)
 		}
 		require.NotZero(t, seen[errNothing.Error()], "%v", seen)
-		if point == "proc" { // the link was there at times
+		if point == "proc" { // they met the link at times
 			require.NotZero(t, seen["refused"], "%v", seen)
 		}
 		return errNothing.Error()
 	}
 }
 
-// upTo is a relative path to a place of the host, from below any root.
+// upTo returns a relative path to a place on the host, from below any root.
 func upTo(path string) string { return strings.Repeat("../", 32) + path }
 
 func linkToHost(h host, x string) error { return os.Symlink(upTo(h.dir), x) }
@@ -416,8 +416,8 @@ func linkBelow(h host, x string) error {
 	return errors.Join(os.Mkdir(x, 0o755), os.Symlink(upTo(h.Secret), x+"/null"))
 }
 
-// patiently looks at something that another container exchanges all the time,
-// until it is there once.
+// patiently tries again until something is there that a different container swaps again
+// and again.
 func patiently(there func() bool) bool {
 	for range 20_000 {
 		if there() {
@@ -428,7 +428,7 @@ func patiently(there func() bool) bool {
 	return false
 }
 
-// throughProc succeeds if /proc is a directory of the host, or not ours.
+// throughProc succeeds if /proc is a directory of the host, or not our own.
 func throughProc(s scene) error {
 	seen := false
 	own := patiently(func() bool {
@@ -442,8 +442,8 @@ func throughProc(s scene) error {
 	return errNothing
 }
 
-// throughDev succeeds if there is no /dev of ours; whether a file was written to
-// by the lesson, the host knows.
+// throughDev succeeds if /dev is not our own. Whether the lesson wrote to a file is seen
+// on the host.
 func throughDev(scene) error {
 	own := patiently(func() bool {
 		info, err := os.Stat("/dev/null")

@@ -17,7 +17,7 @@ import (
 // repo is the repository: the tests run in the directory of their package.
 var repo = filepath.Join("..", "..")
 
-// programs are the lessons' directories, in order.
+// programs returns the directories of the lessons, in order.
 func programs(t *testing.T) []string {
 	t.Helper()
 	all, err := Read(repo)
@@ -46,12 +46,12 @@ var mayChange = []*regexp.Regexp{
 
 // replaced is what a lesson takes out of a file of the lesson before, and why.
 var replaced = map[string]string{
-	// From here on no lesson needs root: sudo is not the answer any more.
+	// From here on no lesson needs root, and sudo is no advice.
 	"06-user/process.go": "\tif os.Geteuid() != 0 {\n" +
 		"\t\tadvice = \"try again with sudo\"\n\t}\n",
 }
 
-// removed are the lines of a text that are not in a later one, in order.
+// removed returns the lines of a text that a later one does not have, in order.
 func removed(before, after string) []string {
 	for _, change := range mayChange {
 		before = change.ReplaceAllString(before, "\n")
@@ -91,7 +91,7 @@ func TestEachLessonOnlyAdds(t *testing.T) {
 	}
 }
 
-// The comparison above must see a line that is gone, changed or moved.
+// The comparison must see a line that is removed, changed or moved.
 func TestRemoved(t *testing.T) {
 	text := "a\nb\n/* page */\nc\n"
 	assert.Empty(t, removed(text, "a\nnew\nb\n/* another */\nc\nnew\n"))
@@ -100,8 +100,8 @@ func TestRemoved(t *testing.T) {
 	assert.NotEmpty(t, removed(text, "b\na\n/* page */\nc\n"))
 }
 
-// budget is how many lines a lesson may have more than the one before it: a
-// learner reads all of them.
+// budget is by how many lines a lesson may be longer than the one before it: a learner
+// reads all of them.
 var budget = map[string]int{
 	"01-pid": 150, "02-mount": 40, "03-uts": 25, "04-ipc": 28, "05-net": 130,
 	"06-user": 55, "07-pivot-root": 165, "08-cgroups": 260,
@@ -144,10 +144,10 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// A lesson is a program of its own: its directory builds anywhere.
+// A lesson is a program of its own: a copy of its directory builds anywhere.
 func TestLessonStandsAlone(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
-		require.NoError(t, err) // there is nothing to build with
+		require.NoError(t, err) // without Go, nothing can be built
 	}
 	for _, name := range programs(t) {
 		t.Run(name, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestLessonStandsAlone(t *testing.T) {
 	}
 }
 
-// Elsewhere than on Linux the program says in one sentence what it needs.
+// On other systems than Linux, the program says in one sentence what it needs.
 func TestOtherSystems(t *testing.T) {
 	for _, name := range programs(t) {
 		text := sources(t, name)["main_other.go"]

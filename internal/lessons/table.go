@@ -1,6 +1,5 @@
-// Package lessons reads the table of lessons, scripts/lessons.tsv, for all Go
-// that needs it. Its tests hold what makes the programs a course: the step from
-// each one to the next.
+// Package lessons reads the table of lessons, scripts/lessons.tsv, for all Go code. Its
+// tests are about what makes the programs a course: the step from each to the next.
 package lessons
 
 import (
@@ -16,12 +15,12 @@ import (
 // Lesson is a row of the table.
 type Lesson struct {
 	Name       string
-	Namespaces []string // that are its own
-	Twin       string   // the command of unshare(1) with the same
+	Namespaces []string // its own ones
+	Twin       string   // the command of unshare(1) that makes the same
 }
 
-// row is a line of the table. Scripts read it with grep and read, which
-// misread an empty field and what is not text.
+// row is a line of the table. Scripts use grep and read, which misread empty fields and
+// binary data.
 var row = regexp.MustCompile(`^([!-~]+)\t([a-z]+(?:,[a-z]+)*)\t([!-~][ -~]*)\t([!-~]+)$`)
 
 // Read reads the table of a repository.
@@ -56,7 +55,7 @@ func parse(text string) ([]Lesson, error) {
 	return all, nil
 }
 
-// Sources are the files of a lesson's program, without its tests.
+// Sources returns the files of a lesson's program, without its tests.
 func Sources(repo, lesson string) (map[string]string, error) {
 	files, err := filepath.Glob(filepath.Join(repo, lesson, "*.go"))
 	found := map[string]string{}
@@ -82,5 +81,5 @@ func (l Lesson) Has(kind string) bool { return slices.Contains(l.Namespaces, kin
 // HasRootfs says whether the lesson has a root filesystem of its own.
 func (l Lesson) HasRootfs() bool { return strings.Contains(l.Twin, " --root ") }
 
-// NeedsRoot says whether the lesson runs with privilege only.
+// NeedsRoot says whether the lesson needs privilege.
 func (l Lesson) NeedsRoot() bool { return !l.Has("user") }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Scripts read the table with lib/lessons.sh: what is accepted here, they read alike.
+// Whatever is accepted here, scripts read alike, with lib/lessons.sh.
 func TestTable(t *testing.T) {
 	table, err := os.ReadFile(filepath.Join(repo, "scripts", "lessons.tsv"))
 	require.NoError(t, err)

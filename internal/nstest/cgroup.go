@@ -30,7 +30,7 @@ func CgroupWritable() bool {
 	return true
 }
 
-// cgroupParent is the directory in which a new cgroup is made.
+// cgroupParent is the directory in which lesson 08 makes a cgroup.
 func cgroupParent(controller string) (string, error) {
 	dir, v1, err := CgroupOf(os.Getpid(), controller)
 	if err != nil {
@@ -42,8 +42,8 @@ func cgroupParent(controller string) (string, error) {
 	return dir, nil
 }
 
-// NeedCgroup is for tests of what only somebody who may make a cgroup can do.
-// The same tests run as root, and in the virtual machine.
+// NeedCgroup is for tests that only a user who may make a cgroup can run. The same
+// tests run as root, and in the virtual machine.
 func NeedCgroup(t *testing.T) {
 	t.Helper()
 	if !CgroupWritable() {
@@ -51,8 +51,8 @@ func NeedCgroup(t *testing.T) {
 	}
 }
 
-// CgroupOf is the directory of the cgroup that a process is in, in the tree
-// of a controller, and whether that tree is of cgroup v1.
+// CgroupOf returns the directory of a process's cgroup in the tree of a
+// controller, and whether that tree is cgroup v1.
 func CgroupOf(pid int, controller string) (dir string, v1 bool, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil {
@@ -77,7 +77,7 @@ func CgroupOf(pid int, controller string) (dir string, v1 bool, err error) {
 	return dir, false, nil
 }
 
-// cgroupMount is where the tree of a controller is mounted.
+// cgroupMount returns where the tree of a controller is mounted.
 func cgroupMount(controller string) (string, error) {
 	text, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
@@ -100,8 +100,7 @@ func cgroupMount(controller string) (string, error) {
 	return found, nil
 }
 
-// CgroupFile reads a file of the cgroup that a process is in, under the name
-// that it has on v1 or on v2.
+// CgroupFile reads a file of a process's cgroup, by its name on v1 or on v2.
 func CgroupFile(t *testing.T, pid int, controller, v1name, v2name string) string {
 	t.Helper()
 	dir, v1, err := CgroupOf(pid, controller)

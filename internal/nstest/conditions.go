@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conditions: the lesson is started in a place where something is missing.
+// conditions starts the lesson where something is missing.
 func (r *Runner) conditions(t *testing.T) {
 	for _, closed := range []string{"<&-", ">&-", "2>&-", "<&- >&- 2>&-"} {
 		t.Run("closed streams "+closed, func(t *testing.T) {
@@ -46,7 +46,7 @@ func (r *Runner) conditions(t *testing.T) {
 	})
 }
 
-// inShell runs the lesson from a piece of shell that has it as "$@".
+// inShell runs the lesson from a shell script, as "$@".
 func (r *Runner) inShell(t *testing.T, script string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", script, "sh")
@@ -54,7 +54,7 @@ func (r *Runner) inShell(t *testing.T, script string, args ...string) *exec.Cmd 
 	return cmd
 }
 
-// inMounts is that in a mount namespace where something has been mounted.
+// inMounts does that in a mount namespace where something has been mounted.
 func (r *Runner) inMounts(t *testing.T, script string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := r.inShell(t, "mount --make-rprivate / && "+script+` && exec "$@"`,

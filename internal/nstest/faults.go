@@ -15,16 +15,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fault is a kind of system call that a lesson makes itself: Go makes none of
-// them on its own. strace(1) lets one fail, with EIO, which no lesson expects.
+// fault is a system call that a lesson makes, and that Go never makes by itself.
+// strace(1) makes it fail with EIO, which no lesson expects.
 type fault struct {
 	call string
-	flag string         // with which the lesson runs, if it has it
-	says *regexp.Regexp // what the lesson says that has failed
-	// steps are parts of what it says, when one after another has failed, for
-	// who has such a namespace, or "rootfs".
+	flag string         // the lesson runs with it, if it has that flag
+	says *regexp.Regexp // what the lesson says when it fails
+	// steps are parts of its messages, in the order in which the calls fail. The
+	// key is the namespace that the lesson must have, or "rootfs".
 	steps map[string][]string
-	// goesOn: some of them it can do without.
+	// goesOn means that the lesson can do without some of them.
 	goesOn bool
 }
 
@@ -47,8 +47,8 @@ var known = []fault{
 		"cgroup": {"unshare"}}},
 }
 
-// faults: one after another, each step of the lesson's own fails. It ends, says
-// what has failed, and leaves nothing.
+// faults makes each of the lesson's own steps fail, one after another. The lesson
+// ends, says what failed, and leaves nothing behind.
 func (r *Runner) faults(t *testing.T) {
 	check := r.UnchangedHost(t)
 	t.Run("in", func(t *testing.T) {
@@ -65,7 +65,7 @@ func (r *Runner) faults(t *testing.T) {
 	check()
 }
 
-// fail lets the first call fail, the second, and so on, until there is none.
+// fail makes the first call fail, then the second, and so on, until there is none.
 func (r *Runner) fail(t *testing.T, f fault) {
 	said, number := "", 1
 	for ; ; number++ {
@@ -93,13 +93,13 @@ func (r *Runner) fail(t *testing.T, f fault) {
 			continue // it makes neither a cgroup nor a veth pair here
 		}
 		for _, step := range steps {
-			assert.Contains(t, said, step, "no such step has failed")
+			assert.Contains(t, said, step, "this step did not fail")
 		}
 	}
 }
 
-// underStrace runs the lesson with a fault, and returns how it has ended and
-// strace's log.
+// underStrace runs the lesson with a fault, and returns its result and strace's
+// log.
 func (r *Runner) underStrace(t *testing.T, f fault, number int) (Result, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "strace")

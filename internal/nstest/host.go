@@ -23,7 +23,7 @@ import (
 type Host struct {
 	Hostname  string
 	Mounts    []string
-	Queues    []string // and other objects of System V and POSIX
+	Queues    []string // and the other IPC objects of System V and POSIX
 	Network   []string // links, addresses and routes
 	Cgroups   []string
 	Processes []string
@@ -42,11 +42,12 @@ func settled(t *testing.T, lessons []int) (h Host) {
 
 func ofLesson(line string) bool { return strings.Contains(line, " nsl") }
 
-// unchanged compares with the host as it is now. Of the lessons, those that have
-// run until now.
+// unchanged compares the host with what it is now. It looks for the cgroups of all
+// lessons that have run so far.
 func (h Host) unchanged(lessons func() []int) error {
 	var now Host
-	// What was killed takes a moment to end. What ends by itself has outlived a test.
+	// A killed process takes a moment to end. One that ends by itself has outlived
+	// its test.
 	moment := time.Now().Add(time.Second)
 	err := untilLinks(func() (bool, error) {
 		var err error
@@ -57,9 +58,9 @@ func (h Host) unchanged(lessons func() []int) error {
 	return errors.Join(err, equal(h, now))
 }
 
-// untilLinks waits for what the kernel does in its own time: it removes the
-// devices of a network namespace that has ended. It sends no event for processes
-// that are not ours.
+// untilLinks waits until a condition holds, and looks again at each change of the
+// links: the kernel removes the devices of a network namespace some time after its
+// end. There is no event for processes that are not ours.
 func untilLinks(reached func() (bool, error)) error {
 	events, done := make(chan netlink.LinkUpdate, 1024), make(chan struct{})
 	defer close(done)
@@ -79,7 +80,7 @@ func untilLinks(reached func() (bool, error)) error {
 	}
 }
 
-// equal compares as testify does, whose message shows what differs.
+// equal compares by testify, whose message shows what differs.
 func equal(before, now Host) error {
 	var c collector
 	if assert.Equal(&c, before, now, "the host is not as before") {
@@ -148,7 +149,7 @@ func network() ([]string, error) {
 	return all, nil
 }
 
-// Cgroups are the directories of the lessons with these PIDs.
+// Cgroups returns the cgroup directories of the lessons with these PIDs.
 func Cgroups(lessons ...int) ([]string, error) {
 	text, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -162,7 +163,7 @@ func Cgroups(lessons ...int) ([]string, error) {
 		}
 		err := filepath.WalkDir(fields[4], func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.IsDir() {
-				return nil // another one's, that has gone or is closed to us
+				return nil // it belongs to somebody else: it is gone, or closed to us
 			}
 			after, ok := strings.CutPrefix(d.Name(), "nsl-")
 			number, _, _ := strings.Cut(after, "-")

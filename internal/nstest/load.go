@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// load: many containers one after another and many at once, by several users,
-// with and without sudo. None fails, no two share anything, and the lesson
-// that is there all the time needs no more than before. NSTEST_LOAD is how
-// many one after another.
+// load starts many containers, one after another and at the same time, as several
+// users, with and without sudo. None fails, no two share anything, and a lesson that
+// runs all the time needs no more memory and files than before. NSTEST_LOAD is the
+// number of those that run one after another.
 func (r *Runner) load(t *testing.T) {
 	sequence, together := 15, 15
 	if n, err := strconv.Atoi(os.Getenv("NSTEST_LOAD")); err == nil {
@@ -34,7 +34,7 @@ func (r *Runner) load(t *testing.T) {
 	}
 
 	containers := make([]*Container, together)
-	for i := range containers { // all of them start, and then all are ready
+	for i := range containers { // start them all before waiting for the first
 		containers[i] = r.Start(t, r.byCaller(t, i, "cat"))
 	}
 	owner := map[string]int{}
@@ -63,8 +63,8 @@ func (r *Runner) load(t *testing.T) {
 	check()
 }
 
-// byCaller is the lesson as one of several callers runs it: as ourselves, and
-// where that is possible through sudo and as ten other users.
+// byCaller is the lesson as one of several callers runs it: we ourselves, and, where
+// that is possible, sudo and ten other users.
 func (r *Runner) byCaller(t *testing.T, i int, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := r.Command(t, args...)
@@ -86,7 +86,7 @@ func (r *Runner) byCaller(t *testing.T, i int, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// needs are what a lesson has of what a machine runs out of.
+// needs are the resources of a lesson that a machine may run out of.
 type needs struct {
 	descriptors int
 	memory      int // KiB

@@ -18,8 +18,7 @@ type Mount struct {
 	Type, Source, Super  string
 }
 
-// Mounts are those that a process sees, in the order in which they cover
-// each other.
+// Mounts returns what a process sees, in the order in which they cover each other.
 func Mounts(t *testing.T, pid int) []Mount {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", pid))
@@ -37,7 +36,7 @@ func Mounts(t *testing.T, pid int) []Mount {
 	return mounts
 }
 
-// MountAt is what a process sees at a mount point, the uppermost.
+// MountAt returns the uppermost mount that a process sees at a mount point.
 func MountAt(t *testing.T, pid int, point string) Mount {
 	t.Helper()
 	var found Mount
@@ -51,7 +50,7 @@ func MountAt(t *testing.T, pid int, point string) Mount {
 }
 
 // RequireNoPropagation checks that no mount inside has a peer elsewhere, on
-// a host where all are shared: for root, Main has made that so.
+// a host where all are shared: for root, Main has made them so.
 func RequireNoPropagation(t *testing.T, pid int) {
 	t.Helper()
 	if Root() {

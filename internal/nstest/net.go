@@ -15,12 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The main thread cannot end: on it, InNetwork would hold on to a namespace.
-// So no goroutine but the main one may run there.
+// The main thread cannot end, and InNetwork would keep a namespace alive on it. So
+// only the main goroutine may run there.
 func init() { runtime.LockOSThread() }
 
-// InNetwork calls a function in the network namespace of a process. It takes
-// root. The function must not end the test.
+// InNetwork calls a function in the network namespace of a process. It needs root.
+// The function must not end the test.
 func InNetwork(t *testing.T, pid int, do func() error) {
 	t.Helper()
 	failure := make(chan error)
@@ -39,9 +39,9 @@ func InNetwork(t *testing.T, pid int, do func() error) {
 	require.NoError(t, <-failure)
 }
 
-// Listed is what a function of netlink lists. It asks again when the kernel
-// says that the list has changed while it was read, which others do: the
-// devices of a container that has ended go in their own time.
+// Listed returns what a function of netlink lists. It asks again when the kernel
+// says that the list changed while it was read: the devices of other containers
+// disappear at any time.
 func Listed[T any](list func() ([]T, error)) ([]T, error) {
 	for {
 		all, err := list()
@@ -51,7 +51,7 @@ func Listed[T any](list func() ([]T, error)) ([]T, error) {
 	}
 }
 
-// Devices are the names of the network devices of a process.
+// Devices returns the names of a process's network devices.
 func Devices(t *testing.T, pid int) []string {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/dev", pid))

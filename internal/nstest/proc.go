@@ -25,14 +25,14 @@ var types = []string{
 	"pid", "mnt", "uts", "ipc", "net", "user", "cgroup", "time",
 }
 
-// Namespaces of a process, by type.
+// Namespaces returns the namespaces of a process, by type.
 func Namespaces(t *testing.T, pid int) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	for _, kind := range types {
 		if _, err := os.Stat("/proc/self/ns/" + kind); kind == "time" &&
 			errors.Is(err, os.ErrNotExist) {
-			continue // the only type that kernels in use may lack
+			continue // the only type that a kernel in use may lack
 		}
 		link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
 		require.NoError(t, err)
@@ -42,7 +42,7 @@ func Namespaces(t *testing.T, pid int) map[string]string {
 	return found
 }
 
-// Status is a field of /proc/PID/status.
+// Status returns a field of /proc/PID/status.
 func Status(t *testing.T, pid int, field string) string {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -60,7 +60,7 @@ type process struct {
 	name        string
 }
 
-// processes lists all that are in sight; one that ends meanwhile is none.
+// processes lists all that are in sight, without those that end meanwhile.
 func processes() []process {
 	entries, _ := os.ReadDir("/proc")
 	var all []process
@@ -83,8 +83,8 @@ func readProcess(pid int) (process, bool) {
 	return p, ok && err == nil
 }
 
-// parseStat reads a line of proc_pid_stat(5): PID (name) state parent and so
-// on. The name may hold brackets and blanks itself.
+// parseStat reads a line of proc_pid_stat(5): PID (name) state parent and so on. The
+// name may contain parentheses and spaces.
 func parseStat(text string) (process, bool) {
 	open, end := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
 	if open < 0 || end < open {
@@ -98,7 +98,7 @@ func parseStat(text string) (process, bool) {
 	return process{0, parent, fields[0], text[open+1 : end]}, err == nil
 }
 
-// Children of a process, without zombies.
+// Children returns the children of a process, without zombies.
 func Children(parent int) []int {
 	var found []int
 	for _, p := range processes() {
@@ -109,7 +109,7 @@ func Children(parent int) []int {
 	return found
 }
 
-// Members are the processes of a namespace, without zombies.
+// Members returns the processes of a namespace, without zombies.
 func Members(namespace string) []int {
 	kind, _, _ := strings.Cut(namespace, ":")
 	var found []int
@@ -122,7 +122,7 @@ func Members(namespace string) []int {
 	return found
 }
 
-// descendants of this process, without zombies.
+// descendants returns those of this process, without zombies.
 func descendants() []process {
 	all := processes()
 	family := []int{os.Getpid()}
@@ -165,7 +165,7 @@ func Watch(t *testing.T, pids ...int) (gone func()) {
 	}
 }
 
-// Until waits for a state of the kernel's that it sends no event for.
+// Until waits for something of which the kernel sends no event.
 func Until(t *testing.T, what string, reached func() bool) {
 	t.Helper()
 	require.Eventually(t, reached, Patience, time.Millisecond, what)

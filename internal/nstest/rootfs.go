@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// applets of busybox that the tests use.
+// applets are the programs of busybox that the tests use.
 var applets = strings.Fields("cat chown dd df echo env false grep head " +
 	"hostname id ip kill ls mkdir mount ps pwd readlink rm rmdir sh sleep " +
 	"stat stty tail timeout touch true wc")
 
-// MakeRootfs makes a root filesystem of the static busybox in a directory.
+// MakeRootfs makes a root filesystem in a directory, with the static busybox.
 func MakeRootfs(dir string) error {
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {

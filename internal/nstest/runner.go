@@ -1,9 +1,9 @@
 //go:build linux
 
-// Package nstest is the suite that all lessons have to pass, and what their own
-// tests need. It runs the built programs as users do, and asks the kernel what
-// they did: in /proc, from the host's side, while the command inside waits on a
-// pipe that the test holds.
+// Package nstest is the suite that every lesson has to pass, and support for the
+// lessons' own tests. It runs the built programs as a user does, and asks the kernel
+// what they did: on the host, in /proc, while the command inside waits for a pipe
+// that the test holds.
 //
 // Environment:
 //
@@ -33,7 +33,7 @@ import (
 	"namespaces/internal/lessons"
 )
 
-// Runner runs a lesson. A package that tests one has one, made by New.
+// Runner runs a lesson. Each package that tests a lesson has one, made by New.
 type Runner struct {
 	lessons.Lesson // its row in the table; Main reads it
 
@@ -44,17 +44,17 @@ type Runner struct {
 
 // own is what the runners of one process have in common.
 type own struct {
-	scratch string // directory that is removed at the end
+	scratch string // a directory that is removed at the end
 	rootfs  func() (string, error)
 
 	sync.Mutex
-	started []int // PIDs of the lessons that have run: their cgroups bear them
+	started []int // PIDs of the lessons that have run: their cgroups are named so
 }
 
-// New is the runner for a lesson.
+// New returns the runner for a lesson.
 func New(name string) *Runner { return &Runner{name: name, own: new(own)} }
 
-// Other is the runner for another lesson, in the same tests.
+// Other returns the runner for a different lesson, for the same tests.
 func (r *Runner) Other(t *testing.T, name string) *Runner {
 	t.Helper()
 	other := &Runner{name: name, own: r.own}
@@ -66,14 +66,14 @@ func (r *Runner) Other(t *testing.T, name string) *Runner {
 // the command inside: see Helper.
 type Helpers map[string]func(args []string) error
 
-// Main is for TestMain of a lesson's package. It builds the lesson, and runs
-// the tests on a host of their own: root's tests in new mount, UTS, IPC and
-// network namespaces, so that they neither harm this machine nor are
-// disturbed by what others do on it. In there, all mounts are shared, as on
-// every machine with systemd. Afterwards that host must be as before.
+// Main is for TestMain of a lesson's package. It builds the lesson. As root, it runs
+// the tests on a host of their own, in new mount, UTS, IPC and network namespaces:
+// there they neither harm this machine nor notice what others do on it. All mounts
+// are shared there, as on every machine with systemd. Afterwards that host must be as
+// it was before.
 //
-// An ordinary user cannot have such a host, and does not need it: without
-// privilege the lessons can change nothing on the real one.
+// An ordinary user cannot have such a host and does not need one: without privilege,
+// the lessons can change nothing on the real one.
 func (r *Runner) Main(m *testing.M, helpers Helpers) {
 	if len(os.Args) > 2 && os.Args[1] == helperArg {
 		if err := runHelper(helpers, os.Args[2], os.Args[3:]); err != nil {
@@ -95,8 +95,8 @@ func (r *Runner) run(m *testing.M) (int, error) {
 	if Root() && os.Getenv(onOwnHost) == "" {
 		return 0, enterOwnHost()
 	}
-	// Orphans come to this process instead of the machine's init: so all
-	// that the lessons leave behind can be found, and reaped, here.
+	// Orphans become children of this process and not of the machine's init: so we
+	// find and reap whatever the lessons leave behind.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return 0, fmt.Errorf("prctl PR_SET_CHILD_SUBREAPER: %w", err)
 	}
@@ -127,21 +127,21 @@ func (r *Runner) run(m *testing.M) (int, error) {
 	return status, nil
 }
 
-// Root says whether the tests run as root or as an ordinary user.
+// Root says whether the tests run as root.
 func Root() bool { return os.Geteuid() == 0 }
 
 const onOwnHost = "NSTEST_OWN_HOST"
 
 // enterOwnHost starts this program again in new namespaces.
 func enterOwnHost() error {
-	runtime.LockOSThread() // unshare(2) is for one thread: execve from it
+	runtime.LockOSThread() // unshare(2) moves one thread, which has to call execve
 	err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_NEWUTS |
 		unix.CLONE_NEWIPC | unix.CLONE_NEWNET)
 	if err != nil {
 		return fmt.Errorf("unshare a host for the tests: %w\n"+
 			"  they need all of root's capabilities", err)
 	}
-	// First private: shared at once would share with the real host.
+	// Private first: otherwise the mounts stay shared with the real host's.
 	for _, flag := range []uintptr{unix.MS_PRIVATE, unix.MS_SHARED} {
 		if err := unix.Mount("", "/", "", unix.MS_REC|flag, ""); err != nil {
 			return fmt.Errorf("mount / flags %#x: %w", flag, err)
@@ -200,21 +200,21 @@ func (r *Runner) prepare() error {
 	return nil
 }
 
-// note keeps the PID of a lesson that has been started.
+// note keeps the PID of a lesson that was started.
 func (r *Runner) note(pid int) {
 	r.own.Lock()
 	defer r.own.Unlock()
 	r.own.started = append(r.own.started, pid)
 }
 
-// pids are those of all lessons that have been started.
+// pids returns those of all lessons that were started.
 func (r *Runner) pids() []int {
 	r.own.Lock()
 	defer r.own.Unlock()
 	return slices.Clone(r.own.started)
 }
 
-// Rootfs is a root filesystem of the static busybox, made once.
+// Rootfs returns a root filesystem with the static busybox, made once.
 func (r *Runner) Rootfs(t *testing.T) string {
 	t.Helper()
 	dir, err := r.own.rootfs()
@@ -222,8 +222,7 @@ func (r *Runner) Rootfs(t *testing.T) string {
 	return dir
 }
 
-// Put writes a file where the command can see it, and returns the path that
-// it has there.
+// Put writes a file where the command can see it, and returns its path there.
 func (r *Runner) Put(t *testing.T, content string, mode os.FileMode) string {
 	t.Helper()
 	dir, root := t.TempDir(), ""
@@ -239,8 +238,8 @@ func (r *Runner) Put(t *testing.T, content string, mode os.FileMode) string {
 	return strings.TrimPrefix(path, root)
 }
 
-// RequireOwnNamespaces checks that a process is in exactly those namespaces
-// of its own that the table has for the lesson, and else in the test's.
+// RequireOwnNamespaces checks that a process has exactly the namespaces of its own
+// that the table lists for the lesson, and shares all others with the test.
 func (r *Runner) RequireOwnNamespaces(t *testing.T, pid int) {
 	t.Helper()
 	host, inside := Namespaces(t, os.Getpid()), Namespaces(t, pid)
@@ -254,8 +253,8 @@ func (r *Runner) RequireOwnNamespaces(t *testing.T, pid int) {
 		"namespaces that differ from the host's")
 }
 
-// UnchangedHost returns a function that checks that the host is as it is
-// now. It cannot be used in tests that run in parallel.
+// UnchangedHost returns a function that checks that the host is as it is now. Tests
+// that run in parallel cannot use it.
 func (r *Runner) UnchangedHost(t *testing.T) (check func()) {
 	t.Helper()
 	before := settled(t, r.pids())
@@ -265,19 +264,19 @@ func (r *Runner) UnchangedHost(t *testing.T) (check func()) {
 	}
 }
 
-// DefaultSignals lets programs that the tests start have the default action for
-// the keys and the hang-up of a terminal. Who starts the tests by nohup, or by &
-// in a script, ignores these, and execve(2) hands that on; what this process
-// catches becomes the default.
+// DefaultSignals gives the programs that the tests start the default action for
+// Ctrl-C, Ctrl-\ and the hang-up of a terminal. Under nohup, or after & in a script,
+// the tests ignore these signals, and execve(2) would hand that on. A signal that this
+// process catches goes back to the default.
 func DefaultSignals() {
 	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGHUP} {
 		if signal.Ignored(sig) {
-			signal.Notify(make(chan os.Signal, 1), sig) // and nobody reads it
+			signal.Notify(make(chan os.Signal, 1), sig) // which nobody reads
 		}
 	}
 }
 
-// Repo is the directory of the repository.
+// Repo returns the directory of the repository.
 func Repo() (string, error) {
 	if repo := os.Getenv("NSTEST_REPO"); repo != "" {
 		return repo, nil
@@ -299,11 +298,11 @@ func Repo() (string, error) {
 
 const helperArg = "nstest-helper"
 
-// Helper is the command line that runs one of the helpers.
+// Helper returns the command line that runs one of the helpers.
 func Helper(name string, args ...string) []string {
 	self, err := os.Executable()
 	if err != nil {
-		panic(err) // no /proc: nothing here would work
+		panic(err) // without /proc, nothing here would work
 	}
 	return append([]string{self, helperArg, name}, args...)
 }
@@ -319,12 +318,12 @@ func runHelper(helpers Helpers, name string, args []string) error {
 	return helper(args)
 }
 
-// withoutCapabilities becomes a command whose root has no capability.
+// withoutCapabilities becomes a command, as a root without capabilities.
 func withoutCapabilities(command []string) error {
 	runtime.LockOSThread()
 	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
 		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
-		if err != nil && err != unix.EINVAL { // one that this kernel lacks
+		if err != nil && err != unix.EINVAL { // EINVAL: this kernel does not have it
 			return fmt.Errorf("drop capability %d: %w", c, err)
 		}
 	}

@@ -8,19 +8,18 @@ import (
 	"testing"
 )
 
-// Reasons for which a test may be left out even where NS_STRICT=1 makes a
-// skip a failure.
+// Reasons that may leave out a test even where NS_STRICT=1 makes a skip a failure.
 const (
-	// NoAlpine: the archive is not part of the project, and only tests may
-	// need it. The same is tested with busybox.
+	// NoAlpine: only tests use the archive, which is not part of the repository.
+	// The same is tested with busybox.
 	NoAlpine = "no archive of Alpine's root filesystem in ../shared"
 
-	// NoCgroup: where a user's cgroup is not delegated, all that lesson 08
-	// can do is to refuse, which is tested. Root's tests make cgroups.
+	// NoCgroup: where a user's cgroup is not delegated, lesson 08 can only refuse,
+	// which is tested. Root's tests make cgroups.
 	NoCgroup = "may not make a cgroup here"
 
-	// OtherCgroups: a host has one version of cgroups. The tests run on
-	// both: here, and in the virtual machine.
+	// OtherCgroups: a host has one version of cgroups. The tests run on both, one
+	// here and the other in the virtual machine.
 	OtherCgroups = "this host has the other version of cgroups"
 
 	// NoPage: the machine of the lesson pages takes minutes to build, and the
@@ -36,8 +35,8 @@ var allowed = []string{
 	NoAlpine, NoCgroup, OtherCgroups, NoPage, rootsPart, usersPart,
 }
 
-// Skip leaves a test out, and says why. It is the only way to do so:
-// scripts/test.sh counts what this prints.
+// Skip leaves out a test, and says why. Nothing else may skip: scripts/test.sh counts
+// what this prints.
 func Skip(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("NS_STRICT") == "1" && !slices.Contains(allowed, reason) {
@@ -46,7 +45,7 @@ func Skip(t testing.TB, reason string) {
 	t.Skip("skipped: " + reason)
 }
 
-// OnlyRoot is for what a lesson that everybody can run does for root.
+// OnlyRoot is for what a lesson does for root alone, though everybody can run it.
 func OnlyRoot(t testing.TB) {
 	t.Helper()
 	if !Root() {
@@ -54,7 +53,7 @@ func OnlyRoot(t testing.TB) {
 	}
 }
 
-// OnlyUser is for what it does for ordinary users.
+// OnlyUser is for what it does for ordinary users alone.
 func OnlyUser(t testing.TB) {
 	t.Helper()
 	if Root() {

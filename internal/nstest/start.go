@@ -19,27 +19,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sh is the command line for a piece of shell.
+// Sh returns the command line that runs a shell script.
 func Sh(script string) []string { return []string{"sh", "-c", script} }
 
-// Command is the built lesson with arguments, not yet started. It has the
-// flags that it needs in order to run here at all: see Flags.
+// Command returns the built lesson with arguments, not yet started, and with the flags
+// without which it would not run here: see Flags.
 func (r *Runner) Command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	return r.Bare(append(r.Flags(t), args...)...)
 }
 
-// Bare is the built lesson with arguments and nothing else.
+// Bare returns the built lesson with these arguments alone.
 func (r *Runner) Bare(args ...string) *exec.Cmd {
 	readSources()
 	return exec.Command(r.binary, args...)
 }
 
-// Path of the built lesson, absolute.
+// Path returns the absolute path of the built lesson.
 func (r *Runner) Path() string { return r.binary }
 
-// readSources tells go test that its cached result depends on the lesson's
-// sources: they are in the program that the tests run, not in their own.
+// readSources opens the lesson's sources, so that go test's cache knows that the result
+// depends on them: they are compiled into the lesson, not into the tests.
 var readSources = sync.OnceFunc(func() {
 	files, _ := filepath.Glob("*.go")
 	for _, file := range files {
@@ -47,7 +47,7 @@ var readSources = sync.OnceFunc(func() {
 	}
 })
 
-// Flags are those without which the lesson would not run here.
+// Flags returns those without which the lesson would not run here.
 func (r *Runner) Flags(t *testing.T) []string {
 	t.Helper()
 	var flags []string
@@ -60,7 +60,7 @@ func (r *Runner) Flags(t *testing.T) []string {
 	return flags
 }
 
-// Result is how a lesson has ended, its status as a shell counts it.
+// Result is how a lesson ended, with its status as a shell shows it.
 type Result struct {
 	Status         int
 	Stdout, Stderr string
@@ -77,23 +77,23 @@ type Container struct {
 	// In is the standard input of the command.
 	In *os.File
 
-	// Parent is the PID of the lesson, Init that of its command, both as
-	// the host counts.
+	// Parent is the PID of the lesson and Init that of its command, both on the
+	// host.
 	Parent, Init int
 }
 
-// How says what Start waits for.
+// How is what Start waits for.
 type How int
 
 const (
 	// Ready waits until the command prints the line "ready", and finds it.
 	Ready How = iota + 1
-	// Echo is that for cat, or for what becomes cat: it says "ready" to it first.
+	// Echo does so for a command that is or becomes cat: it says "ready" to it first.
 	Echo
 )
 
-// Start starts a command line that ends in the lesson, its streams in our
-// hands. All tests start their lessons with it, but for those of a terminal.
+// Start starts a command line that ends in the lesson, with pipes as its streams. All
+// tests start their lessons with it, except for those at a terminal.
 func (r *Runner) Start(t *testing.T, cmd *exec.Cmd, how ...How) *Container {
 	t.Helper()
 	c := &Container{t: t, cmd: cmd}
@@ -121,8 +121,8 @@ func (r *Runner) Start(t *testing.T, cmd *exec.Cmd, how ...How) *Container {
 	return c
 }
 
-// Cat starts the lesson with cat, or a command that becomes cat: that prints
-// what it reads, and handles no signal.
+// Cat starts the lesson with cat, or with a command that becomes cat, which prints what
+// it reads and handles no signal.
 func (r *Runner) Cat(t *testing.T, args ...string) *Container {
 	t.Helper()
 	if len(args) == 0 {
@@ -145,7 +145,7 @@ func (r *Runner) Output(t *testing.T, args ...string) string {
 	return result.Stdout
 }
 
-// Ready waits until the command runs, and finds it.
+// Ready waits until the command runs, and finds its process.
 func (c *Container) Ready() {
 	c.t.Helper()
 	require.Equal(c.t, "ready", c.Line(), "stderr: %s", c.stderr())
@@ -154,7 +154,7 @@ func (c *Container) Ready() {
 	c.Init = found[0]
 }
 
-// end cleans up after a test that has failed half-way.
+// end cleans up after a test that failed half-way.
 func (c *Container) end() {
 	if c.cmd.ProcessState == nil {
 		c.cmd.Process.Kill()
@@ -165,7 +165,7 @@ func (c *Container) end() {
 	c.err.Close()
 }
 
-// Line is the next line that the command prints.
+// Line returns the next line that the command prints.
 func (c *Container) Line() string {
 	c.t.Helper()
 	line, err := c.out.ReadString('\n')
@@ -182,7 +182,7 @@ func (c *Container) Say(line string) {
 	require.NoError(c.t, err, "stderr: %s", c.stderr())
 }
 
-// Signal sends one to the lesson, not to the command.
+// Signal sends a signal to the lesson, not to the command.
 func (c *Container) Signal(sig unix.Signal) {
 	c.t.Helper()
 	require.NoError(c.t, unix.Kill(c.Parent, sig))

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// All tests what holds for every lesson. The flags are those of this one with
-// their defaults, as -h shows them.
+// All tests what holds for every lesson. flags are those of this lesson with their
+// defaults, as -h shows them.
 func (r *Runner) All(t *testing.T, flags map[string]string) {
 	if r.NeedsRoot() {
 		NeedRoot(t)
@@ -29,7 +29,7 @@ func (r *Runner) All(t *testing.T, flags map[string]string) {
 	t.Run("usage", func(t *testing.T) { r.usage(t, flags) })
 	t.Run("exit status", r.exitStatus)
 	t.Run("streams", r.streams)
-	if r.HasRootfs() { // an open directory would be a way out of it
+	if r.HasRootfs() { // a directory that is open would be a way out of it
 		t.Run("descriptors", r.descriptors)
 	}
 	t.Run("shell", r.shell)
@@ -47,7 +47,7 @@ func (r *Runner) ownNamespaces(t *testing.T) {
 	require.Equal(t, "1", lastField(Status(t, c.Init, "NSpid")))
 	require.Zero(t, c.Finish().Status)
 
-	// The kernel counts it from 1, with a parent that is out of sight.
+	// Inside, it is process 1, and its parent is out of sight.
 	require.Equal(t, "1 0\n", r.Output(t, Sh("echo $$ $PPID")...))
 }
 
@@ -56,8 +56,8 @@ func lastField(s string) string {
 	return fields[len(fields)-1]
 }
 
-// needsPrivilege: without the right to make namespaces, the lesson says so, and
-// what to type.
+// needsPrivilege checks that the lesson, without the right to make namespaces, says so
+// and says what to type.
 func (r *Runner) needsPrivilege(t *testing.T) {
 	t.Parallel()
 	t.Run("user", func(t *testing.T) {
@@ -76,8 +76,8 @@ func (r *Runner) needsPrivilege(t *testing.T) {
 	})
 }
 
-// RequireRefusal checks the form of an error of the lesson's own: what has
-// failed and why, and below that what to do.
+// RequireRefusal checks the form of the lesson's own errors: what failed and why, and
+// on the next line what to do.
 func (r *Runner) RequireRefusal(t *testing.T, result Result, why string) {
 	t.Helper()
 	require.Equal(t, 125, result.Status, "stderr: %s", result.Stderr)
@@ -90,8 +90,8 @@ func (r *Runner) RequireRefusal(t *testing.T, result Result, why string) {
 	requireNoTrace(t, result)
 }
 
-// requireNoTrace checks that the lesson has said nothing that only a
-// programmer understands.
+// requireNoTrace checks that the lesson printed nothing that only a programmer
+// understands.
 func requireNoTrace(t *testing.T, result Result) {
 	t.Helper()
 	for _, word := range []string{"goroutine ", "panic:", "fatal error:"} {
@@ -99,8 +99,8 @@ func requireNoTrace(t *testing.T, result Result) {
 	}
 }
 
-// namespacesForbidden: in a user namespace, where everybody may set limits,
-// each type that the lesson needs has the limit 0.
+// namespacesForbidden sets the limit of each type that the lesson needs to 0, in a user
+// namespace, where everybody may do so.
 func (r *Runner) namespacesForbidden(t *testing.T) {
 	for _, kind := range r.Namespaces {
 		t.Run(kind, func(t *testing.T) {
@@ -143,7 +143,7 @@ func (r *Runner) usage(t *testing.T, flags map[string]string) {
 		r.RequireUsageError(t, bad...)
 	}
 	for name := range flags {
-		result := r.Start(t, r.Bare("-"+name)).Finish() // no value
+		result := r.Start(t, r.Bare("-"+name)).Finish() // without a value
 		require.Equal(t, 2, result.Status)
 		require.Contains(t, result.Stderr, name)
 	}
@@ -201,12 +201,12 @@ func (r *Runner) exitStatus(t *testing.T) {
 	})
 }
 
-// noVeth is what a lesson says that has no right to make a veth pair: first,
-// unless the child fails in that moment.
+// noVeth is what a lesson says if it may not make a veth pair. It comes first, unless
+// the child fails at that moment.
 var noVeth = regexp.MustCompile(`(?m)^[^\n ]+: no veth [^\n]*\n`)
 
-// requireQuiet checks that the lesson has said nothing, but that it has no
-// right to make a veth pair, where that is so.
+// requireQuiet checks that the lesson said nothing, except that it may not make a veth
+// pair, where that is so.
 func (r *Runner) requireQuiet(t *testing.T, result Result) {
 	t.Helper()
 	text := result.Stderr
@@ -231,8 +231,8 @@ func (r *Runner) streams(t *testing.T) {
 	require.True(t, strings.HasSuffix(result.Stderr, "err\n"), result.Stderr)
 }
 
-// descriptors: what the caller has open is not the command's, and neither is
-// anything that the lesson opens.
+// descriptors checks that the command inherits neither what the caller has open nor what
+// the lesson opens.
 func (r *Runner) descriptors(t *testing.T) {
 	t.Parallel()
 	secret, err := os.Open("/")
@@ -253,7 +253,7 @@ func (r *Runner) descriptors(t *testing.T) {
 		link := fmt.Sprintf("/proc/%d/fd/%d", c.Init, fd)
 		inside, err := os.Stat(link)
 		require.NoError(t, err)
-		if fd == 2 { // the test's own end of the others is another file
+		if fd == 2 { // the test's own ends of the other pipes are different files
 			outside, err := file.(*os.File).Stat()
 			require.NoError(t, err)
 			require.True(t, os.SameFile(inside, outside))
@@ -262,7 +262,7 @@ func (r *Runner) descriptors(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// shell: without a command, the user's shell runs, or /bin/sh.
+// shell checks that the user's shell, or /bin/sh, runs if there is no command.
 func (r *Runner) shell(t *testing.T) {
 	shells := map[string]string{"/bin/sh": "1\n", "": "1\n"}
 	if !r.HasRootfs() { // the host's shell may not be in there
@@ -283,12 +283,12 @@ func (r *Runner) shell(t *testing.T) {
 	}
 }
 
-// awaitTrap is how a shell waits for its trap. A signal just before it reads would
-// only be looked at when something has come.
+// awaitTrap is how a shell waits for its trap. A shell that reads would look at a signal
+// that came just before only after the next line of input.
 const awaitTrap = "while :; do sleep 0.1; done"
 
-// signals to the lesson reach the command, although the kernel shields
-// process 1 from those that it does not handle.
+// signals checks that signals to the lesson reach the command, although the kernel
+// shields process 1 from those that it does not handle.
 func (r *Runner) signals(t *testing.T) {
 	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGQUIT} {
 		t.Run(unix.SignalName(sig)+" without a handler", func(t *testing.T) {
@@ -303,9 +303,8 @@ func (r *Runner) signals(t *testing.T) {
 	t.Run("SIGTERM during execve", r.signalInExecve)
 }
 
-// A signal that arrives during the child's last step, execve, is for nobody: the
-// old program's handlers are gone, and the command has none yet. strace makes
-// that moment long.
+// A signal that arrives during the child's last step, execve, is lost: the old program's
+// handlers are gone, and the command has none yet. strace makes that moment long.
 func (r *Runner) signalInExecve(t *testing.T) {
 	command := r.Command(t, "sleep", "1000").Args
 	args := append([]string{"-f", "-qq", "-o", "/dev/null", "-e", "trace=execve",
@@ -328,8 +327,8 @@ func (r *Runner) signalInExecve(t *testing.T) {
 	require.Equal(t, 128+9, c.Wait().Status)
 }
 
-// requireEnd checks that what the function does ends a lesson, and all that
-// runs in it, within a second.
+// requireEnd checks that the function ends a lesson, and all that runs in it, within a
+// second.
 func requireEnd(t *testing.T, c *Container, status int, end func()) {
 	t.Helper()
 	namespace := Namespaces(t, c.Init)["pid"]
@@ -345,7 +344,7 @@ func requireEnd(t *testing.T, c *Container, status int, end func()) {
 	requireGone(t, c, namespace)
 }
 
-// requireGone checks that a lesson has left no process and no cgroup.
+// requireGone checks that a lesson left no process and no cgroup behind.
 func requireGone(t *testing.T, c *Container, pidNamespace string) {
 	t.Helper()
 	require.Empty(t, Members(pidNamespace), "processes left")
@@ -354,7 +353,7 @@ func requireGone(t *testing.T, c *Container, pidNamespace string) {
 	require.Empty(t, left, "cgroups left")
 }
 
-// terminal: as in a normal shell.
+// terminal checks that a terminal works as in any shell.
 func (r *Runner) terminal(t *testing.T) {
 	t.Run("shell", func(t *testing.T) {
 		t.Parallel()
@@ -362,8 +361,8 @@ func (r *Runner) terminal(t *testing.T) {
 		cmd.Env = append(os.Environ(), "SHELL=/bin/sh", "ENV=")
 		x := StartTerminal(t, cmd)
 		x.Resize(33, 77)
-		// What is typed is on the screen, too: so let it differ from
-		// what is to be printed.
+		// What is typed is on the screen, too: so it has to differ from what is
+		// printed.
 		x.Type("PS1='in''side> '\n")
 		x.Prompt("inside> ", "echo process' '$$\n")
 		x.Expect("process 1")
@@ -372,9 +371,9 @@ func (r *Runner) terminal(t *testing.T) {
 		require.Regexp(t, `monitor\s+on`, x.Screen())
 		require.NotContains(t, x.Screen(), "job control")
 		x.Expect("size 33 77!")
-		// A key that sends a signal also discards what was typed before,
-		// and a shell that edits its line shows nothing of what comes
-		// too early: so wait until each thing has happened.
+		// A key that sends a signal also discards what was typed before it, and a
+		// shell with line editing does not show what is typed too early. So wait
+		// until each thing has happened.
 		const cat = "sh -c 'echo cat $((40+2)); exec cat'\n"
 		x.Prompt("inside> ", cat)
 		x.Expect("cat 42\r\n")
@@ -388,14 +387,14 @@ func (r *Runner) terminal(t *testing.T) {
 		x.Type("\x1a")
 		x.Expect("Stopped")
 		x.Prompt("inside> ", "fg\n")
-		x.Expect("exec cat") // the shell says what goes on, and then lets it
+		x.Expect("exec cat") // the shell names the job before it continues it
 		x.Expect("\r\n")
 		x.Type("three\n")
 		x.Expect("three\r\nthree\r\n")
 		x.Type("\x04")
 		x.Prompt("inside> ", "exit\n")
-		// Not so the exit status: dash and busybox's sh give 2 when the
-		// process group that they started in is out of sight.
+		// The exit status does not count: dash and busybox's sh end with 2 if the
+		// process group in which they started is out of sight.
 		x.Wait()
 	})
 	t.Run("keys", func(t *testing.T) {
@@ -418,9 +417,9 @@ func (r *Runner) terminal(t *testing.T) {
 		x.Prompt("host> ", "echo status' '$?\n")
 		x.Expect("status 3")
 
-		// In the background, reading fails: nothing would stop process 1.
+		// In the background, reading fails, since nothing stops process 1.
 		x.Prompt("host> ", cat+" &\n")
-		x.Expect("Input/output error\r\n") // all of it: cat writes it in pieces
+		x.Expect("Input/output error\r\n") // to its end: cat writes it in pieces
 		x.Type("\n")
 		x.Prompt("host> ", cat+"\ntwo\n")
 		x.Expect("two\r\ntwo\r\n")
@@ -430,7 +429,7 @@ func (r *Runner) terminal(t *testing.T) {
 	})
 }
 
-// quietly is a command line of the lesson's, with no word about the veth pair.
+// quietly returns a command line of the lesson that says nothing about the veth pair.
 func (r *Runner) quietly(t *testing.T, args ...string) []string {
 	t.Helper()
 	if r.Has("net") {
@@ -447,7 +446,7 @@ func shellQuote(args []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// hostUnchanged: whatever happens to a lesson, the host stays as it was.
+// hostUnchanged checks that the host stays as it was, whatever happens to a lesson.
 func (r *Runner) hostUnchanged(t *testing.T) {
 	busy := Sh("sleep 1000 & (sleep 1000 &) ; " +
 		"mkdir -p /tmp/x-$$; rmdir /tmp/x-$$; exec cat")
@@ -459,7 +458,7 @@ func (r *Runner) hostUnchanged(t *testing.T) {
 		require.Len(t, members, 3)
 		gone := Watch(t, members...)
 		require.Zero(t, c.Finish().Status)
-		gone() // what is in the namespace ends with process 1
+		gone() // everything in the namespace ends with process 1
 		requireGone(t, c, namespace)
 		requireReaped(t, c)
 		check()
@@ -476,7 +475,7 @@ func (r *Runner) hostUnchanged(t *testing.T) {
 		c.Signal(unix.SIGKILL)
 		require.Equal(t, 128+9, c.Wait().Status)
 		gone()
-		if r.Has("cgroup") && CgroupWritable() { // a later lesson removes it
+		if r.Has("cgroup") && CgroupWritable() { // the next lesson removes it
 			AgeCgroups(t, c.Parent)
 			require.Zero(t, r.Run(t, "true").Status)
 		}
@@ -494,8 +493,8 @@ func (r *Runner) hostUnchanged(t *testing.T) {
 	})
 }
 
-// requireReaped checks that the lesson has reaped its child. If not, that
-// would be a zombie, and this process's: see Main.
+// requireReaped checks that the lesson reaped its child. If not, the child is a zombie
+// of this process: see Main.
 func requireReaped(t *testing.T, c *Container) {
 	t.Helper()
 	_, left := readProcess(c.Init)

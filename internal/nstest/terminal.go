@@ -25,11 +25,10 @@ type Terminal struct {
 	all      bytes.Buffer
 }
 
-// StartTerminal runs a command as the first process of a new session that
-// has a terminal.
+// StartTerminal runs a command in a new session with a terminal of its own.
 func StartTerminal(t *testing.T, cmd *exec.Cmd) *Terminal {
 	t.Helper()
-	master, err := pty.StartWithAttrs(cmd, nil, // of its own, whatever cmd has had
+	master, err := pty.StartWithAttrs(cmd, nil, // whatever attributes cmd has
 		&syscall.SysProcAttr{Setsid: true, Setctty: true})
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -43,7 +42,7 @@ func StartTerminal(t *testing.T, cmd *exec.Cmd) *Terminal {
 		deadline: time.Now().Add(Patience)}
 }
 
-// Type types.
+// Type types a text.
 func (x *Terminal) Type(keys string) {
 	x.t.Helper()
 	_, err := x.master.WriteString(keys)
@@ -82,9 +81,9 @@ func (x *Terminal) Either(texts ...string) string {
 	}
 }
 
-// read waits for what comes to the screen. With poll(2), not with Go's own
-// poller: that is told once of what has come (EPOLLET), and on a terminal
-// which a signal flushes at that moment it would then wait for ever.
+// read waits for something to come to the screen, with poll(2) and not with Go's
+// poller. Go's is told only once (EPOLLET): if a signal flushes the terminal at that
+// moment, it waits for ever.
 func (x *Terminal) read(buf []byte) (int, error) {
 	fds := []unix.PollFd{{Fd: int32(x.master.Fd()), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds, int(time.Until(x.deadline).Milliseconds()))
@@ -122,8 +121,7 @@ func (x *Terminal) Wait() int {
 	return x.cmd.ProcessState.ExitCode()
 }
 
-// Close closes the terminal's window, as a mouse does: nobody reads it any
-// more, and the kernel sends SIGHUP.
+// Close closes the terminal's window, as a click does: the kernel sends SIGHUP.
 func (x *Terminal) Close() {
 	x.t.Helper()
 	require.NoError(x.t, x.master.Close())

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// RequireMap checks that root inside is a user and a group outside, that
-// nobody else is in the maps, and that setgroups(2) is denied.
+// RequireMap checks that root inside is this user and group outside, that the maps have
+// nobody else, and that setgroups(2) is denied.
 func RequireMap(t *testing.T, pid, uid, gid int) {
 	t.Helper()
 	for file, want := range map[string]string{

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// code returns what a mark asks for: "FILE all", "FILE NAME", or with added
-// only what the lesson before does not have, "FILE added", "FILE NAME added".
+// code returns what a mark asks for: "FILE all" or "FILE NAME"; with added, "FILE added"
+// or "FILE NAME added", only what the lesson before does not have.
 func code(repo, mark string) ([]string, error) {
 	words := strings.Fields(mark)
 	news := len(words) > 1 && words[len(words)-1] == "added"
@@ -40,8 +40,8 @@ func code(repo, mark string) ([]string, error) {
 	return excerpt(old, lines), nil
 }
 
-// declaration returns one of a file, with its comment; all are those after the
-// imports, without the name of the lesson.
+// declaration returns a declaration of a file, with its comment. all stands for every
+// declaration after the imports, except for the name of the lesson.
 func declaration(file, name string) ([]string, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -88,7 +88,7 @@ func declaration(file, name string) ([]string, error) {
 	return nil, fmt.Errorf("%s declares no %s", file, name)
 }
 
-// opens reports whether a declaration is one that a text shows first.
+// opens says whether a text shows this declaration first.
 func opens(decl ast.Decl) bool {
 	gen, ok := decl.(*ast.GenDecl)
 	return !ok || gen.Tok != token.IMPORT &&
@@ -133,8 +133,8 @@ func lessonBefore(repo, file string) (string, error) {
 	return filepath.Join(lessons[i-1], filepath.Base(file)), nil
 }
 
-// fresh marks the lines of a text that an older one does not have. It goes by
-// the longest common subsequence, as diff(1) does.
+// fresh marks the lines of a text that an older one does not have, by the longest common
+// subsequence, as diff(1) does.
 func fresh(old, lines []string) []bool {
 	length := make([][]int, len(old)+1)
 	for i := range length {
@@ -167,9 +167,9 @@ func fresh(old, lines []string) []bool {
 // leftOut stands for lines that an excerpt does not show.
 const leftOut = "…"
 
-// excerpt returns the lines of a text that an older one does not have, with
-// the line before and the line after, and leftOut for what lies between. What
-// all of them are indented by is taken away.
+// excerpt returns the lines of a text that an older one does not have, with the lines
+// before and after them, and leftOut for what lies between. It removes the indentation
+// that all of them share.
 func excerpt(old, lines []string) []string {
 	marks := fresh(old, lines)
 	show := slices.Clone(marks)
@@ -180,7 +180,7 @@ func excerpt(old, lines []string) []string {
 		for _, step := range []int{-1, 1} {
 			j := i + step
 			for j >= 0 && j < len(lines) && lines[j] == "" {
-				show[j] = true // the line next to it is further on
+				show[j] = true // a blank line does not count
 				j += step
 			}
 			if j >= 0 && j < len(lines) {
@@ -199,7 +199,7 @@ func excerpt(old, lines []string) []string {
 	return dedent(out)
 }
 
-// dedent takes away the tabs that all lines begin with.
+// dedent removes the tabs with which all lines begin.
 func dedent(lines []string) []string {
 	least := -1
 	for _, line := range lines {

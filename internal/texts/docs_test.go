@@ -30,8 +30,8 @@ var (
 	quotes     = regexp.MustCompile(`(?:\w+\+?=)?['"]`)
 )
 
-// TestMessages holds each message in a heading of troubleshooting.md against
-// what an executed block below it prints, or else the file that a mark names.
+// TestMessages compares each message in a heading of troubleshooting.md with what an
+// executed block below it prints, or with the file that a mark names.
 func TestMessages(t *testing.T) {
 	repo := repository(t)
 	d := troubleshooting(t, repo)
@@ -52,7 +52,7 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// TestDoctorSays looks for what the text says of the doctor in the doctor.
+// TestDoctorSays checks that the doctor says what the text quotes.
 func TestDoctorSays(t *testing.T) {
 	repo := repository(t)
 	d := troubleshooting(t, repo)
@@ -142,8 +142,8 @@ func TestLessonTables(t *testing.T) {
 	}
 }
 
-// TestScripts looks for each script that people type in the table of scripts, and
-// for each of the table in the repository.
+// TestScripts checks that the table of scripts has every script that people type, and
+// that each of its scripts exists.
 func TestScripts(t *testing.T) {
 	repo := repository(t)
 	text, err := os.ReadFile(repo + "/docs/scripts.md")
@@ -166,8 +166,8 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// TestWorkshop adds up the minutes of each plan, and wants each lesson with its
-// picture, its demonstration and its question.
+// TestWorkshop adds up the minutes of each plan, and checks that each lesson has its
+// picture, demonstration and question.
 func TestWorkshop(t *testing.T) {
 	repo := repository(t)
 	text, err := os.ReadFile(repo + "/docs/workshop.md")
@@ -204,8 +204,7 @@ func TestWorkshop(t *testing.T) {
 	}
 }
 
-// row returns the cells of the row of a table whose first one names a lesson,
-// without their markup.
+// row returns the cells of a row whose first cell names a lesson, without their markup.
 func row(d *document, lesson string) []string {
 	for _, l := range d.prose {
 		cells := strings.Split(mdLink.ReplaceAllString(l.text, "$1"), "|")
@@ -231,7 +230,7 @@ func troubleshooting(t *testing.T, repo string) *document {
 
 // section is what stands below a heading of the third level.
 type section struct {
-	number   int // of the line of the heading
+	number   int // the line of the heading
 	heading  string
 	files    []string // from marks
 	outputs  []string // of executed blocks
@@ -274,8 +273,8 @@ func sectionsOf(d *document) []section {
 	return all
 }
 
-// sourceLines are the lines of all strings of a Go file, or all of a script.
-// What is computed in between stands there as the verb of an error.
+// sourceLines returns the lines of all strings of a Go file, or all lines of a script. A
+// computed part of a string becomes %w.
 func sourceLines(t *testing.T, repo, name string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(repo, name))
@@ -301,7 +300,7 @@ func sourceLines(t *testing.T, repo, name string) []string {
 	return lines
 }
 
-// joined is a string, or a sum with a string in it.
+// joined returns a string literal, or a sum with one in it.
 func joined(expr ast.Expr) (string, bool) {
 	switch e := expr.(type) {
 	case *ast.BasicLit:
@@ -318,8 +317,8 @@ func joined(expr ast.Expr) (string, bool) {
 	return "%w", false
 }
 
-// said says whether a message is a part of a line, word by word. In the message,
-// an ellipsis stands for anything, and in the line a verb does.
+// said says whether a message is a part of a line, word by word. An ellipsis in the
+// message stands for anything, and so does a verb in the line.
 func said(message string, lines []string) bool {
 	words := strings.Fields(message)
 	for _, line := range lines {
@@ -333,8 +332,8 @@ func said(message string, lines []string) bool {
 	return false
 }
 
-// sameWords compares words, the first of which has to be the same. A verb stands
-// for one, that of an error for one or more.
+// sameWords compares words, of which the first must be equal. A verb stands for one word,
+// and %w for one or more.
 func sameWords(message, source []string, same int) bool {
 	if len(message) == 0 {
 		return same > 0

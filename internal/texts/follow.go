@@ -17,15 +17,15 @@ import (
 	"time"
 )
 
-// guide is scripts/follow.sh, which looks on while a lesson's text is typed.
+// guide is scripts/follow.sh, which watches while a lesson's text is typed.
 type guide struct {
 	cmd    *exec.Cmd
 	typed  io.WriteCloser
 	answer *bufio.Reader
 }
 
-// followed notes in each command of a lesson's text how many steps of the guide
-// are done after it: all whose commands have been typed. Other texts have none.
+// followed notes, for each command of a lesson's text, how many steps of the guide are
+// done after it: those whose commands have all been typed. Other texts have no guide.
 func followed(repo, name string, steps []step) (lesson string, err error) {
 	lesson = filepath.Dir(name)
 	_, err = os.Stat(filepath.Join(repo, lesson, "main.go"))
@@ -35,7 +35,7 @@ func followed(repo, name string, steps []step) (lesson string, err error) {
 	list := exec.Command(filepath.Join(repo, "scripts/follow.sh"), "--steps", lesson)
 	out, err := list.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", list, err) // a lesson without steps, for one
+		return "", fmt.Errorf("%s: %w", list, err) // for example a lesson without steps
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	place := map[string]string{"1": "first", "2": "second"}
@@ -61,7 +61,7 @@ func followed(repo, name string, steps []step) (lesson string, err error) {
 	return lesson, nil
 }
 
-// startGuide starts it as the user does, who may sudo.
+// startGuide starts the guide as the user, who may sudo.
 func startGuide(lesson string) (*guide, error) {
 	cmd := exec.Command("scripts/follow.sh", "--lines", lesson)
 	cmd.Dir, cmd.Stderr = checkout, os.Stderr
@@ -83,7 +83,7 @@ func startGuide(lesson string) (*guide, error) {
 	return g, g.expect(0)
 }
 
-// expect wants so many steps to be done, now or soon, and never more.
+// expect waits until so many steps are done, and fails if there are more.
 func (g *guide) expect(want int) error {
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if _, err := io.WriteString(g.typed, "\n"); err != nil {
@@ -108,7 +108,7 @@ func (g *guide) expect(want int) error {
 }
 
 func (g *guide) close() error {
-	reaping.Lock() // it ends in here, and is ours
+	reaping.Lock() // it ends here, and is ours to wait for
 	defer reaping.Unlock()
 	return errors.Join(g.typed.Close(), g.cmd.Wait())
 }

@@ -19,13 +19,13 @@ var (
 	heading = regexp.MustCompile(`^ {0,3}#{1,6} +(.*?)(?: +#+)? *$`)
 	anchor  = regexp.MustCompile(`<a (?:name|id)="([^"]*)"`)
 	mdLink  = regexp.MustCompile(`!?\[([^\]]*)\]\([^)]*\)`)
-	// What stands there for who does not see it, and an image without.
+	// The text for whoever does not see an image, and an image without one.
 	image = regexp.MustCompile(`!\[([^\]]*)\]\(([^)\s]+)|<img\b[^>]*>`)
 	alt   = regexp.MustCompile(`\balt="\s*[^"\s]`)
 )
 
-// checkLinks finds those that lead nowhere in the repository, and images that
-// say nothing to who cannot see them. It returns the files that it is led to.
+// checkLinks finds links that lead nowhere in the repository, and images without a text
+// for whoever cannot see them. It returns the files to which the links lead.
 func (d *document) checkLinks(repo string, all map[string]*document) []string {
 	var found []string
 	for _, l := range d.prose {
@@ -46,8 +46,8 @@ func (d *document) checkLinks(repo string, all map[string]*document) []string {
 	return found
 }
 
-// unused are the images below docs/ that no text shows or links to: found are
-// the files that the texts lead to.
+// unused returns the images below docs/ that no text shows or links to. found are the
+// files to which the texts lead.
 func unused(repo string, found []string) ([]string, error) {
 	var left []string
 	err := filepath.WalkDir(filepath.Join(repo, "docs"), func(
@@ -94,7 +94,7 @@ func (d *document) follow(repo, target string, all map[string]*document) (string
 	return name, nil
 }
 
-// anchors are those that code hosts give to the headings of a file.
+// anchors returns those that code hosts give to the headings of a file.
 func (d *document) anchors() map[string]bool {
 	found := map[string]bool{}
 	for _, l := range d.prose {
@@ -117,7 +117,7 @@ func (d *document) anchors() map[string]bool {
 	return found
 }
 
-// slug turns a heading into an anchor: small letters, no punctuation, and a
+// slug turns a heading into an anchor: lower case, without punctuation, and with a
 // hyphen for each space.
 func slug(text string) string {
 	text = mdLink.ReplaceAllString(text, "$1")
@@ -139,8 +139,8 @@ var (
 	lesson  = regexp.MustCompile(`\b\d\d-[\w-]+|\b[\w.]*[\d_][\w.]*\b`)
 )
 
-// words is the prose of a document without code, links and names, line for
-// line: what a spelling checker has to know.
+// words returns the prose of a document for a spelling checker, line by line: without
+// code, links and names.
 func (d *document) words() []line {
 	var all []line
 	for _, l := range d.prose {

@@ -30,12 +30,12 @@ const (
 	checkout = home + "/namespaces"
 )
 
-// machineName is argument 0 of the first process of a machine. It is what a
-// reader finds as process 1 on a host of theirs.
+// machineName is argument 0 of a machine's first process: what readers find as process 1
+// on their own hosts.
 const machineName = "/sbin/init"
 
-// Where a user and root look for programs, as Debian has it. sudo does not
-// see the user's Go, for example.
+// Where a user and root look for programs on Debian. For example, sudo does not see the
+// user's Go.
 const (
 	userPath = "/usr/local/bin:/usr/bin:/bin"
 	rootPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -44,28 +44,28 @@ const (
 // patience is how long a command may take.
 const patience = time.Minute
 
-// order is what a machine is asked to do.
+// order is what a machine has to do.
 type order struct {
 	Scratch    string   // an empty directory
-	Repository string   // to be copied to checkout
-	Kernels    []string // of scripts/sandbox.sh, unpacked: here is no network
+	Repository string   // is copied to checkout
+	Kernels    []string // of scripts/sandbox.sh, unpacked: there is no network
 	Modules    string   // Go's caches, so that the lessons can be built
 	Builds     string
 	Go         string // directory with the command go
 	Steps      []step
-	Lesson     string // whose guide looks on, if any
-	Page       string // or the state of the machine in the page
+	Lesson     string // whose guide watches, if any
+	Page       string // the state of the machine in the page, if it is that one
 }
 
-// answer is what it saw.
+// answer is what the machine saw.
 type answer struct {
 	Outputs [][]string // for each step
 	Problem string     // why there are no more
-	Number  int        // of the line, 0 for none
+	Number  int        // of the line of the problem, or 0
 }
 
-// startMachine starts one, has it do all steps, and waits for its end. No
-// process of it is left then, nor a mount, nor a file.
+// startMachine starts a machine, has it do all steps, and waits for its end. No process,
+// mount or file is left then.
 func startMachine(o order) (answer, error) {
 	var a answer
 	in, err := json.Marshal(o)
@@ -108,7 +108,7 @@ func machine() error {
 
 // furnish makes the host that the texts are about.
 func furnish(o order) error {
-	// The root is this machine's, and what is written goes to a tmpfs.
+	// The root is this machine's, and everything written goes to a tmpfs.
 	root := o.Scratch + "/root"
 	err := mounts(
 		mountCall{"", "/", "", unix.MS_REC | unix.MS_PRIVATE, ""},
@@ -131,7 +131,7 @@ func furnish(o order) error {
 		return err
 	}
 
-	// An overlay shows one filesystem. Programs may be on another.
+	// An overlay shows one filesystem. Programs may be on a different one.
 	for _, dir := range []string{"/usr", "/usr/local", "/opt", "/nix"} {
 		if !mountPoint(dir) {
 			continue
@@ -179,7 +179,7 @@ func furnish(o order) error {
 	if err != nil {
 		return err
 	}
-	// Go's cache has a directory for each first byte of a sum.
+	// Go's cache has a directory for each first byte of a hash.
 	caches, err := filepath.Glob(root + home + "/.cache/go-build/*")
 	for _, dir := range append(caches, root+home+"/.cache/go-build") {
 		err = errors.Join(err, os.Chown(dir, userID, userID))
@@ -246,8 +246,8 @@ func mountPoint(dir string) bool {
 		})
 }
 
-// makeDev makes a /dev with the devices that a program may expect, and none
-// of this machine's disks.
+// makeDev makes a /dev with the devices that programs expect, and without this machine's
+// disks.
 func makeDev(dev string) error {
 	var calls []mountCall
 	for _, name := range []string{"null", "zero", "full", "random", "urandom", "tty"} {
@@ -275,8 +275,8 @@ func makeDev(dev string) error {
 	return errors.Join(err, mounts(calls...))
 }
 
-// prompt ends in what the texts show. What comes before it is never part of
-// an output, so that there is no doubt where an output ends.
+// prompt ends in what the texts show. Its beginning never occurs in an output, so that it
+// is clear where an output ends.
 const (
 	promptMark = "\x1b]prompt\a"
 	bashrc     = "PS1='\\[\\e]prompt\\a\\]\\$ ' PS2= HISTFILE=\nset +o emacs\n"
@@ -287,11 +287,11 @@ func makeUser(root string, o order) error {
 	var err error
 	write := func(name, text string, mode os.FileMode) {
 		name = root + name
-		_ = os.Remove(name) // a link, maybe
+		_ = os.Remove(name) // it may be a link
 		err = errors.Join(err, os.MkdirAll(filepath.Dir(name), 0o755),
 			os.WriteFile(name, []byte(text), mode), os.Chmod(name, mode))
 	}
-	// add puts an entry for the user in place of those of other people.
+	// add replaces the entries of other people by one for the user.
 	add := func(name, entry string, mode os.FileMode) {
 		old, _ := os.ReadFile(root + name)
 		var lines []string
@@ -344,11 +344,10 @@ func makeUser(root string, o order) error {
 	})
 }
 
-// reaping keeps the reaper from a child that somebody else waits for.
+// reaping keeps reap away from a child that somebody else waits for.
 var reaping sync.Mutex
 
-// reap does what process 1 is for: orphans become its children, and would
-// stay as zombies.
+// reap does the duty of process 1: orphans become its children, and would stay zombies.
 func reap() {
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, unix.SIGCHLD)

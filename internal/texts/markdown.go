@@ -8,15 +8,14 @@ import (
 	"strings"
 )
 
-// document is a Markdown file, cut into what the tests look at. The cutting
-// is line by line: -update has to put back every line that it does not
-// change, and our texts need no more of Markdown than fences, comments,
-// headings and links.
+// document is a Markdown file, cut into the parts that the tests look at. It is cut line
+// by line, since -update has to put back every line that it does not change. Our texts
+// need no more of Markdown than fences, comments, headings and links.
 type document struct {
 	name     string // path in the repository
 	lines    []string
 	blocks   []block
-	prose    []line // all that is not in a block
+	prose    []line // everything outside of blocks
 	problems []string
 }
 
@@ -26,14 +25,14 @@ type line struct {
 	text   string
 }
 
-// block is what stands between two fences.
+// block is what is between two fences.
 type block struct {
 	number int    // of the line of the opening fence, from 1
 	end    int    // of the line of the closing fence
 	indent string // before the fences, and so before each line
 	kind   string // the first word of the info string
 	words  []string
-	mark   string // of the comment before it, as "not run", and its text
+	mark   string // of the comment before it, such as "not run", with its text
 	text   string
 	lines  []string
 }
@@ -43,15 +42,15 @@ var (
 	comment   = regexp.MustCompile(`^ *<!--(.*?)-->\s*$`)
 )
 
-// kinds are the blocks that a text may have. What is typed goes into console:
-// nobody would see that a block of another kind is wrong.
+// kinds are the blocks that a text may have. Commands go into console blocks: nothing
+// would notice a mistake in a block of a different kind.
 var kinds = map[string]bool{
 	"console": true, // executed
 	"go":      true, // compared with its source
 	"text":    true, // pictures
-	"c":       true, // of the kernel: quoted
-	"json":    true, // of runc: quoted
-	"yaml":    true, // of Compose and Kubernetes: quoted
+	"c":       true, // quoted from the kernel
+	"json":    true, // quoted from runc
+	"yaml":    true, // quoted from Compose and Kubernetes
 }
 
 // read cuts a file into blocks and prose.
@@ -102,8 +101,8 @@ func (d *document) problem(number int, format string, args ...any) {
 		fmt.Sprintf(format, args...))
 }
 
-// checkMark takes only the marks that we know: one with a typing error would
-// have no effect.
+// checkMark accepts only the marks that we know: one with a typing error would have no
+// effect.
 func (d *document) checkMark(mark line) {
 	name, text, _ := strings.Cut(mark.text, ":")
 	switch name {
@@ -143,13 +142,13 @@ func (d *document) noCommands() bool {
 	return false
 }
 
-// step is one command: what is typed, and what is printed then.
+// step is a command: what is typed, and what is printed then.
 type step struct {
-	Number   int // of the line in the file
+	Number   int // the line in the file
 	Terminal string
 	Prompt   string   // $ or #
 	Typed    []string // the command, and the lines that continue it
-	Done     int      // steps of the guide, after it
+	Done     int      // how many steps of the guide are done after it
 	want     []string // output
 }
 
@@ -211,7 +210,7 @@ func unfinished(typed []string) bool {
 	return loops > 0 || strings.HasSuffix(all, `\`) || strings.Count(all, "'")%2 == 1
 }
 
-// show is a step as it stands in the file, with an output.
+// show returns a step as the file has it, with an output.
 func (s step) show(output []string) []string {
 	lines := []string{s.Prompt + " " + s.Typed[0]}
 	for _, typed := range s.Typed[1:] {
@@ -220,8 +219,7 @@ func (s step) show(output []string) []string {
 	return append(lines, output...)
 }
 
-// replace returns the file with other lines in some of its blocks, which are
-// given by their index.
+// replace returns the file with new lines in some of its blocks, given by their index.
 func (d *document) replace(blocks map[int][]string) string {
 	var out []string
 	next := 0

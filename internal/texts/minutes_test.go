@@ -28,7 +28,7 @@ var partOf = map[string]string{
 func minutesOf(d *document) map[string]int {
 	minutes := map[string]float64{}
 	part := ""
-	kinds := map[int]string{} // of the block that a line is in
+	kinds := map[int]string{} // the kind of the block that a line is in
 	for _, b := range d.blocks {
 		for n := b.number; n <= b.end; n++ {
 			kinds[n] = b.kind
@@ -61,8 +61,8 @@ var (
 	planRow     = regexp.MustCompile(`(?m)^\| (\d+) \| (?:\[(\S+)\]\S*|\w+) \|(.*)\|$`)
 )
 
-// TestMinutes holds the minutes that a lesson promises against its text, and the
-// plans of the workshop guide against the lessons.
+// TestMinutes compares the minutes that a lesson promises with its text, and the plans of
+// the workshop guide with the lessons.
 func TestMinutes(t *testing.T) {
 	repo := repository(t)
 	all := documents(t, repo)

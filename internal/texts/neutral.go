@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// firstPID is where the host of the texts begins to count its processes, so
-// that their numbers can be told from others: five digits, the first is a 2.
+// firstPID is the first PID that the host of the texts gives, so that PIDs look different
+// from other numbers: five digits, of which the first is a 2.
 const firstPID = 20000
 
-// initial are the numbers of the namespaces that a Linux machine starts with.
-// They are the same on all machines: linux/proc_ns.h has them, but for the
-// last two, which are the first that a kernel has to give.
+// initial are the numbers of the namespaces with which Linux starts. They are the same on
+// every machine: linux/proc_ns.h has them, except for the last two, which are the first
+// that a kernel gives.
 var initial = map[string]string{
 	"ipc":    "4026531839",
 	"uts":    "4026531838",
@@ -26,12 +26,12 @@ var initial = map[string]string{
 	"mnt":    "4026531841",
 }
 
-// A form is something that differs each time.
+// A form is something that differs from run to run.
 type form struct {
 	name string
 	re   string
-	// same is set where equality counts: two of them are equal in the text
-	// if and only if they are equal on the machine.
+	// same is set where equality counts: two of them are equal in the text if and only
+	// if they are equal on the machine.
 	same bool
 }
 
@@ -52,7 +52,7 @@ var forms = []form{
 	{"cgroup", `\bnsl-\d+-\d+\b`, false},
 	{"name of check.sh", `\bcheck-\d+\b`, false},
 	{"veth", `\bnsl\d+\b`, true},
-	// The kernel notes a second later that both ends are up.
+	// The kernel may notice a second later that both ends are up.
 	{"peer", `@if\d+(?: (?:UP|DOWN|LOWERLAYERDOWN|UNKNOWN))?\b`, false},
 	{"PID", `\b2\d{4}\b`, true},
 	{"version of busybox", `\bBusyBox v\S+ \([^)]*\)`, false},
@@ -65,8 +65,8 @@ var constants = map[string]bool{
 	"00:00:00:00:00:00": true, "ff:ff:ff:ff:ff:ff": true, "0x00000000": true,
 }
 
-// volatile are the columns of tables with numbers that are others each time;
-// 0 and 1 in those of PIDs stand for themselves.
+// volatile are the columns of tables whose numbers differ from run to run. In columns of
+// PIDs, 0 and 1 stand for themselves.
 var volatile = map[string]bool{
 	"PID": true, "PPID": true, "TGID": true, "NPROCS": true, "%CPU": true,
 	"%MEM": true, "VSZ": true, "RSS": true, "START": true, "STIME": true,
@@ -87,18 +87,18 @@ func init() {
 	}
 }
 
-// piece is a part of a line: of a form, or what stands between two of them.
+// piece is a part of a line: something that has a form, or the text between two of them.
 type piece struct {
 	form string // empty for plain text
 	same bool
 	text string
 }
 
-// table remembers which columns of the table that we are in are volatile.
+// table remembers which columns of the present table are volatile.
 type table map[int]bool
 
-// cut cuts a line into pieces. The number of spaces depends on the width of a
-// number: one space counts as much as ten.
+// cut cuts a line into pieces. The number of spaces depends on the width of a number: so
+// one space is as good as ten.
 func (t *table) cut(text string) []piece {
 	fields := strings.Fields(text)
 	if header := columns(fields); header != nil {
@@ -115,7 +115,7 @@ func (t *table) cut(text string) []piece {
 			field == "1" || len(field) == 5 && field[0] == '2' {
 			continue
 		}
-		// Marked for the scan below, which looks at the whole line.
+		// This marks it for the scan below, which looks at the whole line.
 		fields[i] = "\x00" + field + "\x00"
 	}
 	for i, part := range strings.Split(strings.Join(fields, " "), "\x00") {
@@ -140,7 +140,7 @@ func columns(fields []string) table {
 		if volatile[field] {
 			found[i] = true
 		} else if field != strings.ToUpper(field) && fields[0] != "key" {
-			return nil // a sentence with a PID in it
+			return nil // it is a sentence with PID in it
 		}
 	}
 	if len(found) == 0 {
@@ -176,7 +176,7 @@ func scan(text string) []piece {
 	return pieces
 }
 
-// pairs holds which number of the text is which one of the machine.
+// pairs holds which number of the text stands for which one of the machine.
 type pairs struct{ there, back map[string]string }
 
 func newPairs() pairs {
@@ -209,8 +209,8 @@ const ellipsis = "…"
 
 func isEllipsis(text string) bool { return strings.TrimSpace(text) == ellipsis }
 
-// comparison is that of a block with the machine: numbers that are equal in
-// two outputs of a block have to be so on the machine.
+// comparison compares a block with the machine. Numbers that are equal in two outputs of
+// the block have to be equal on the machine.
 type comparison struct{ pairs pairs }
 
 // output compares one command's output with what the text says.
@@ -230,7 +230,7 @@ func (c *comparison) output(want, got []string) bool {
 	return ok
 }
 
-// match returns what fits, and if all of it does.
+// match returns what fits, and whether all of it does.
 func match(text []string, want, got [][]piece, p pairs) (pairs, bool) {
 	if len(want) == 0 {
 		return p, len(got) == 0
@@ -270,8 +270,8 @@ func (p pairs) line(want, got []piece) bool {
 	return true
 }
 
-// refresh is what -update writes: the machine's output, cut where the text
-// has cut its own, as far as that is clear.
+// refresh returns what -update writes: the machine's output, cut where the text cuts its
+// own, as far as that is clear.
 func refresh(want, got []string) []string {
 	var cuts []int
 	for i, text := range want {

@@ -20,11 +20,11 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// maxDiffer is how many blocks of the lessons may be otherwise in the page.
+// maxDiffer is how many blocks of the lessons may differ in the page.
 const maxDiffer = 10
 
-// TestPage types the texts of the lessons, the tour, and what else a learner may
-// count on, into the machine of the lesson pages, in Node. NSTEST_PAGE is what
+// TestPage types the texts of the lessons, the tour, and whatever else a learner may count
+// on, into the machine of the lesson pages, in Node. NSTEST_PAGE is what
 // scripts/dev/machine/build.sh prints, and NODE_PATH is for Node.
 func TestPage(t *testing.T) {
 	state := os.Getenv("NSTEST_PAGE")
@@ -58,8 +58,8 @@ func TestPage(t *testing.T) {
 
 var differing map[string]*bool
 
-// different is the table of the blocks that are otherwise in the page: by the
-// text and the first command, whether a text has it.
+// different reads the table of the blocks that differ in the page: by text and first
+// command, whether a text has it.
 func different(t *testing.T, repo string) map[string]*bool {
 	t.Helper()
 	if differing != nil {
@@ -94,7 +94,7 @@ func differs(t *testing.T, repo, name string, steps []step) bool {
 // startPage is startMachine for the machine in the page.
 func startPage(o order) (answer, error) {
 	var lines []*os.File
-	var ends []*os.File // Node's
+	var ends []*os.File // those of Node
 	for range 4 {
 		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err == nil {
@@ -155,7 +155,7 @@ func (p *page) open(name string) (*terminal, error) {
 		settings = "echo 'set +o emacs; PS2=; stty -echo; export TERM=dumb' | tee ~/.machine | " +
 			"sudo tee /root/.machine >/dev/null; exec bash"
 	}
-	// The shell has shown its prompt when the size changed, and may do so twice.
+	// The shell shows its prompt when the size changes, and may do so twice.
 	if _, err := t.screen.WriteString(settings + "\n"); err != nil {
 		return nil, err
 	}
@@ -173,8 +173,7 @@ func (p *page) open(name string) (*terminal, error) {
 		}
 		shell = shellNumber.FindStringSubmatch(output)
 	}
-	// The same one at the end: no inner shell is left, and no other has taken
-	// its place.
+	// It is the same at the end: no inner shell is left, and no other has taken its place.
 	t.end = func() error {
 		now, err := t.command([]string{"echo $$"})
 		if err == nil && now != shell[1] {
@@ -188,7 +187,7 @@ func (p *page) open(name string) (*terminal, error) {
 
 var shellNumber = regexp.MustCompile(`(?m)(?:^|\$ )number (\d+)$`)
 
-// ask sends a request by the page's own line, and waits for its answer.
+// ask sends a request on the page's own line, and waits for the answer.
 func (p *page) ask(request string) error {
 	what, _, _ := strings.Cut(request, " ")
 	if _, err := p.control.screen.WriteString(request + "\n"); err != nil {

@@ -14,9 +14,9 @@ import (
 	"namespaces/internal/lessons"
 )
 
-// readQuiz has the scripts' own reader print for each question: title, letters, the
-// right one, the one that the kernel's answer in the block speaks for, that answer, the
-// right one's words, the text, and each option with its reason.
+// readQuiz has the scripts' own reader print, for each question: title, letters, the right
+// letter, the letter that fits the kernel's answer in the block, that answer, the words of
+// the right option, the text, and each option with its reason.
 const readQuiz = `
 	repo=$1
 	source "$1/scripts/lib/questions.sh"
@@ -32,8 +32,8 @@ const readQuiz = `
 		printf '\0'
 	done`
 
-// TestQuiz holds the questions of each lesson against their form, and the right
-// option against the kernel: TestCommands has just compared the block with it.
+// TestQuiz checks the form of each lesson's questions, and compares the right option with
+// the kernel's answer: TestCommands compares the block with that.
 func TestQuiz(t *testing.T) {
 	repo := repository(t)
 	all, err := lessons.Read(repo)
@@ -77,7 +77,7 @@ func TestQuiz(t *testing.T) {
 	}
 }
 
-// TestPredict: the text of a lesson asks the first question in the same words.
+// TestPredict checks that a lesson's text asks the first question in the same words.
 func TestPredict(t *testing.T) {
 	repo := repository(t)
 	all, err := lessons.Read(repo)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRunner holds the tests of this package against texts with a fault.
+// TestRunner checks that the tests of this package find the faults in some texts.
 func TestRunner(t *testing.T) {
 	template := prepare(t, repository(t))
 	for name, want := range map[string]string{
@@ -45,7 +45,7 @@ func TestRunner(t *testing.T) {
 	}
 }
 
-// TestUpdate lets -update write, and write again.
+// TestUpdate has -update write a text twice.
 func TestUpdate(t *testing.T) {
 	template := prepare(t, repository(t))
 	text, err := os.ReadFile("testdata/update.md")
@@ -111,7 +111,7 @@ func TestNeutral(t *testing.T) {
 	}
 }
 
-// TestRefresh keeps the ellipsis of an output where that is clear.
+// TestRefresh checks that an ellipsis stays where its place is clear.
 func TestRefresh(t *testing.T) {
 	for _, c := range []struct{ text, machine, want string }{
 		{"x", "a b c", "a b c"},
@@ -126,7 +126,7 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// TestLinkRules holds the rules for links against a few files.
+// TestLinkRules checks the rules for links with a few files.
 func TestLinkRules(t *testing.T) {
 	dir := t.TempDir()
 	all := map[string]*document{}
@@ -197,7 +197,7 @@ func TestCodeRules(t *testing.T) {
 	assert.Equal(t, d.blocks[1].lines, updated.blocks[1].lines)
 }
 
-// TestExcerptRules: what is left out is marked, with a line before and after.
+// TestExcerptRules checks that what is left out is marked, with a line before and after.
 func TestExcerptRules(t *testing.T) {
 	old := strings.Fields("a b c d e f g h")
 	assert.Equal(t, strings.Fields("… b new c … g new h"),

@@ -18,19 +18,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is one with a shell of the user's.
+// terminal is a terminal with a shell of the user.
 type terminal struct {
-	screen *os.File // the other side of it, see pty(7)
+	screen *os.File // the other side, see pty(7)
 	unread []byte
-	prompt string // $ or #, at which the shell waits
+	prompt string // $ or #, where the shell waits
 
 	patience time.Duration    // how long a command may take
 	forked   func(pid string) // see awaitExec
-	end      func() error     // what close does, for a page's terminal
+	end      func() error     // closes a terminal in the page
 }
 
-// play types all steps, and returns what was printed. Each terminal is opened by
-// its name, with a shell that is about to show its prompt.
+// play types all steps, and returns what was printed. Each terminal is opened by its name,
+// with a shell that is about to show its prompt.
 func play(o order, open func(name string) (*terminal, error), inodes *strings.Replacer) answer {
 	var a answer
 	terminals := map[string]*terminal{}
@@ -92,8 +92,8 @@ func play(o order, open func(name string) (*terminal, error), inodes *strings.Re
 	return a
 }
 
-// hostNamespaces replaces the numbers of this machine's namespaces by those
-// that they have on the reader's: by the kernel's constants.
+// hostNamespaces replaces the numbers of this machine's namespaces by those of a reader's
+// host, which are constants of the kernel.
 func hostNamespaces() *strings.Replacer {
 	var pairs []string
 	for kind, number := range initial {
@@ -105,9 +105,9 @@ func hostNamespaces() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// sortNamespaces sorts the rows of lsns, as it does on the reader's machine:
-// there the host's namespaces have the lowest numbers. Those of containers
-// have any, so they go by their PIDs.
+// sortNamespaces sorts the rows of lsns as a reader's machine does: there the host's
+// namespaces have the lowest numbers. Those of containers may have any numbers, and so
+// are sorted by PID.
 func sortNamespaces(lines []string) []string {
 	for i, text := range lines {
 		header := strings.Fields(text)
@@ -138,15 +138,15 @@ func sortNamespaces(lines []string) []string {
 	return lines
 }
 
-// A shell says at one prompt or another that a job has ended.
+// A shell says at some prompt that a job has ended.
 var notice = regexp.MustCompile(`(?m)^\[\d+\][+-]?  +(?:Done|Terminated|Killed)\b.*\n?`)
 
-// background is what a shell says about a job that it has started.
+// background is what a shell says when it starts a job.
 var background = regexp.MustCompile(`(?m)^\[\d+\] (\d+)$`)
 
-// awaitExec waits until the process with this number, in its own namespace,
-// has become its command: a shell does not, and what is typed next may look
-// for it. A subshell never does: so there is an end to it.
+// awaitExec waits until the process with this PID, in its own namespace, has become its
+// command: the shell does not wait, and what is typed next may look for the command. It
+// does not wait for ever, since a subshell never becomes a command.
 func awaitExec(pid string) {
 	const forkNoExec = 0x40 // PF_FORKNOEXEC in the flags of proc_pid_stat(5)
 	for end := time.Now().Add(time.Second); time.Now().Before(end); {
@@ -198,7 +198,7 @@ func newTerminal(goDir string) (*terminal, error) {
 		pty.Setsize(master, &pty.Winsize{Rows: 50, Cols: 80})); err != nil {
 		return nil, err
 	}
-	// Where reading blocks, as the package has left it, there is no deadline.
+	// pty.Open leaves reading blocking, which has no deadline.
 	fd, err := unix.FcntlInt(master.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err == nil {
 		err = unix.SetNonblock(fd, true)
@@ -228,7 +228,7 @@ func newTerminal(goDir string) (*terminal, error) {
 	return &terminal{screen: screen, patience: patience, forked: awaitExec}, err
 }
 
-// command types one, and returns what is printed up to the next prompt.
+// command types a command, and returns what is printed up to the next prompt.
 func (t *terminal) command(typed []string) (string, error) {
 	raw, err := t.raw()
 	if err != nil {
@@ -245,22 +245,22 @@ func (t *terminal) command(typed []string) (string, error) {
 	if m := background.FindStringSubmatch(output); m != nil {
 		t.forked(m[1])
 	}
-	if raw { // the terminal of the other machine shows what is typed
+	if raw { // the other machine's terminal shows what is typed
 		output = strings.TrimPrefix(output, strings.Join(typed, "\n")+"\n")
 	}
 	output = notice.ReplaceAllString(output, "")
-	// Other shells than ours ask for the next line by "> ".
+	// A shell that has not read our bashrc asks for the next line by "> ".
 	for range typed[1:] {
 		output = strings.TrimPrefix(output, "> ")
 	}
 	return strings.TrimSuffix(output, "\n"), nil
 }
 
-// raw says whether there is another machine behind this terminal, as that of
-// scripts/sandbox.sh: every character is for its own terminal.
+// raw says whether a different machine is behind this terminal, such as that of
+// scripts/sandbox.sh, which gets every character.
 func (t *terminal) raw() (bool, error) {
 	if t.end != nil {
-		return false, nil // a page's, which has been told not to
+		return false, nil // a terminal in the page is never raw
 	}
 	conn, err := t.screen.SyscallConn()
 	if err != nil {
@@ -277,24 +277,24 @@ func (t *terminal) raw() (bool, error) {
 	return modes.Oflag&unix.OPOST == 0, nil
 }
 
-// changed waits for another prompt than the last: the shell may have been
-// killed from another terminal, and the one below it goes on.
+// changed waits for a prompt that differs from the last: the shell may have been killed
+// from a different terminal, and the shell below it goes on.
 func (t *terminal) changed() {
 	if t.read(time.Now().Add(5*time.Second)) == nil {
-		_, _ = t.output() // if there is none, the old one is the answer
+		_, _ = t.output() // without a new one, the old one counts
 	}
 }
 
 var (
-	// Of a shell that has read our bashrc, and of any other.
+	// The prompts of a shell that has read our bashrc, and of any other.
 	markedPrompt = regexp.MustCompile(`(` + regexp.QuoteMeta(promptMark) + `[$#] )$`)
 	otherPrompt  = regexp.MustCompile(`(?:^|\n)((?:> )*(?:\S+ ?)?[$#] )$`)
 
 	escapes = regexp.MustCompile(`\x1b\].*?\a|\x1b\[[0-9;?]*[a-zA-Z]`)
 )
 
-// quiet is how long nothing may come after what looks like a prompt, for it
-// to be one: it may be a line that has not been printed to its end.
+// quiet is how long nothing must come after what looks like a prompt: it may be the
+// beginning of a line.
 const quiet = 200 * time.Millisecond
 
 // output reads up to a prompt.
@@ -321,7 +321,7 @@ func (t *terminal) output() (string, error) {
 	}
 }
 
-// at notes the prompt that has been found, and returns what is before it.
+// at notes the prompt that was found, and returns what is before it.
 func (t *terminal) at(text string, m []int) string {
 	t.prompt, t.unread = text[m[1]-2:m[1]-1], nil
 	return escapes.ReplaceAllString(text[:m[2]], "")
@@ -338,8 +338,8 @@ func (t *terminal) read(end time.Time) error {
 	return err
 }
 
-// close types exit, which has to be the end of it: the screen gives an error
-// when the last process at the terminal is gone.
+// close types exit, which must end the terminal: reading the screen gives an error once
+// the last process is gone.
 func (t *terminal) close() error {
 	if t.end != nil {
 		return t.end()

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	nstest.DefaultSignals()
-	// They wait for what is typed to be answered: so several at once.
+	// They mostly wait for answers: so several run at once.
 	if err := flag.Set("test.parallel", fmt.Sprint(4*runtime.NumCPU())); err != nil {
 		panic(err)
 	}
@@ -92,8 +92,8 @@ func TestCode(t *testing.T) {
 	}
 }
 
-// TestLessonsShowTheirCode looks for all code of a lesson in its text, in order:
-// each new file, and what main.go has more than in the lesson before.
+// TestLessonsShowTheirCode checks that a lesson's text shows all of its code, in order:
+// each new file, and what main.go adds to the lesson before.
 func TestLessonsShowTheirCode(t *testing.T) {
 	repo := repository(t)
 	mains, err := filepath.Glob(filepath.Join(repo, "0[0-9]-*", "main.go"))
@@ -102,7 +102,7 @@ func TestLessonsShowTheirCode(t *testing.T) {
 	all := documents(t, repo)
 	for _, main := range mains {
 		lesson := filepath.Base(filepath.Dir(main))
-		shown := map[string][]string{} // of each file
+		shown := map[string][]string{} // the lines of each file
 		for _, b := range all[lesson+"/README.md"].blocks {
 			if file, _, _ := strings.Cut(b.text, " "); b.mark == "code" {
 				shown[filepath.Base(file)] = append(shown[filepath.Base(file)], b.lines...)
@@ -136,7 +136,7 @@ func TestLessonsShowTheirCode(t *testing.T) {
 	}
 }
 
-// missing returns the lines that do not follow one another in shown, whatever their
+// missing returns the lines that shown does not have in this order, whatever their
 // indentation.
 func missing(lines, shown []string) []string {
 	var left []string
@@ -156,8 +156,8 @@ func missing(lines, shown []string) []string {
 	return left
 }
 
-// TestLinks follows all links that stay in the repository, and looks for images
-// to which none leads.
+// TestLinks follows all links within the repository, and looks for images that no text
+// shows or links to.
 func TestLinks(t *testing.T) {
 	repo := repository(t)
 	all := documents(t, repo)
@@ -236,7 +236,7 @@ func (d *document) count() (blocks, notRun int) {
 	return blocks, notRun
 }
 
-// checkCode compares blocks of code, or fills them.
+// checkCode compares blocks of code with their source, or fills them.
 func (d *document) checkCode(repo string, update bool) string {
 	filled := map[int][]string{}
 	for i, b := range d.blocks {
@@ -262,8 +262,8 @@ func (d *document) checkCode(repo string, update bool) string {
 	return d.replace(filled)
 }
 
-// execute runs the commands of a file on a machine of its own, and returns
-// what differs, and the file with the outputs of that machine.
+// execute runs the commands of a file on a machine of its own. It returns what differs,
+// and the file with the machine's outputs.
 func execute(t *testing.T, template order, repo, name string, update bool) (
 	[]string, string,
 ) {
@@ -361,7 +361,7 @@ func repository(t *testing.T) string {
 	return repo
 }
 
-// made are directories of a checkout that git does not know.
+// made are the directories of a checkout that git ignores.
 var made = []string{".git", "bin", "rootfs", "work", "public"}
 
 // documents reads all texts of the repository.
@@ -391,8 +391,8 @@ func documents(t *testing.T, repo string) map[string]*document {
 // scratch is removed after all tests.
 var scratch string
 
-// prepare makes a copy of the repository as a reader has it after
-// scripts/tour.sh: the lessons are built, and there is a root filesystem.
+// prepare makes a copy of the repository as readers have it after scripts/tour.sh: with
+// built lessons and a root filesystem.
 func prepare(t *testing.T, repo string) order {
 	t.Helper()
 	nstest.NeedRoot(t)

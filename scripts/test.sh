@@ -47,9 +47,9 @@ clean_up() {
 trap clean_up EXIT
 exit_on_signals
 
-# twice NAME COMMAND... runs a command, and runs it again if it fails: of a Go test only
-# what has failed, unless it ended early. What passes then depends on something on which
-# it should not, such as how busy the machine is: it is flaky, neither passed nor failed.
+# twice NAME COMMAND... runs a command, and runs it again if it fails: of a Go test, only
+# what failed, unless it ended early. What passes then is flaky, neither passed nor failed:
+# it depends on something on which it should not, such as how busy the machine is.
 twice() {
   local name=$1 log=$out/log status=0 tests
   shift
@@ -206,8 +206,7 @@ fi
 need_go
 need_mqueue
 
-# Built once, run many times: also by root, who may have no Go, and where there is no
-# Go at all.
+# The tests are built once and run many times, also by root, who may not have Go.
 build_lessons
 need_rootfs
 as_user env CGO_ENABLED=0 go test -c -o "$out/" ./...
@@ -224,12 +223,12 @@ settings=(PATH="$PATH" NSTEST_BIN="$out/repo/bin" NSTEST_REPO="$out/repo"
   NSTEST_MODULES="$(as_user go env GOMODCACHE)"
   NSTEST_BUILDS="$(as_user go env GOCACHE)" NS_STRICT="${NS_STRICT:-}")
 
-# as_root_run TEST... runs compiled tests: those of the lessons with programs that count
-# which statements run. Without a /proc such a program prints more than the lesson does.
-# All other tests run the lessons as they are.
+# as_root_run TEST... runs compiled tests. The lessons' own run programs that count which
+# statements run, but not without a /proc, where such a program prints more than the
+# lesson does. All other tests run the lessons as they are.
 as_root_run() {
   local test name dir own slow leave_out="^Test($machines)"
-  # Tests that take many builds, or ten seconds of a processor.
+  # These tests take many builds, or ten seconds of a processor.
   slow='Exercise|Break|Work|Carry|Commands|LessonStandsAlone'
   slow+='|Ninth|HalfDone|Stick|Doctor(One)?$|Cleanup|Environment|Demo(Inter|Fails|Shows|Asks)'
   [[ -z $quick ]] || leave_out="^Test($machines|$slow)"
@@ -290,7 +289,7 @@ else
   check "slides.sh --check, in a browser" scripts/dev/slides.sh --check --plan day
 fi
 
-# What a user may do differs. How a lesson ends and what it says about a fault do not.
+# What a user may do differs. How a lesson ends, and what it says about a fault, does not.
 say "as an ordinary user"
 id "$user" &>/dev/null || as_root useradd --create-home --shell /bin/bash "$user"
 for name in 06-user 07-pivot-root 08-cgroups hostile; do

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # bench.sh measures what a start costs: each lesson beside unshare, bubblewrap,
-# crun, runc and podman, where they are installed. The command does nothing.
+# crun, runc and podman, as far as they are installed. The command does nothing.
 # Usage: scripts/dev/bench.sh [RUNS]     (50)
 # It prints the table of docs/performance.md: milliseconds from start to exit (median)
-# and, in brackets, of CPU time. Run it as root, on a quiet machine.
+# and, in parentheses, of CPU time. Run it as root, on a quiet machine.
 set -euo pipefail
 source "$(dirname "$0")/../lib/all.sh"
 answer_help "$@"

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# carry.sh carries a change of one lesson through all later ones: what differs
-# between NN-name/*.go and their last commit is done to the same files there.
-# What is each lesson's own stays: tests, and in main.go the comment at the top,
+# carry.sh carries a change of one lesson through all later ones: it applies the
+# difference between NN-name/*.go and their last commit to the same files there.
+# Each lesson keeps what is its own: tests, and in main.go the comment at the top,
 # the example, and the number in the host name.
 #
 # Usage: scripts/dev/carry.sh [--check] NN
 #
-#   --check   change nothing, and say what would be done
+#   --check   change nothing, and say what would change
 #
 # All or nothing: if the change does not fit one later file, it says so, and touches no
-# file. Then change that file by hand, and run it again: a file that you have changed
-# stays as it is if the change does not fit it.
+# file. Then change that file by hand, and run it again: if the change does not fit a
+# file that you have changed, that file stays as it is.
 # At the end it names the patches that do not apply any more: breaks/, those in
 # exercises/, and start.patch.
 #
@@ -38,17 +38,17 @@ committed() { git show "HEAD:./$1" 2>/dev/null || true; }
 # edited FILE says whether somebody has changed it since then.
 edited() { ! committed "$1" | cmp --quiet - "$1"; }
 
-# without_own prints a file without what differs in each lesson.
+# without_own prints a file without the parts that differ in each lesson.
 without_own() {
   sed -e '/^\/\*$/,/^\*\/$/d' -e '/^const lesson = /d'
 }
 
-# What to do, by file: its new contents are in the scratch directory, empty if
-# it goes.
+# What to do with each file: the scratch directory has its new contents, an empty file if
+# it is to be removed.
 todo=() conflicts=0
 
-# carry NAME LATER looks at one file of a later lesson. base is what the lesson
-# had, and theirs what it has: empty files if there is none.
+# carry NAME LATER looks at one file of a later lesson. base is the lesson's file at the
+# last commit, and theirs the file now: empty if there is none.
 carry() {
   local file=$2/$1 merged=$scratch/$2/$1 ours=/dev/null
   [[ ! -e $file ]] || ours=$file

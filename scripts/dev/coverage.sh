@@ -2,7 +2,7 @@
 # coverage.sh measures how much of the lessons' code the tests run that scripts/test.sh
 # runs as root: in the lessons' real processes, parents and children.
 # Usage: scripts/dev/coverage.sh build|report DIR
-# It builds programs into DIR/bin that count in DIR/counters which of their statements
+# It builds programs into DIR/bin that count, in DIR/counters, which of their statements
 # run. It reports the share for each lesson, lists the statements that did not run, and
 # fails if a share is less than 85%.
 set -euo pipefail
@@ -12,8 +12,8 @@ answer_help "$@"
 least=85
 cd "$repo"
 
-# build DIR: a copy of the lessons, with one change. A program writes its counters
-# when it exits; but the child becomes the command, and never exits.
+# build DIR builds a copy of the lessons, with one change. A program writes its counters
+# when it exits, but the child becomes the command and never exits.
 build() {
   local lesson
   as_user mkdir -p "$1"/{src,bin,counters}
@@ -47,7 +47,7 @@ GO
   chmod a+rX "$1" "$1/bin"
 }
 
-# report DIR. A line of the profile is FILE:FROM,TO STATEMENTS TIMES.
+# report DIR reads the profile. Its lines are FILE:FROM,TO STATEMENTS TIMES.
 report() {
   local lesson failed='' place times file line
   go tool covdata textfmt -i="$1/counters" -o "$1/profile"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # record.sh makes the recordings of the demonstrations, docs/recordings/*.svg,
-# for people without Linux. Each is run in the machine of scripts/sandbox.sh;
-# that has no nftables, so 05 is run here, in namespaces that play a host. A
-# recording whose text is still the same, numbers aside, stays as it is.
+# for people without Linux. Each demonstration runs in the machine of scripts/sandbox.sh.
+# That machine has no nftables, so 05 runs here, in namespaces that play a host. If only
+# numbers in its text have changed, a recording stays as it is.
 #
 # Usage: [NSL_ALPINE=FILE.tar.gz] scripts/dev/record.sh [NN...]
-#   NN           only these lessons; 01 02 03 04 05 06 07 08
+#   NN           only these lessons
 #   NSL_ALPINE   Alpine's root filesystem for 07: the sandbox has no network
 # Exit status: 0 if all of them came to their end.
 set -euo pipefail
@@ -17,13 +17,12 @@ out=$(mktemp -d /var/tmp/nsl.XXXXXX)
 trap 'rm -rf "$out"' EXIT
 exit_on_signals
 
-# terminal COMMAND... runs it on a terminal, for there the demonstrations
-# print in colours.
+# terminal COMMAND... runs it at a terminal, where demonstrations print in colours.
 terminal() {
   TERM=xterm script -qec "stty rows 40 columns 100; ${*@Q}" /dev/null </dev/null
 }
 
-# in_namespaces COMMAND... runs it on a terminal, as root of a host that has lo.
+# in_namespaces COMMAND... runs it at a terminal, as root of a host that has lo.
 in_namespaces() {
   # shellcheck disable=SC2016 # the inner shell expands it
   terminal unshare --mount --uts --ipc --net --pid --fork --mount-proc \
@@ -49,7 +48,7 @@ install_for tour demo net vm dev
 build_lessons
 go build -o "$out/record" ./scripts/dev/record
 mkdir -p docs/recordings
-# From a copy, for the path of this checkout is nobody else's.
+# It runs from a copy, since the path of this checkout means nothing to others.
 alpine=$out/$(basename "$NSL_ALPINE")
 cp "$NSL_ALPINE" "$alpine"
 cp -r --parents bin scripts go.mod [0-9]*/{*.sh,quiz.md} "$out"

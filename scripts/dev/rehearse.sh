@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # rehearse.sh plays the workshop of 90 minutes (docs/workshop.md) for three learners with
-# accounts of class.sh, from the doctor to pong, and ends at the first thing that does
-# not hold. It says how long each step took this machine, not people.
+# accounts of class.sh, from the doctor to pong, and ends at the first failure. It says how
+# long each step took this machine, not people.
 # Usage, as root, on a server without a class: scripts/dev/rehearse.sh
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
@@ -18,8 +18,8 @@ said=$(mktemp)
 trap 'rm -f "$said"; [[ ! -e /srv/namespaces/class ]] || "$repo/scripts/class.sh" remove' EXIT
 exit_on_signals
 
-# step TITLE EXPECTED COMMAND... runs it, and wants a line of what it prints to match, one
-# of each learner.
+# step TITLE EXPECTED COMMAND... runs it, and expects a line that matches from each
+# learner.
 step() {
   local started=${EPOCHREALTIME/[.,]/} status=0 least=1
   [[ $3 != each && $3 != inside ]] || least=3
@@ -32,8 +32,7 @@ step() {
   printf '%6d.%d s  %s\n' $((started / 1000000)) $((started / 100000 % 10)) "$1"
 }
 
-# each COMMAND has all learners type it, at the same time: it is to end with status 0 for
-# every one of them.
+# each COMMAND has all learners type it at the same time. It must succeed for all of them.
 each() {
   local n jobs=()
   for n in 1 2 3; do
@@ -43,7 +42,7 @@ each() {
   for n in "${jobs[@]}"; do wait "$n" || return; done
 }
 
-# inside COMMAND is the same at the second terminal.
+# inside COMMAND does the same at the second terminal.
 inside() { each "bin/second sh -c $(printf %q "$1")"; }
 
 begin_06() {

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# slides.sh makes slides in public/slides/: an HTML file that needs no other
-# and no network, and a PDF. In the browser, p opens the presenter's view with
+# slides.sh makes slides in public/slides/: a PDF, and an HTML file that needs no other
+# file and no network. In the browser, p opens the presenter's view with
 # what to say, f fills the screen, and the arrows turn the pages.
 # Usage: scripts/dev/slides.sh [--check] [NN | --plan 90|half|day]
 #   NN       one lesson; without it, one deck of all
-#   --plan   the deck of a plan of docs/workshop.md: title, agenda, of each lesson
-#            what the plan has, pauses and the form
-#   --check  also look at each slide in a browser: nothing is cut, nothing too small
+#   --plan   the deck of a plan of docs/workshop.md: title, agenda, the parts of each
+#            lesson that the plan has, pauses and the form
+#   --check  also look at each slide in a browser, for what is cut or too small
 # It installs chromium and npm packages if they are missing.
 set -euo pipefail
 source "$(dirname "$0")/../lib/all.sh"

@@ -2,10 +2,9 @@
 # soak.sh runs the lessons under load for some time, and compares the machine
 # before and after: namespaces, devices, cgroups, mounts, memory.
 # Usage: scripts/dev/soak.sh [MINUTES]     (10)
-# Round after round, for each lesson, as root and as an ordinary user: a
-# thousand containers one after another, a hundred at once, by ten users, with
-# and without sudo; faults at each step. It needs a machine on which nobody else
-# runs lessons, since it sees their cgroups.
+# In each round, each lesson starts a thousand containers one after another and a hundred
+# at once, as root and as ten users, with and without sudo, and with faults at each step.
+# Nobody else may run lessons on the machine: soak.sh sees their cgroups.
 set -euo pipefail
 source "$(dirname "$0")/../lib/all.sh"
 answer_help "$@"
@@ -16,7 +15,7 @@ user=nsl-soak
 cd "$repo"
 need_go
 [[ $EUID -eq 0 ]] || exec sudo -H env PATH="$PATH" "$0" "$@"
-# In namespaces of its own, it sees only those that it makes.
+# In namespaces of its own, it sees only what it makes.
 if [[ $$ -ne 1 ]]; then
   build_lessons
   as_user env CGO_ENABLED=0 go test -c -o /dev/null ./0* # while there is a network
@@ -31,7 +30,7 @@ clean_up() {
 trap clean_up EXIT
 exit_on_signals
 
-# What there is, except for what changes by itself.
+# What the machine has, except for what changes by itself.
 things() {
   lsns -n -r -o TYPE | sort | uniq -c
   ip -o link | awk '{ print "link", $2 }'
@@ -42,7 +41,7 @@ things() {
   pgrep -a '^0[0-9]-' || true
 }
 
-# What the kernel and all programs need: in KiB, and open files.
+# Memory of the kernel and of all programs in KiB, and open files.
 memory() {
   awk '/^(SUnreclaim|PageTables|KernelStack|Percpu):/ { print $1, $2 }' \
     /proc/meminfo
@@ -58,7 +57,7 @@ export NSTEST_REPO=$scratch/repo NSTEST_BIN=$scratch/repo/bin
 export NSTEST_LOAD=1000
 only='TestAllLessons/(faults|load)'
 
-# run NAME COMMAND... is one lesson's round.
+# run NAME COMMAND... runs a round of one lesson.
 run() {
   local name=$1
   shift
@@ -83,7 +82,7 @@ until [[ $SECONDS -ge $((minutes * 60)) ]]; do
   done
 done
 
-# The kernel takes some time to free what is gone.
+# The kernel takes some time to free memory.
 for ((try = 0; try < 100; try++)); do
   things >"$scratch/after"
   ! cmp -s "$scratch/before" "$scratch/after" || break

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# stick.sh makes the contents of a USB stick, for a room in which the network is down:
-# for each kind of processor, the repository with its bin/, its rootfs/, and the Go
-# modules that it needs.
+# stick.sh makes the contents of a USB stick for a room without a network: for each kind
+# of processor, the repository with bin/, rootfs/ and the Go modules that it needs.
 # Usage: scripts/dev/stick.sh DIR
 # It makes DIR/namespaces-x86_64.tar.gz and DIR/namespaces-aarch64.tar.gz: archives,
-# since the file system of a stick has no links and no modes. A learner types, at home,
+# since the filesystem of a stick has no links and no modes. A learner types, at home,
 #   tar xzf /media/…/namespaces-$(uname -m).tar.gz && cd namespaces
 # It needs Debian or Ubuntu, since busybox comes from their packages, and no root.
 set -euo pipefail
@@ -35,12 +34,12 @@ tree=$scratch/namespaces
 mkdir "$tree" "$tree/work"
 tar -C "$repo" --anchored --exclude=./{.git,bin,rootfs,.rootfs\*,work,public} -c . |
   tar -C "$tree" -x
-# With these, Go needs no network: for the lessons, and for the learner's own.
+# With these, Go needs no network to build our lessons and the learner's own.
 (cd "$tree" && go mod vendor)
 ln -s ../vendor "$tree/work/vendor"
 PATH=$(dirname "${busybox[$native]}"):$PATH "$tree/scripts/rootfs.sh"
 
-# The links of rootfs/ are the same: both are of one version.
+# The links in rootfs/ fit both: both busyboxes have the same version.
 for arch in amd64 arm64; do
   cp "${busybox[$arch]}" "$tree/rootfs/bin/busybox"
   (cd "$tree" && CGO_ENABLED=0 GOOS=linux GOARCH=$arch go build -trimpath -o bin/ ./0*)

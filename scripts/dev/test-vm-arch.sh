@@ -2,7 +2,7 @@
 # test-vm-arch.sh is what scripts/dev/test-vm.sh --arch runs in the machine, as
 # root. For each step it says PASS or FAIL in the words of `go test -v`.
 # Usage: scripts/dev/test-vm-arch.sh [all]
-#   all  all of it for all lessons
+#   all  everything for every lesson
 
 # shellcheck disable=SC2317 # step calls the functions
 set -euo pipefail
@@ -15,7 +15,7 @@ failed=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# step NAME COMMAND... passes if the command succeeds and says something.
+# step NAME COMMAND... passes if the command succeeds and prints something.
 step() {
   local name=$1 status=0 begin=$SECONDS
   shift
@@ -30,7 +30,7 @@ step() {
   fi
 }
 
-# tests_of LESSON runs its own tests: what all lessons have in common does not
+# tests_of LESSON runs its own tests. The suite that all lessons have in common does not
 # depend on the processor, and takes long.
 tests_of() {
   env -C / NSTEST_BIN="$repo/bin" NSTEST_REPO="$repo" NSTEST_PATIENCE=3m \
@@ -43,8 +43,8 @@ step rootfs.sh scripts/rootfs.sh
 export CHECK_TIMEOUT=120
 while read -r lesson _; do
   step "$lesson, compare.sh" scripts/compare.sh "${lesson%%-*}"
-  # An emulated processor is slow: their own tests for those whose calls Go does
-  # not make itself, and the check for the last, which has all that others have.
+  # An emulated processor is slow. So it runs the tests of lessons whose system calls Go
+  # does not make itself, and the check of the last lesson, which has all points.
   [[ -z $all && $lesson != 0[57]-* ]] || step "$lesson, its tests" tests_of "$lesson"
   [[ -n $all || $lesson == 08-* ]] || continue
   step "$lesson, check.sh" scripts/check.sh "${lesson%%-*}" -- "bin/$lesson"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test-vm-inside.sh is what scripts/dev/test-vm.sh runs in the machine: it is
-# root there, or the user learner, and has logged in. For each step it says
+# test-vm-inside.sh is what scripts/dev/test-vm.sh runs in the machine, as root or as the
+# user learner, who has logged in. For each step it says
 # PASS or FAIL in the words of `go test -v`.
 # Usage: scripts/dev/test-vm-inside.sh TESTS [all]
 #   TESTS  the directory with the lessons' tests, compiled
@@ -20,7 +20,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 failed=0
 
-# step NAME COMMAND... passes if the command succeeds: of a function, each line.
+# step NAME COMMAND... passes if the command succeeds. Each line of a function must.
 step() {
   local name=$1 status begin=$EPOCHREALTIME seconds
   shift
@@ -42,8 +42,7 @@ step() {
   fi
 }
 
-# tests_of LESSON TESTS [COMMAND...] runs those of its compiled tests, through a
-# command.
+# tests_of LESSON TESTS [COMMAND...] runs these of its compiled tests, through a command.
 tests_of() {
   local name=$1 status=0 begin=$SECONDS args=(-test.v -test.short -test.timeout "$((5 * slow))m")
   [[ -n $all ]] || args+=(-test.run "$2")
@@ -60,7 +59,7 @@ tests_of() {
   fi
 }
 
-# holds WHAT SEEN REGEX compares what is seen with what has to be.
+# holds WHAT SEEN REGEX compares what was seen with what is expected.
 holds() {
   [[ $2 =~ $3 ]] || {
     echo "$1: $2, expected $3"
@@ -68,10 +67,10 @@ holds() {
   }
 }
 
-# in_scope COMMAND... is how lesson 08 says that it wants to be started.
+# in_scope COMMAND... starts it as lesson 08 says.
 in_scope() { systemd-run --user --scope --quiet -p Delegate=yes "$@"; }
 
-# === The machine is what it is said to be ===
+# === The machine is what it should be ===
 
 real() {
   local uid
@@ -98,7 +97,7 @@ step 'a real machine' real
 
 # === What a host does to the end of the veth pair that is on it ===
 
-# veth NAME: a service that manages networks must leave it alone.
+# veth NAME checks that a service that manages networks leaves the device alone.
 veth() {
   local pid device address ours inside
   # The container says that it is ready, and waits for us to close a pipe.
@@ -139,8 +138,8 @@ step 'a veth pair, with systemd-networkd' veth networkd_knows
 
 # === As root, or as an ordinary user ===
 
-# tries REFUSED COMMAND... is for a place where lesson 08 may make no cgroup with
-# all limits. It says what is refused, and the doctor what to type: that works.
+# tries REFUSED COMMAND... is for a place where lesson 08 may not make a cgroup with all
+# limits. The lesson says what is refused, and the doctor what to type, which works.
 tries() {
   local refused=$1 said line status=0
   shift
@@ -173,8 +172,8 @@ login() {
     -p WorkingDirectory="$repo" --setenv=PATH="$PATH" --setenv=USER="$me" -- "$@"
 }
 
-# few: with the least of what limits.conf(5) can give, lessons run; with too few
-# processes they fail, and what the scripts say to type helps.
+# few checks that lessons run with the lowest limits that limits.conf(5) can set. With too
+# few processes they fail, and what the scripts say to type helps.
 few() {
   local file=/etc/security/limits.conf said status most line
   trap 'as_root sed -i "/$me/d" /etc/security/limits.conf' EXIT
@@ -205,8 +204,8 @@ few() {
   holds 'the new limit, and a lesson' "$said" $'^1000\n0$'
 }
 
-# profile NAME RULES adds one of AppArmor, until the step ends. It may do what
-# Ubuntu's profile for unprivileged user namespaces may, and what RULES say.
+# profile NAME RULES adds a profile of AppArmor until the step ends. It allows what
+# Ubuntu's profile for unprivileged user namespaces allows, and RULES.
 profile() {
   printf 'profile %s flags=(attach_disconnected, mediate_deleted) {
     file, network, unix, ptrace, signal, dbus, umount, pivot_root, %s\n}\n' "$@" |
@@ -222,15 +221,15 @@ unload() {
   done &>/dev/null
 }
 
-# confined: a lesson that a profile keeps from capabilities and mounts says what
-# is refused. Without the profile it runs.
+# confined checks that a lesson says what is refused if a profile forbids capabilities and
+# mounts. Without the profile it runs.
 confined() {
   local said status=0
   profile "$repo/bin/06-user" ''
   said=$(bin/06-user true 2>&1) || status=$?
   echo "$said"
   holds 'exit status' "$status" '^125$'
-  # Such a profile has no user namespaces from AppArmor 4 on: permission denied.
+  # From AppArmor 4 on, such a profile refuses user namespaces: permission denied.
   holds 'what is refused' "$said" '^06-user: clone the child: .*(not permitted|denied)'
   status=0
   said=$(scripts/doctor.sh 06 2>&1) || status=$?
@@ -241,8 +240,8 @@ confined() {
   bin/06-user true
 }
 
-# no_userns: from AppArmor 4 on, a profile can forbid user namespaces. The doctor
-# says which one does.
+# no_userns checks that the doctor names the profile that forbids user namespaces, which
+# AppArmor 4 can.
 no_userns() {
   local said
   printf '%s\n' 'abi <abi/4.0>,' \
@@ -254,9 +253,8 @@ no_userns() {
   holds 'the doctor' "$said" "AppArmor's profile nsl-no-userns confines this shell"
 }
 
-# troubled: where systemd-networkd takes all devices, and in a shell that a
-# profile keeps from mounts, the doctor says so, and what it says to type helps with
-# both.
+# troubled checks that the doctor says so where systemd-networkd takes all devices, and in
+# a shell whose profile forbids mounts, and that what it says to type helps.
 troubled() {
   local file=/etc/systemd/network/50-all.network said line status=0
   printf '[Match]\nType=ether\n[Network]\nLinkLocalAddressing=no\n' >"$file"
@@ -283,7 +281,7 @@ troubled() {
 
 if [[ $EUID -eq 0 ]]; then
   demonstrations='02'
-  # The small machine, whose cgroups are as systemd's, runs those of lesson 08.
+  # The small machine, which has cgroups like systemd's, runs the tests of lesson 08.
   if [[ -n $all ]]; then
     tests_of 05-net .
     tests_of 08-cgroups .
@@ -297,7 +295,7 @@ else
   demonstrations='08'
   step 'a veth pair, with NetworkManager' with_manager
   [[ -z $all ]] || tests_of 06-user .
-  # What systemd delegates, as the small machine only imitates it.
+  # This is what systemd really delegates. The small machine imitates it.
   tests_of 08-cgroups 'InForce|Removed|Outside|NoInternal' in_scope
   step 'lesson 08 in a session, with hidepid' hidden tries 'permission denied' env
   step 'lesson 06, under a profile of AppArmor' confined
@@ -306,7 +304,7 @@ else
     step 'doctor, with a profile that forbids user namespaces' no_userns
   fi
 fi
-# A user's tour has the lessons that want root, by sudo.
+# A user's tour runs the lessons that need root by sudo.
 [[ -z $all && $EUID -eq 0 ]] || step tour timeout $((300 * slow)) scripts/tour.sh
 while read -r lesson _; do
   [[ -n $all || $demonstrations == *"${lesson%%-*}"* ]] || continue
@@ -317,7 +315,7 @@ left_over() {
   local said
   said=$(scripts/cleanup.sh --dry-run)
   echo "$said"
-  # The directory with the tests looks like one of a script: it came with us.
+  # The directory with the tests looks like one that a script left, but it came with us.
   said=$(grep -v " ${tests%/tests}: " <<<"$said") || true
   holds 'what is left' "$said" '^(Nothing is left over.)?$'
 }

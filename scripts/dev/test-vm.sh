@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# test-vm.sh runs on a real Debian whatever systemd, AppArmor, PAM and its kernel can
-# change: tests of lesson 08, the tour, the doctor, demonstrations. There, systemd is
-# process 1, / is shared, there is only cgroup v2, and whoever runs them has logged in.
+# test-vm.sh runs, on a real Debian, whatever systemd, AppArmor, PAM and its kernel can
+# change: tests of lesson 08, the tour, the doctor, demonstrations. There systemd is
+# process 1, / is shared, all cgroups are v2, and the user has logged in.
 # It is a machine of scripts/sandbox.sh.
 #
 # Usage: scripts/dev/test-vm.sh [--suite SUITE] [--as root|user] [--all]
 #        scripts/dev/test-vm.sh --arch ARCH [--all]
 #
 #   --suite SUITE  bookworm (the default), or another release of Debian
-#   --as WHO       only as root, or only as an ordinary user; else both, at the
-#                  same time
-#   --all          leave nothing out: otherwise, what also runs elsewhere, or as the
-#                  other user, is done once
+#   --as WHO       only as root, or only as an ordinary user; without it both, at
+#                  the same time
+#   --all          leave nothing out; without it, what also runs elsewhere, or as the
+#                  other user, runs once
 #   --arch ARCH    arm64 or amd64, and no systemd: the lessons, the checks of
 #                  them and of their twins, compare.sh, the doctor and rootfs.sh
-#                  on another kind of processor, emulated
+#                  on a different kind of processor, emulated
 #
 # NSL_TESTS names a directory with the lessons' tests, compiled. Without it,
-# they are compiled here. The exit status is 0 if all of it has passed.
+# they are compiled here. The exit status is 0 if everything passed.
 
 set -euo pipefail
 source "$(dirname "$0")/../lib/all.sh"
@@ -93,7 +93,7 @@ if [[ -z $tests ]]; then
   (cd "$repo" && CGO_ENABLED=0 go test -c -o "$tests/" ./0*)
 fi
 
-# machine WHO runs all in a machine.
+# machine WHO runs everything in a machine.
 machine() {
   local args=(--debian "$suite" --mem 768M
     --with "$repo/go.mod") test
@@ -104,8 +104,8 @@ machine() {
     "$repo/scripts/dev/test-vm-inside.sh" "$tests" ${all:+"$all"}
 }
 
-# A command that a signal ends has not succeeded, and its two streams stay apart: if
-# everything has passed, test-vm-inside.sh ends itself with SIGTERM.
+# A command that a signal ends has failed, and its two streams stay apart: once everything
+# has passed, test-vm-inside.sh ends itself with SIGTERM.
 for who in "${whos[@]}"; do
   machine "$who" >"$out/$who" 2>"$out/$who.err" <<<'to stdin' &
   running+=($!)

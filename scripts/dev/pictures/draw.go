@@ -10,12 +10,12 @@ import (
 // All pictures have the size of a slide.
 const width, height = 1280, 720
 
-// picture is one SVG file. It remembers what is drawn where, in order, so that
-// a test can tell whether something is cut or covered.
+// picture is an SVG file. It remembers what is drawn where, in order, so that a test can
+// find what is cut or covered.
 type picture struct {
 	name  string // of the file
-	title string // at the top, and for screen readers
-	about string // for screen readers: all that the picture says
+	title string // the heading, also for screen readers
+	about string // for screen readers: everything that the picture says
 	body  strings.Builder
 	drawn []shape
 }
@@ -24,8 +24,8 @@ type point struct{ x, y float64 }
 
 type rect struct{ x, y, w, h float64 }
 
-// shape is a line of text, with the room that it takes and the room for it,
-// or a box, or, without an area, a line from one corner to the other.
+// shape is a line of text, with the room that it takes and the room that it has; a box;
+// or, without an area, a line from one corner to the other.
 type shape struct {
 	kind, text string
 	takes, in  rect
@@ -34,11 +34,10 @@ type shape struct {
 func (r rect) right() float64  { return r.x + r.w }
 func (r rect) bottom() float64 { return r.y + r.h }
 
-// row is a part of r, from dy on, h high.
+// row returns a part of r that begins at dy and is h high.
 func (r rect) row(dy, h float64) rect { return rect{r.x, r.y + dy, r.w, h} }
 
-// style is a kind of text: its class in the style sheet, and what measure has
-// to know of it.
+// style is a kind of text: its class in the style sheet, and what measure has to know.
 type style struct {
 	class string
 	size  float64
@@ -46,7 +45,7 @@ type style struct {
 	mono  bool
 }
 
-// None is smaller than the smallest text on a slide, 24 pixels.
+// No style is smaller than the smallest text on a slide, 24 pixels.
 var (
 	heading = style{"heading", 36, true, false}
 	label   = style{"label", 26, true, false}
@@ -66,7 +65,7 @@ const (
 	right  align = "end"
 )
 
-// styles are the colours: of light, and for who prefers it of dark.
+// styles are the colours, light and, for whoever prefers it, dark.
 const styles = `
 text{font-family:system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif;fill:#1b2027}
 .plain,.soft,.mono{font-size:24px}
@@ -105,7 +104,7 @@ text{fill:#e9edf2}
 }
 `
 
-// newPicture begins with the heading. Lines come below top.
+// newPicture begins a picture with its heading. Everything else comes below top.
 func newPicture(name, title, about string) *picture {
 	p := &picture{name: name, title: title, about: about}
 	p.text(rect{8, 8, width - 16, 52}, heading, left, title)
@@ -115,7 +114,7 @@ func newPicture(name, title, about string) *picture {
 // top is where the heading ends.
 const top = 68
 
-// svg is the file.
+// svg returns the file.
 func (p *picture) svg() string {
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" `+
 		`viewBox="0 0 %[1]d %[2]d" role="img" aria-labelledby="title desc">
@@ -132,7 +131,7 @@ func (p *picture) add(format string, args ...any) {
 	fmt.Fprintf(&p.body, format+"\n", args...)
 }
 
-// box draws one of a class of the style sheet.
+// box draws a box of a class of the style sheet.
 func (p *picture) box(class string, r rect) {
 	round := 8
 	if class == "pill" {
@@ -143,8 +142,7 @@ func (p *picture) box(class string, r rect) {
 	p.drawn = append(p.drawn, shape{kind: "box", text: class, takes: r})
 }
 
-// text writes lines into a box, one below the other, half-way between its top
-// and its bottom.
+// text writes lines into a box, one below the other, half-way between top and bottom.
 func (p *picture) text(in rect, s style, a align, lines ...string) {
 	const pad = 8
 	leading := s.size * 1.3
@@ -166,8 +164,8 @@ func (p *picture) text(in rect, s style, a align, lines ...string) {
 	}
 }
 
-// pill is a short word on a patch of colour, with its left end at x. It
-// returns its right end.
+// pill draws a short word on a patch of colour that begins at x. It returns where the
+// patch ends.
 func (p *picture) pill(x, y float64, word string) float64 {
 	r := rect{x, y, math.Ceil(measure(word, tag)) + 22, 34}
 	p.box("pill", r)
@@ -175,7 +173,7 @@ func (p *picture) pill(x, y float64, word string) float64 {
 	return r.right()
 }
 
-// line draws one through points, and arrow with a head at its end.
+// line draws a line through points, and arrow one with a head at its end.
 func (p *picture) line(class string, points ...point) {
 	path := ""
 	for i, at := range points {
@@ -201,7 +199,7 @@ func (p *picture) arrow(class string, points ...point) {
 		foot.x-dy*half, foot.y+dx*half, foot.x+dy*half, foot.y-dx*half)
 }
 
-// both is an arrow with a head at each end.
+// both draws an arrow with a head at each end.
 func (p *picture) both(a, b point) {
 	half := point{(a.x + b.x) / 2, (a.y + b.y) / 2}
 	p.arrow("line", half, a)
@@ -218,21 +216,21 @@ func (p *picture) pair(a, b point) {
 	p.line("line", point{a.x + dx, a.y + dy}, point{b.x + dx, b.y + dy})
 }
 
-// cross crosses out, up to d from its middle: a line where nothing gets through,
-// or a thing that is gone.
+// cross crosses out a line where nothing gets through, or a thing that is gone, up to d
+// from the middle.
 func (p *picture) cross(at point, d float64) {
 	p.line("line", point{at.x - d, at.y - d}, point{at.x + d, at.y + d})
 	p.line("line", point{at.x - d, at.y + d}, point{at.x + d, at.y - d})
 }
 
-// entry is a box with a name at its left, and at its right what that is.
+// entry draws a box with a name at the left, and what it stands for at the right.
 func (p *picture) entry(class string, r rect, name, what string) {
 	p.box(class, r)
 	p.text(r, mono, left, name)
 	p.text(r, plain, right, what)
 }
 
-// device is a network device, and its address.
+// device draws a network device and its address.
 func (p *picture) device(class string, r rect, name, address string) {
 	p.box(class, r)
 	p.text(r.row(4, 38), monoBig, middle, name)

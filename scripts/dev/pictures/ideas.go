@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// The image that the lessons begin with: the machine is a hotel.
+// The image with which the lessons begin: the machine is a hotel.
 func drawHotel() *picture {
 	p := newPicture("hotel", "A machine is a hotel",
 		"A house with a roof. Upstairs two rooms, the containers. Room one has a door number "+
@@ -35,7 +35,7 @@ func drawHotel() *picture {
 	return p
 }
 
-// What lesson 02 says about mounts: to whom a new one appears.
+// What lesson 02 says about mounts: where a new one appears.
 func drawPropagation() *picture {
 	p := newPicture("propagation", "Who sees a new mount?",
 		"The host has a shared mount, and three mount namespaces have a copy of it. "+
@@ -78,8 +78,7 @@ func drawPropagation() *picture {
 	return p
 }
 
-// What lesson 05 says about what comes after a veth pair. The addresses are
-// those of its text.
+// What comes after a veth pair in lesson 05, with the addresses of its text.
 func drawNetwork() *picture {
 	p := newPicture("veth-and-bridge", "Veth pairs, a bridge, and the way out",
 		"Two rooms, each connected by a veth pair from its eth0 to a bridge on the host, nslbr "+
@@ -129,8 +128,8 @@ func drawNetwork() *picture {
 	return p
 }
 
-// What lesson 06 says about user IDs: a line of a uid map is a range inside,
-// and one of the same length outside. An ID in no line is nobody.
+// What lesson 06 says about user IDs: a line of a uid map is a range inside and a range
+// of the same length outside. An ID in no line is nobody.
 func drawUIDMaps() *picture {
 	p := newPicture("uid-maps", "Who is who: the uid map",
 		"Two user namespaces beside the host. In that of lesson 06 the map has one line: 0 inside "+
@@ -183,7 +182,7 @@ func drawUIDMaps() *picture {
 	return p
 }
 
-// What lesson 07 does, one step after the other.
+// What lesson 07 does, step by step.
 func drawPivotRoot() *picture {
 	p := newPicture("pivot-root", "pivot_root in four steps",
 		"The mounts of the new mount namespace, in six panels. Before: / is the host's disk, "+
@@ -311,7 +310,7 @@ func drawCgroups() *picture {
 	return p
 }
 
-// The whole: what each lesson gives, and what still ties it to the host.
+// The whole container: what each lesson gives to it, and what still ties it to the host.
 func drawContainer() *picture {
 	p := newPicture("container", "A container of lesson 08",
 		"What each lesson gives, and what ties it to the host. 01: process 1 inside is process "+

@@ -12,11 +12,11 @@ import (
 // lesson is a row of the table of lessons.
 type lesson struct {
 	name  string
-	types []string // of namespaces of its own, and "root"
+	types []string // of its own namespaces, and "root"
 }
 
-// readLessons reads the table of a repository. The root is no namespace: a
-// lesson has one of its own when its shell twin has.
+// readLessons reads the table of a repository. A root directory is not a namespace: a
+// lesson has its own if its shell twin does.
 func readLessons(repo string) ([]lesson, error) {
 	table, err := lessons.Read(repo)
 	if err != nil {
@@ -35,8 +35,7 @@ func readLessons(repo string) ([]lesson, error) {
 
 func (l lesson) has(kind string) bool { return slices.Contains(l.types, kind) }
 
-// board is what every lesson's picture has: two containers, and the host below
-// them.
+// board is in every lesson's picture: two containers, and the host below them.
 type board struct {
 	*picture
 	one, two, host rect
@@ -44,8 +43,8 @@ type board struct {
 
 func (b board) containers() []rect { return []rect{b.one, b.two} }
 
-// things are what containers share with the host, or have for themselves, in the
-// order of the lessons.
+// things are what containers share with the host or have for themselves, in the order of
+// the lessons.
 var things = []struct {
 	kind, label, gain string // of a lesson
 	about             string // what draw draws
@@ -70,9 +69,9 @@ var things = []struct {
 		"64 processes and half a CPU. A cgroup on the host holds each.", board.limits},
 }
 
-// drawLesson draws the last of some lessons: what it adds, and below it, as the
-// kernel keeps them, the lists of which each container has its own, and the
-// others. From one lesson to the next, one of them goes up.
+// drawLesson draws the last of some lessons: what it adds, and below it the lists that the
+// kernel keeps, those of which each container has its own and those that all share. From
+// one lesson to the next, one list moves up.
 func drawLesson(all []lesson) *picture {
 	l, before := all[len(all)-1], lesson{}
 	if len(all) > 1 {
@@ -129,10 +128,10 @@ func drawLesson(all []lesson) *picture {
 	return p
 }
 
-// center is a box in the middle of another, dy below its top.
+// center returns a box in the middle of a larger one, dy below its top.
 func center(in rect, dy, w, h float64) rect { return rect{in.x + (in.w-w)/2, in.y + dy, w, h} }
 
-// tie connects a box inside with one on the host.
+// tie connects a box in a container with one on the host.
 func (b board) tie(inside, host rect, what string, draw func(a, b point)) {
 	x := inside.x + inside.w/2
 	draw(point{x, host.y - 3}, point{x, inside.bottom() + 3})

@@ -46,7 +46,7 @@ func write(repo string) error {
 	return nil
 }
 
-// pictures draws all of them.
+// pictures draws all pictures.
 func pictures(repo string) ([]*picture, error) {
 	rows, err := readLessons(repo)
 	if err != nil {

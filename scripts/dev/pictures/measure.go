@@ -1,8 +1,8 @@
 package main
 
-// What the characters from space to ~ take, in thousandths of the size, in
-// DejaVu Sans. Of the fonts that a browser takes for system-ui or sans-serif it
-// is one of the widest: what fits in it fits in the others.
+// The widths of the characters from space to ~ in DejaVu Sans, in thousandths of the size.
+// Among the fonts that a browser takes for system-ui or sans-serif it is one of the widest:
+// a text that fits in it fits in the others.
 var (
 	regular = [...]int{317, 400, 459, 837, 636, 950, 779, 274, 390, 390, 500, 837,
 		317, 360, 317, 336, 636, 636, 636, 636, 636, 636, 636, 636, 636, 636, 336,
@@ -20,7 +20,7 @@ var (
 		923, 645, 651, 582, 711, 365, 711, 837}
 )
 
-// measure is how wide a text may be, with a twenty-fifth to spare.
+// measure returns how wide a text may be, and a twenty-fifth more.
 func measure(text string, s style) float64 {
 	sum := 0
 	for _, c := range text {

@@ -42,7 +42,7 @@ func TestCommitted(t *testing.T) {
 	assert.ElementsMatch(t, names, files)
 }
 
-// TestReadable finds text that is cut, covered or crossed.
+// TestReadable finds text that is cut, covered or crossed by a line.
 func TestReadable(t *testing.T) {
 	for _, p := range all(t) {
 		for _, problem := range p.problems() {
@@ -51,8 +51,8 @@ func TestReadable(t *testing.T) {
 	}
 }
 
-// TestSlide reads the files as a projector shows them: of a slide's size, and no
-// letter smaller than on the rest of a slide.
+// TestSlide checks that each picture has the size of a slide, and no letter smaller than
+// those on the rest of a slide.
 func TestSlide(t *testing.T) {
 	classes := regexp.MustCompile(`<text class="([^"]+)"`)
 	rules := regexp.MustCompile(`(?m)^([^{}\n]+)\{([^{}]*)\}$`)
@@ -83,7 +83,7 @@ func TestSlide(t *testing.T) {
 	}
 }
 
-// TestProblems draws one of each.
+// TestProblems draws one picture with each problem.
 func TestProblems(t *testing.T) {
 	for want, draw := range map[string]func(p *picture){
 		"": func(p *picture) {
@@ -129,7 +129,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// problems are what keeps a text from being read.
+// problems returns what keeps a text from being read.
 func (p *picture) problems() []string {
 	var found []string
 	for i, s := range p.drawn {
@@ -145,7 +145,7 @@ func (p *picture) problems() []string {
 		if s.takes.x < 0 || s.takes.right() > width || s.takes.bottom() > height {
 			note("out of the picture")
 		}
-		// What is below the last box that holds it does not show.
+		// Whatever is below the last box that holds the text does not show.
 		from := 0
 		for j, other := range p.drawn[:i] {
 			if other.kind == "box" && other.text != "gone" && other.takes.holds(s.takes) {
@@ -218,7 +218,7 @@ func TestAccessible(t *testing.T) {
 	}
 }
 
-// TestLessons: the pictures follow the table.
+// TestLessons checks that the pictures follow the table.
 func TestLessons(t *testing.T) {
 	repo := t.TempDir()
 	table := filepath.Join(repo, "scripts", "lessons.tsv")

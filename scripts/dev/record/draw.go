@@ -13,14 +13,14 @@ const (
 	columns, rows = 100, 21
 	lineHeight    = 22
 	margin        = 16
-	bar           = 36 // at the top, with the name
+	bar           = 36 // the title bar
 	width         = 1000
 	screen        = rows * lineHeight
 	height        = bar + margin + screen + margin
 )
 
-// styles: a terminal is dark for everybody. Who wants no motion gets the first
-// screen.
+// styles are the same for everybody: a terminal is dark. Whoever wants no motion gets the
+// first screen.
 const styles = `
 text{font:16px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#e6eaf0;white-space:pre}
 .s{fill:#ffd76a;font-weight:700}
@@ -38,8 +38,7 @@ text{font:16px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",mon
 @media (prefers-reduced-motion:reduce){#scroll,#curtain,#bar{animation:none}#curtain{transform:translateY(%[4]dpx)}}
 `
 
-// pause is for where the file is a page, or an object in one: as an <img> it
-// only plays.
+// pause works where the file is a page, or an object in one. As an <img> it only plays.
 const pause = `{
 const all=document.documentElement
 onclick=()=>all.classList.toggle("paused")
@@ -48,13 +47,13 @@ onkeydown=event=>{if(event.key===" "){event.preventDefault();onclick()}}
 
 // frame is a moment at which more lines show.
 type frame struct {
-	at    int // milliseconds
-	shown int // lines from the beginning
-	top   int // first line on the screen
+	at    int // in milliseconds
+	shown int // how many lines, from the beginning
+	top   int // the first line on the screen
 }
 
-// play gives every line its time: a sentence, a command, what it prints. Each
-// sentence begins a new screen. It returns how long all takes, too.
+// play gives every line its time: sentences, commands, and what they print. Each sentence
+// begins a new screen. It also returns how long everything takes.
 func play(lines []line) ([]frame, int) {
 	var frames []frame
 	now, top := 0, 0
@@ -73,7 +72,7 @@ func play(lines []line) ([]frame, int) {
 		}
 		top = max(top, i-rows)
 		if words == 0 {
-			continue // the blank before a sentence
+			continue // the blank line before a sentence
 		}
 		frames = append(frames, frame{now, i, top})
 		switch lines[from].kind {
@@ -92,14 +91,13 @@ func nextIsSentence(lines []line, i int) bool {
 	return i+1 < len(lines) && lines[i+1].kind == sentence
 }
 
-// draw is the SVG file. All lines are in it, one below the other. A curtain
-// hides those that have not been printed, and moves down; where a new screen
-// begins, all moves up.
+// draw returns the SVG file. It has all lines, one below the other. A curtain hides those
+// that are not printed yet, and moves down. Where a new screen begins, everything moves up.
 func draw(name string, lines []line) string {
 	frames, all := play(lines)
 	var scroll, curtain, ticks, body strings.Builder
 	last := -1
-	first := len(lines) // what shows where nothing moves
+	first := len(lines) // where nothing moves, these show
 	for i, f := range frames {
 		percent := fmt.Sprintf("%.2f", float64(f.at)*100/float64(all))
 		fmt.Fprintf(&curtain, "%s%%{transform:translateY(%dpx)}", percent, f.shown*lineHeight)
@@ -182,7 +180,7 @@ func parse(svg string) ([]line, error) {
 	return lines, nil
 }
 
-// wide is how many columns a line takes.
+// wide returns how many columns a line takes.
 func (l line) wide() int {
 	if l.kind == command {
 		return utf8.RuneCountInString(l.place + " " + l.text)

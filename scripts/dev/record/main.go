@@ -47,21 +47,21 @@ func record(file string, from io.Reader) error {
 	if old, err := os.ReadFile(file); err == nil {
 		before, err := parse(string(old))
 		if err == nil && slices.Equal(neutral(before), neutral(lines)) {
-			// The numbers stay, and what is drawn around them may be new.
+			// The numbers stay, though the drawing around them may be new.
 			lines = before
 		}
 	}
 	return os.WriteFile(file, []byte(draw(name, lines)), 0o644)
 }
 
-// finished is the last line of a demonstration.
+// finished is the last line of a demonstration that held.
 const finished = "All of this held on this machine."
 
-// changing is what differs each time. The kernel notes a second later
-// that both ends of a veth pair are up.
+// changing is what differs from run to run. The kernel may notice a second later that both
+// ends of a veth pair are up.
 var changing = regexp.MustCompile(`@if[0-9]+ +(?:UP|DOWN)\b|0x[0-9a-f]+|nsl\.\w+|(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|[0-9]+| +`)
 
-// neutral is the text of a recording without that.
+// neutral returns the text of a recording without what changes.
 func neutral(lines []line) []string {
 	var all []string
 	for _, l := range lines {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// line is one of a demonstration.
+// line is a line of a demonstration.
 type line struct {
 	kind  kind
 	place string // before a command: the prompt
@@ -20,13 +20,13 @@ const (
 	output   kind = "o"
 )
 
-// colour is what a terminal takes for one, see console_codes(4).
+// colour is an escape sequence for a colour, see console_codes(4).
 var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 const bold, green = "\x1b[1m", "\x1b[32m"
 
-// read cuts what was printed on a terminal into lines. The sentences are bold,
-// from one line to the next, and the prompts are green.
+// read cuts what was printed at a terminal into lines. Sentences are bold, also across
+// lines, and prompts are green.
 func read(text string) []line {
 	var all []line
 	inBold := false

@@ -13,10 +13,10 @@ import (
 
 var repo = filepath.Join("..", "..", "..")
 
-// most is how large a recording may be: it is loaded over slow networks, too.
+// most is how large a recording may be, since some networks are slow.
 const most = 150_000
 
-// TestRecordings: there is one of each demonstration, of the one that we have.
+// TestRecordings checks that each demonstration has a recording, and that it is up to date.
 func TestRecordings(t *testing.T) {
 	scripts, err := filepath.Glob(filepath.Join(repo, "scripts", "0[0-9]-*.sh"))
 	require.NoError(t, err)
@@ -48,8 +48,8 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
-// events are what the script says: sentences, and commands with what they
-// print, since a command may have several lines.
+// events are what a recording shows: sentences, and commands with their output, since a
+// command may have several lines.
 func events(lines []line) []string {
 	var all []string
 	var last kind
@@ -72,11 +72,11 @@ func events(lines []line) []string {
 var call = regexp.MustCompile(`(?m)^( *)(step|run|quiet|side|start|background|type_line)( \w+| "\$\w+")? ` +
 	`(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|(\w+$))`)
 
-// unknown is what the shell puts in: any text, and after $( all the rest.
+// unknown is what the shell inserts: any text, and after $( everything to the end.
 var unknown = regexp.MustCompile(`(?s)\$\(.*|\$\{[^}]*\}|\$(\w+|[$?!#@*])`)
 
-// fits says whether these are what the calls of a script show, in their order. Those that
-// are indented may be missing. It returns the first that does not fit, and what would.
+// fits says whether these are what the calls of a script show, in their order. An indented
+// call may be missing. It returns the first that does not fit, and what would fit.
 func fits(script string, events []string) (want, got string) {
 	calls := call.FindAllStringSubmatch(script, -1)
 	next := 0
@@ -91,7 +91,7 @@ func fits(script string, events []string) (want, got string) {
 				return re.String(), event
 			}
 		}
-		if calls[next][1] == "" { // an indented one may be in a loop
+		if calls[next][1] == "" { // an indented call may be in a loop
 			next++
 		}
 	}
@@ -103,7 +103,7 @@ func fits(script string, events []string) (want, got string) {
 	return "", ""
 }
 
-// shows is what a call prints: a sentence, or a prompt and a command.
+// shows returns what a call prints: a sentence, or a prompt and a command.
 func shows(c []string) *regexp.Regexp {
 	text := regexp.QuoteMeta(c[4] + c[6])
 	if c[5] != "" {
@@ -128,7 +128,7 @@ func shows(c []string) *regexp.Regexp {
 	return regexp.MustCompile(`(?s)^` + text + end + `(\n|$)`)
 }
 
-// typed is what a short demonstration prints on a terminal.
+// typed is what a short demonstration prints at a terminal.
 const typed = "\x1b[1m01-pid\x1b[0m, in the scratch directory /var/tmp/nsl.aB3dEf\r\n\r\n" +
 	"\x1b[1mOne sentence,\r\nin two lines.\x1b[0m\r\n\x1b[32mhost#\x1b[0m echo  $$ <x\r\n" +
 	"PID  4711\r\n\r\nkey 0x12ab34cd\r\neth0@if2  DOWN  <NO-CARRIER,UP>\r\n\r\n\x1b[32mAll of this held on this machine.\x1b[0m\r\n"
@@ -142,14 +142,14 @@ func TestDraw(t *testing.T) {
 		{output, "", "eth0@if2  DOWN  <NO-CARRIER,UP>"}, {output, "", ""}, {output, "", finished}}
 	assert.Equal(t, want, lines)
 	svg := draw("01-pid", lines)
-	assert.NotContains(t, svg, "%!") // of fmt: then nothing moves
+	assert.NotContains(t, svg, "%!") // a mistake of fmt, with which nothing moves
 	assert.Regexp(t, `animation-duration:15\.\d\ds;`, svg)
 	again, err := parse(svg)
 	require.NoError(t, err)
 	assert.Equal(t, want, again)
 }
 
-// What shows at the same time fits on the screen, and time goes on.
+// The lines that show at the same time fit on the screen, and time never goes back.
 func TestPlay(t *testing.T) {
 	var lines []line
 	for range 3 {
@@ -171,7 +171,7 @@ func TestPlay(t *testing.T) {
 	assert.Greater(t, all, last.at)
 }
 
-// A recording is made again when its text has changed, numbers aside.
+// A recording is made anew if its text has changed in more than numbers.
 func TestRecord(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "01-pid.svg")
 	made := func(text string) string {

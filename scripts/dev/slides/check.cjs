@@ -15,7 +15,7 @@ const [html, pdf, deck] = process.argv.slice(2)
 const size = { width: 1280, height: 720 }
 const problems = []
 
-// look is run in the browser, on the slide that is shown.
+// look runs in the browser, on the slide that is shown.
 function look() {
   const said = []
   const slide = [...document.querySelectorAll("section")].find(s =>
@@ -54,20 +54,20 @@ function look() {
   return said
 }
 
-// sheets counts the pages of a PDF: most of what it says of them is packed.
+// sheets counts the pages of a PDF, which are mostly listed in packed objects.
 function sheets(file) {
   const text = file.toString("latin1")
   let all = text
   for (const { index, 0: start } of text.matchAll(/\/FlateDecode[^]*?stream\r?\n/g)) {
     try {
       all += zlib.inflateSync(file.subarray(index + start.length)).toString("latin1")
-    } catch { /* packed in another way: no text */ }
+    } catch { /* packed in a different way: no text */ }
   }
   return (all.match(/\/Type\s*\/Page\b/g) || []).length
 }
 
 async function main() {
-  // What is before the first slide are settings, between the same lines.
+  // The settings before the first slide are between the same lines.
   const slides = fs.readFileSync(deck, "utf8").split(/^---$/m).slice(2)
   const all = slides.length
   slides.forEach((slide, i) => {
@@ -106,7 +106,7 @@ async function main() {
     }
   }
 
-  // The presenter's view is another window, with the notes.
+  // The presenter's view is a window of its own, with the notes.
   const opened = new Promise(resolve => browser.once("targetcreated", resolve))
   await page.goto("about:blank")
   await page.goto(url + "#1")

@@ -235,7 +235,7 @@ free_subnet() {
   local -A taken=()
   while IFS=./ read -r _ _ c d bits; do
     [[ ${bits:-32} -lt 30 ]] || taken[$((c << 6 | d >> 2))]=yes
-  done < <({ ip -4 -o address && ip -4 route; } |
+  done < <({ ip -4 -o address && ip -4 route; } 2>/dev/null |
     grep -Eo '(inet |^([a-z]+ )?)10\.200(\.[0-9]+){2}(/[0-9]+)?' | sed 's/.* //')
   for ((n = 0; n < 1 << 14; n++)); do
     [[ -z ${taken[$n]:-} ]] || continue

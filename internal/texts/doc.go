@@ -32,7 +32,12 @@ At the end of a file, exit must end each terminal: no inner shell may be left.
 
 A comment on the line before a block that cannot be run here says why:
 
-	<!-- not run: needs Docker -->
+	<!-- not run: it takes minutes -->
+
+One that needs a container engine says so: that machine has a Docker daemon, or
+podman, in cgroups of its own. Where it is not installed, that is a skip.
+
+	<!-- needs: docker -->
 
 A file that needs blocks and has none says why:
 

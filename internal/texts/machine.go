@@ -53,8 +53,9 @@ type order struct {
 	Builds     string
 	Go         string // directory with the command go
 	Steps      []step
-	Lesson     string // whose guide watches, if any
-	Page       string // the state of the machine in the page, if it is that one
+	Lesson     string   // whose guide watches, if any
+	Needs      []string // container engines
+	Page       string   // the state of the machine in the page, if it is that one
 }
 
 // answer is what the machine saw.
@@ -66,8 +67,7 @@ type answer struct {
 
 // startMachine starts a machine, has it do all steps, and waits for its end. No process,
 // mount or file is left then.
-func startMachine(o order) (answer, error) {
-	var a answer
+func startMachine(o order) (a answer, err2 error) {
 	in, err := json.Marshal(o)
 	if err != nil {
 		return a, err
@@ -76,6 +76,14 @@ func startMachine(o order) (answer, error) {
 	defer runtime.UnlockOSThread()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{machineName}
+	if len(o.Needs) > 0 {
+		dirs, remove, err := ownCgroups()
+		if err != nil {
+			return a, err
+		}
+		defer func() { err2 = errors.Join(err2, remove()) }()
+		cmd.Args = append([]string{enginesName}, dirs...)
+	}
 	cmd.Stdin, cmd.Stderr = strings.NewReader(string(in)), os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setsid: true, Pdeathsig: unix.SIGKILL,
@@ -102,6 +110,11 @@ func machine() error {
 		return err
 	}
 	reap()
+	if slices.Contains(o.Needs, "docker") && hasEngine("docker") {
+		if err := startDocker(); err != nil {
+			return err
+		}
+	}
 	return json.NewEncoder(os.Stdout).Encode(play(o,
 		func(string) (*terminal, error) { return newTerminal(o.Go) }, hostNamespaces()))
 }
@@ -158,14 +171,17 @@ func furnish(o order) error {
 	if err != nil {
 		return err
 	}
-	if mountPoint("/sys/fs/cgroup") {
-		err := mounts(mountCall{"/sys/fs/cgroup", root + "/sys/fs/cgroup", "",
+	if len(o.Needs) == 0 && mountPoint("/sys/fs/cgroup") {
+		err = mounts(mountCall{"/sys/fs/cgroup", root + "/sys/fs/cgroup", "",
 			unix.MS_BIND | unix.MS_REC, ""})
-		if err != nil {
-			return err
-		}
 	}
-	if err := makeDev(root + "/dev"); err != nil {
+	if err == nil {
+		err = makeDev(root + "/dev")
+	}
+	if err == nil && len(o.Needs) > 0 {
+		err = furnishEngines(root)
+	}
+	if err != nil {
 		return err
 	}
 	if err := makeUser(root, o); err != nil {
@@ -306,6 +322,9 @@ func makeUser(root string, o order) error {
 	}
 	add("/etc/passwd", fmt.Sprintf("%s:x:%d:%d::%s:/bin/bash", user, userID, userID, home), 0o644)
 	add("/etc/group", fmt.Sprintf("%s:x:%d:", user, userID), 0o644)
+	for _, name := range []string{"/etc/subuid", "/etc/subgid"} {
+		write(name, user+":100000:65536\n", 0o644)
+	}
 	add("/etc/shadow", user+":*:19000:0:99999:7:::", 0o640)
 	write("/etc/hostname", hostname+"\n", 0o644)
 	write("/etc/hosts", "127.0.0.1 localhost "+hostname+"\n", 0o644)

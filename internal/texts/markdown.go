@@ -110,6 +110,10 @@ func (d *document) checkMark(mark line) {
 		if strings.TrimSpace(text) == "" {
 			d.problem(mark.number, "the mark %q has no reason", name)
 		}
+	case "needs":
+		if engines[strings.TrimSpace(text)] == "" {
+			d.problem(mark.number, "unknown need: %s", text)
+		}
 	case "code", "message":
 	default:
 		d.problem(mark.number, "unknown mark %q", mark.text)
@@ -125,7 +129,7 @@ func (d *document) checkBlock(b block) {
 		d.problem(b.number, "no mark says where this code comes from")
 	case b.mark == "code" && b.kind != "go":
 		d.problem(b.number, "a mark for code, but a block of the kind %q", b.kind)
-	case b.mark == "not run" && b.kind != "console":
+	case (b.mark == "not run" || b.mark == "needs") && b.kind != "console":
 		d.problem(b.number, "a mark for commands, but a block of the kind %q",
 			b.kind)
 	}

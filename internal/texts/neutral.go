@@ -51,6 +51,7 @@ var forms = []form{
 	{"scratch directory", `\bnsl\.\w{6}\b`, false},
 	{"cgroup", `\bnsl-\d+-\d+\b`, false},
 	{"name of check.sh", `\bcheck-\d+\b`, false},
+	{"image or container", `\b[0-9a-f]{20,64}\b`, false},
 	{"veth", `\bnsl\d+\b`, true},
 	// The kernel may notice a second later that both ends are up.
 	{"peer", `@if\d+(?: (?:UP|DOWN|LOWERLAYERDOWN|UNKNOWN))?\b`, false},

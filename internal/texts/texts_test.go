@@ -24,9 +24,13 @@ import (
 var update = flag.Bool("update", false, "write what differs into the texts")
 
 // maxNotRun is how many blocks may be shown without having been executed.
-const maxNotRun = 12
+const maxNotRun = 6
 
 func TestMain(m *testing.M) {
+	if os.Args[0] == enginesName {
+		fmt.Fprintln(os.Stderr, "machine:", enterCgroups(os.Args[1:]))
+		os.Exit(1)
+	}
 	if os.Args[0] == machineName {
 		if err := machine(); err != nil {
 			fmt.Fprintln(os.Stderr, "machine:", err)
@@ -76,6 +80,9 @@ func TestCommands(t *testing.T) {
 				write(t, filepath.Join(repo, name), text)
 			}
 			report(t, problems)
+			for _, name := range documents(t, repo)[name].needs() {
+				t.Run(name, func(t *testing.T) { needEngine(t, name) })
+			}
 		})
 	}
 }
@@ -223,6 +230,25 @@ func misspelled(t *testing.T, d *document) []string {
 	return d.problems
 }
 
+// needs are the engines that blocks need.
+func (d *document) needs() []string {
+	var all []string
+	for _, b := range d.blocks {
+		if b.mark == "needs" && !slices.Contains(all, b.text) {
+			all = append(all, b.text)
+		}
+	}
+	return all
+}
+
+// needEngine is for what only a machine with that engine can do.
+func needEngine(t *testing.T, name string) {
+	t.Helper()
+	if !hasEngine(name) {
+		nstest.Skip(t, name+" is not installed")
+	}
+}
+
 // count returns how many console blocks there are, and how many are not run.
 func (d *document) count() (blocks, notRun int) {
 	for _, b := range d.blocks {
@@ -275,13 +301,16 @@ func execute(t *testing.T, template order, repo, name string, update bool) (
 		d.problem(1, "no console block in this file")
 	}
 	o := template
-	o.Scratch = t.TempDir()
+	o.Scratch, o.Needs = t.TempDir(), d.needs()
 	steps := map[int][]step{}
 	for i, b := range d.blocks {
 		if b.kind != "console" {
 			continue
 		}
 		all := d.steps(b)
+		if b.mark == "needs" && (template.Page != "" || !hasEngine(b.text)) {
+			continue
+		}
 		if b.mark != "not run" && (template.Page == "" || !differs(t, repo, name, all)) {
 			steps[i] = all
 			o.Steps = append(o.Steps, all...)

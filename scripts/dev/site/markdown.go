@@ -207,7 +207,11 @@ func (blocks) code(w util.BufWriter, source []byte, n ast.Node, entering bool) (
 		if from, ok := strings.CutPrefix(attribute.(string), "code: "); ok {
 			label = strings.Fields(from)[0]
 		}
-		if why, ok := strings.CutPrefix(attribute.(string), "not run: "); ok {
+		why, ok := strings.CutPrefix(attribute.(string), "not run: ")
+		if strings.HasPrefix(attribute.(string), "needs: ") {
+			why, ok = strings.Replace(attribute.(string), ":", "", 1), true
+		}
+		if ok {
 			data += fmt.Sprintf(` data-not-run="%s"`, template.HTMLEscapeString(why))
 		}
 	}

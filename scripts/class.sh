@@ -76,8 +76,12 @@ add_learner() {
   # shellcheck disable=SC2016 # for the learner's bash
   as_learner "$1" bash -c 'ln -s "$1/bin" "$2/namespaces/bin"; cat >>"$2/.bashrc"' \
     bash "$course" "$home" <<'END'
-# Of the course: inside a container you are root, and have another prompt.
-[[ $EUID -eq 0 ]] || PS1='\[\e[1;34m\]\u@hotel\[\e[0m\]:\w\$ '
+# Of the course: host, container one and container two have a color and a word each.
+case $EUID:$HOSTNAME in
+0:room-2) PS1='\[\e[97;45m\]container two\[\e[0m\]:\w\$ ' ;;
+0:*) PS1='\[\e[30;43m\]container one\[\e[0m\]:\w\$ ' ;;
+*) PS1='\[\e[30;46m\]\u@hotel\[\e[0m\]:\w\$ ' ;;
+esac
 [[ $SHLVL -ne 1 ]] || cd ~/namespaces
 END
   chpasswd <<<"$1:$pass"

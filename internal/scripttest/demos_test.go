@@ -559,3 +559,26 @@ func TestDemoCannotRun(t *testing.T) {
 		require.Equal(t, 1, status)
 	}
 }
+
+// Each place has its word, and a color that no other has, at a terminal alone.
+func TestDemoColors(t *testing.T) {
+	for setting, colored := range map[string]bool{"TERM=xterm": true, "NO_COLOR=1": false} {
+		cmd := exec.Command("bash", "-c", `set -eu; source ../../scripts/lib/demo.sh; auto=yes
+			for place in host one two lab "host one two"; do type_line "$place" true; done`)
+		cmd.Env = append(os.Environ(), "TERM=xterm", setting)
+		x := nstest.StartTerminal(t, cmd)
+		require.Zero(t, x.Wait(), x.Screen())
+		found := regexp.MustCompile(`(?m)^(?:\x1b\[([\d;]+)m)?(host|one|two|lab)[#$]`).FindAllStringSubmatch(x.Screen(), -1)
+		require.Len(t, found, 4, "%q", x.Screen())
+		colors := map[string]bool{}
+		for _, m := range found {
+			colors[m[1]] = true
+		}
+		if !colored {
+			assert.NotContains(t, x.Screen(), "\x1b")
+			continue
+		}
+		assert.Len(t, colors, 4, "%q", x.Screen())
+		assert.NotContains(t, colors, "")
+	}
+}

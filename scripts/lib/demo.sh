@@ -11,7 +11,11 @@ unset http_proxy HTTP_PROXY
 
 lesson=$(basename "$0" .sh)
 auto='' silent='' from_step=0 tmp='' sentence='' seen='' status=0 job='' asked='' said=''
-declare -A launcher=() to=() from=() answer=()
+declare -A launcher=() to=() from=() answer=() color=()
+# Each place has a word and a color, which also differ in brightness, on light and on
+# dark screens: black on cyan, black on yellow, white on magenta, and any other place.
+[[ -z $bold ]] ||
+  color=([host]=$'\e[30;46m' [one]=$'\e[30;43m' [two]=$'\e[97;45m' [lab]=$'\e[30;42m')
 undo=()
 # shellcheck disable=SC2034 # as it was called: for the demonstration
 arguments=("$@")
@@ -175,12 +179,13 @@ judge() {
   fi | fold -s -w "$width"
 }
 
-# type_line PLACE CMD shows a line at a prompt, and waits for Enter.
+# type_line PLACES CMD shows a line at a prompt, and waits for Enter.
 type_line() {
-  local sign='#'
+  local sign='#' place prompt=''
   [[ -z $silent ]] || return 0
   [[ $EUID -eq 0 || $1 != host ]] || sign='$'
-  printf '%s' "$green$1$sign$plain $2"
+  for place in $1; do prompt+="${prompt:+ }${color[$place]:-${color[lab]-}}$place"; done
+  printf '%s' "$prompt$sign$plain $2"
   if [[ -z $auto ]]; then
     read -rs || exit 1
   fi
@@ -193,7 +198,7 @@ type_line() {
 start() {
   local name=$1 types type in out
   types=${3:-$(rows lessons | awk -v name="$lesson" '$1 == name { print $2 }')}
-  type_line host "$2  (terminal $name)"
+  type_line host "$2  (terminal ${color[$name]:-${color[lab]-}}$name$plain)"
   mkfifo "$tmp/$name.in" "$tmp/$name.out"
   eval "exec $2" <"$tmp/$name.in" >"$tmp/$name.out" 2>&1 &
   launcher[$name]=$!
@@ -303,7 +308,7 @@ await() {
 
 # side CMD [PLACE...] shows the answers of several terminals side by side.
 side() {
-  local cmd=$1 place columns=()
+  local cmd=$1 place columns=() paint=''
   shift
   [[ $# -gt 0 ]] || set -- host one two
   type_line "$*" "$cmd"
@@ -312,9 +317,10 @@ side() {
     [[ -n $seen ]] || fail "an answer from $place to: $cmd"
     answer[$place]=$seen
     columns+=("$tmp/.$place")
+    paint+="1s/\[$place\]/${color[$place]-}&$plain/;"
     printf '%s\n' "[$place]" "$seen" >"$tmp/.$place"
   done
-  [[ -n $silent ]] || pr -m -t -w $((width < 80 ? 80 : width)) "${columns[@]}" | expand | sed 's/ *$//'
+  [[ -n $silent ]] || pr -m -t -w $((width < 80 ? 80 : width)) "${columns[@]}" | expand | sed "$paint s/ *\$//"
 }
 
 # expect REGEX... requires each of them in the last answer.

@@ -25,6 +25,9 @@ const styles = `
 text{font:16px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#e6eaf0;white-space:pre}
 .s{fill:#ffd76a;font-weight:700}
 .p{fill:#7ee08a;font-weight:700}
+.host{fill:#6fd3ff}
+.one{fill:#ffb454}
+.two{fill:#f29bff}
 .c{fill:#fff;font-weight:700}
 .n{fill:#b9c2cc}
 #scroll,#curtain{animation-duration:%.2[1]fs;animation-timing-function:step-end;animation-iteration-count:infinite}
@@ -120,7 +123,11 @@ func draw(name string, lines []line) string {
 		y := i*lineHeight + 16
 		text := html.EscapeString(l.text)
 		if l.kind == command {
-			text = fmt.Sprintf(`<tspan class="p">%s</tspan> %s`, html.EscapeString(l.place), text)
+			class := "p"
+			if name := strings.TrimRight(l.place, "#$"); !strings.Contains(name, " ") {
+				class += " " + name
+			}
+			text = fmt.Sprintf(`<tspan class="%s">%s</tspan> %s`, class, html.EscapeString(l.place), text)
 		}
 		fmt.Fprintf(&body, `<text class="%s" y="%d">%s</text>`+"\n", l.kind, y, text)
 	}

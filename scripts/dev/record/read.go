@@ -23,25 +23,27 @@ const (
 // colour is an escape sequence for a colour, see console_codes(4).
 var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-const bold, green = "\x1b[1m", "\x1b[32m"
+// prompted is a prompt, in the color of its place, and what is typed there.
+var prompted = regexp.MustCompile("^(\x1b\\[\\d\\d;4\\dm.*?)\x1b\\[0m (.*)$")
+
+const bold = "\x1b[1m"
 
 // read cuts what was printed at a terminal into lines. Sentences are bold, also across
-// lines, and prompts are green.
+// lines.
 func read(text string) []line {
 	var all []line
 	inBold := false
 	for _, text := range strings.Split(strings.ReplaceAll(text, "\r", ""), "\n") {
 		l := line{kind: output, text: colour.ReplaceAllString(text, "")}
-		prompt, rest, found := strings.Cut(strings.TrimPrefix(text, green), "\x1b[0m ")
-		switch {
+		switch m := prompted.FindStringSubmatch(text); {
 		case inBold || strings.HasPrefix(text, bold):
 			end := strings.Index(text, "\x1b[0m")
 			inBold = end < 0
 			if inBold || strings.HasSuffix(text, "\x1b[0m") {
 				l.kind = sentence
 			}
-		case found && strings.HasPrefix(text, green):
-			l = line{command, prompt, colour.ReplaceAllString(rest, "")}
+		case m != nil:
+			l = line{command, colour.ReplaceAllString(m[1], ""), colour.ReplaceAllString(m[2], "")}
 		}
 		l.text = strings.TrimRight(l.text, " ")
 		all = append(all, l)

@@ -130,7 +130,7 @@ func shows(c []string) *regexp.Regexp {
 
 // typed is what a short demonstration prints at a terminal.
 const typed = "\x1b[1m01-pid\x1b[0m, in the scratch directory /var/tmp/nsl.aB3dEf\r\n\r\n" +
-	"\x1b[1mOne sentence,\r\nin two lines.\x1b[0m\r\n\x1b[32mhost#\x1b[0m echo  $$ <x\r\n" +
+	"\x1b[1mOne sentence,\r\nin two lines.\x1b[0m\r\n\x1b[30;46mhost#\x1b[0m echo  $$ <x\r\n" +
 	"PID  4711\r\n\r\nkey 0x12ab34cd\r\neth0@if2  DOWN  <NO-CARRIER,UP>\r\n\r\n\x1b[32mAll of this held on this machine.\x1b[0m\r\n"
 
 func TestDraw(t *testing.T) {

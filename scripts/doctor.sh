@@ -122,6 +122,11 @@ try_sudo() {
       no_root=''
     elif [[ $answer =~ [Pp]assword|[Aa]uthentica ]]; then
       no_root="$become, not tried: it asks for a password"
+      # sudo asks those for one, too, who may not use it. To them, -v says so.
+      if [[ $become == sudo ]] && ! answer=$(sudo -n -v 2>&1) &&
+        [[ ! $answer =~ [Pp]assword|[Aa]uthentica ]]; then
+        no_root="${answer%%$'\n'*}" become=su
+      fi
     else
       no_root="${answer%%$'\n'*}" become=su
     fi

@@ -71,6 +71,10 @@ func TestClass(t *testing.T) {
 		has "$(as learner3 bin/second 2>&1)" 'no bin/06-user of yours runs'
 		as learner1 bash -ic 'echo "${PS1@P}"' 2>/dev/null | grep learner1@hotel
 		echo 'not the host:'; as learner1 bin/second bash -ic 'echo "${PS1@P}"' 2>/dev/null | tail -n 1
+		# sudo asks one who may not use it for a password, as it does one who may.
+		echo 'learner3 ALL=(ALL:ALL) ALL' >>/etc/sudoers
+		has "$(as learner1 scripts/doctor.sh 01 2>&1)" 'not here: needs root (Sorry, user learner1 may not run sudo'
+		has "$(cd ~learner3/namespaces; as learner3 scripts/doctor.sh 01 2>&1)" 'not tried: it asks for a password)'
 		cd /
 
 		# What is in the way of remove.

@@ -279,6 +279,32 @@ troubled() {
   holds 'the profile' "$said" "'nsl-shell' does not exist"
 }
 
+# class: class.sh ends what outlives a learner's session, the manager of a user who
+# lingers too, and systemd knows nothing of them then.
+class() {
+  local before
+  mkdir -p docs
+  touch README.md go.sum # nobody reads them here
+  before=$(of_users)
+  scripts/class.sh add 1
+  # shellcheck disable=SC2016 # for the learner's shell
+  me=learner1 login bash -c 'loginctl enable-linger; systemd-run --quiet --user sleep 1001
+    systemd-run --quiet --user --on-active=1h true; touch $XDG_RUNTIME_DIR/file
+    setsid sleep 1002 </dev/null &>/dev/null &'
+  holds 'what has outlived the session' "$(of_users)" 'learner1 yes.*sleep 1001.*sleep 1002'
+  scripts/class.sh remove
+  holds 'what is left' "$(of_users)" "^$before$"
+}
+of_users() {
+  {
+    loginctl list-users --no-legend
+    ls /var/lib/systemd/linger /run/user
+    systemctl --failed --no-legend
+    systemctl list-units --all --no-legend --plain 'user@*' 'user-*'
+    ps -e -o uid=,args= | awk '$1 >= 1000'
+  } | xargs
+}
+
 if [[ $EUID -eq 0 ]]; then
   demonstrations='02'
   # The small machine, which has cgroups like systemd's, runs the tests of lesson 08.
@@ -291,6 +317,7 @@ if [[ $EUID -eq 0 ]]; then
   }
   step 'lesson 08 in a service' tries '/cpu\.max: no such file' in_service
   step 'doctor, with AppArmor and a greedy systemd-networkd' troubled
+  step 'a class' class
 else
   demonstrations='08'
   step 'a veth pair, with NetworkManager' with_manager

@@ -234,7 +234,7 @@ as_root_run() {
   local test name dir own slow leave_out="^Test($machines)"
   # These tests take many builds, or ten seconds of a processor.
   slow='Exercise|Break|Work|Carry|Commands|LessonStandsAlone'
-  slow+='|Engines|Ninth|HalfDone|Stick|Doctor(One)?$|Cleanup|Environment|Demo(Inter|Fails|Shows|Asks)'
+  slow+='|Engines|Rehearsal|Ninth|HalfDone|Stick|Doctor(One)?$|Cleanup|Environment|Demo(Inter|Fails|Shows|Asks)'
   [[ -z $quick ]] || leave_out="^Test($machines|$slow)"
   for test; do
     name=$(basename "$test" .test)

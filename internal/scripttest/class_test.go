@@ -3,9 +3,12 @@
 package scripttest
 
 import (
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"namespaces/internal/nstest"
 )
 
@@ -122,4 +125,31 @@ func TestClass(t *testing.T) {
 		[[ $n -gt 1000 && -z $(getent passwd $n) ]] || { cat /run/said >&2; exit 1; }`)
 	assert.Contains(t, out, "learner2 is here already, and not of this class: left alone\n")
 	assert.Regexp(t, `not the host:\n.*container one.*:~/namespaces# `, out)
+}
+
+// The workshop of 90 minutes holds on this machine, and a rehearsal that does not hold
+// says so, and takes its class away.
+func TestRehearsal(t *testing.T) {
+	nstest.NeedRoot(t)
+	doctorBuild(t)
+	t.Parallel()
+	out := cleanupIn(t, classRoom+`
+		before=$(state)
+		/run/place/scripts/dev/rehearse.sh </dev/null
+		same "$before" "$(state)"
+
+		ln -sf /bin/false /run/place/bin/02-mount
+		if said=$(/run/place/scripts/dev/rehearse.sh 2>&1 </dev/null); then echo "no fault: $said" >&2; exit 1; fi
+		has "$said" 'rehearse.sh: 02: type: status 1, expected'
+		same "$before" "$(state)"`)
+	assert.Contains(t, out, " s  after class\n")
+	_, plan, _ := strings.Cut(readFile(t, "../../docs", "workshop.md"), "\n### Short: 90 minutes\n")
+	plan, _, _ = strings.Cut(plan, "\n**")
+	rows := regexp.MustCompile(`(?m)^\| \d+ \| \[(\d\d)-.*\) \| (.*) \|$`).FindAllStringSubmatch(plan, -1)
+	require.NotEmpty(t, rows)
+	for _, row := range rows {
+		for _, what := range strings.Split(strings.Replace(row[2], "the whole container: ", "", 1), ", ") {
+			assert.Contains(t, out, " s  "+row[1]+": "+what+"\n", "the plan has more")
+		}
+	}
 }

@@ -57,17 +57,21 @@ step 'cards' 'ssh learner3@hotel' "$class" cards hotel
 step 'start: the doctor' '^06-user: ready' each 'scripts/doctor.sh 06'
 step 'start: a line in the room' 'learner[1-3]$' each "scripts/progress.sh --share /srv/class/\$USER \$USER"
 step 'two terminals' '^root$' begin_06
+step '01: question' 'of [0-9]+ right$' each 'yes a | scripts/quiz.sh 01'
 step '01: type' '^1$' inside "bin/01-pid sh -c 'echo \$\$'"
 step '01: check' 'ok' inside 'scripts/check.sh 01 -- bin/01-pid'
 step '01: code' 'CLONE_NEWPID' each 'scripts/diff.sh 01'
+step '02: question' 'of [0-9]+ right$' each 'yes a | scripts/quiz.sh 02'
 step '02: type' '^1$' inside "bin/02-mount sh -c 'ps -A -o pid= | tr -d \" \" | head -n 1'"
 step '02: check' 'ok' inside 'scripts/check.sh 02 -- bin/02-mount'
+step '06: question' 'of [0-9]+ right$' each 'yes a | scripts/quiz.sh 06'
 step '06: type' '^root$' each 'bin/06-user -net=lo id -un'
 step '06: check' 'ok' each 'scripts/check.sh 06 -- bin/06-user -net=lo'
+step '07: question' 'of [0-9]+ right$' each 'yes a | scripts/quiz.sh 07'
 step '07: show' 'step' "$repo/scripts/07-pivot-root.sh" --auto
 step '08: the web server' '^pong from room-2$' "$repo/scripts/08-cgroups.sh" --from web
 step 'pong, for each' '^pong$' each "bin/07-pivot-root -net=lo sh -c 'mkdir /tmp/www
   echo pong >/tmp/www/ping; httpd -p 80 -h /tmp/www; wget -q -O - http://127.0.0.1/ping'"
-step 'a hand' '!05 learner[1-3]$' each 'scripts/progress.sh --help-me 5'
+step 'a hand' '!05:a[^ ]* learner[1-3]$' each 'scripts/progress.sh --help-me 5'
 step 'the room' '^learner3 .*hand 05' "$repo/scripts/progress.sh" --room /srv/class --watch
 step 'after class' 'are removed$' "$class" remove

@@ -37,6 +37,21 @@ func TestLibSudoIsForRoot(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Equal(t, "none\n", string(out))
+
+	// A shell of root's may have kept what is out of date: root goes on as root.
+	for name, want := range map[string]string{"daemon": "1 daemon", "nobody": "none none", "is-gone": "none none",
+		"unshare -Ur": "none none"} {
+		command := []string{"bash", "-euc", `source <(cat); echo "${SUDO_UID:-none} ${SUDO_USER:-none}"`}
+		if name == "unshare -Ur" {
+			command, name = append(strings.Fields(name), command...), "daemon"
+		}
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Stdin = strings.NewReader(lib)
+		cmd.Env = append(os.Environ(), "SUDO_UID=1", "SUDO_GID=1", "SUDO_USER="+name)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		require.Equal(t, want+"\n", string(out), "%v %s", command, name)
+	}
 }
 
 // A kernel thread's name may be long, and any name may look like what follows

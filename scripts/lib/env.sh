@@ -41,6 +41,15 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
 export NSL_SCRIPT
 
 # Only root may have been called through sudo. In an ordinary user's environment these
-# variables come from elsewhere.
-[[ $EUID -eq 0 && ${SUDO_UID:-} =~ ^[0-9]+$ && ${SUDO_GID:-} =~ ^[0-9]+$ ]] ||
-  unset SUDO_UID SUDO_GID SUDO_USER
+# variables come from elsewhere. A shell of root's may have kept them longer than the
+# user was there, and took them into a user namespace that does not have that user.
+known_caller() {
+  local inside count
+  [[ $EUID -eq 0 && ${SUDO_UID:-} =~ ^[0-9]+$ && ${SUDO_GID:-} =~ ^[0-9]+$ ]] || return
+  [[ -z ${SUDO_USER:-} || $(id -u -- "$SUDO_USER" 2>/dev/null) == "$SUDO_UID" ]] || return
+  while read -r inside _ count; do
+    [[ $SUDO_UID -lt $inside || $SUDO_UID -ge $((inside + count)) ]] || return 0
+  done </proc/self/uid_map
+  return 1
+} 2>/dev/null
+known_caller || unset SUDO_UID SUDO_GID SUDO_USER

@@ -88,7 +88,7 @@ func TestCheckWatch(t *testing.T) {
 	write("hostnam)", "hostname[:3])")
 	x.Expect("uts: -hostname check-")
 	write("[:3])", ") /* TODO: say more */")
-	x.Expect("todo: what is left to write: seen work/03-uts/main.go:77: must")
+	x.Expect("todo: what is left to write: seen work/03-uts/main.go:77:")
 	write("/* TODO: say more */", "")
 	x.Expect(" points hold")
 	x.Prompt("d: the difference", "d")

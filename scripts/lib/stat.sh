@@ -3,7 +3,7 @@
 
 # read_stat PID sets stat_name and stat, the fields from the state on: stat[0] is the
 # state, stat[1] the parent, stat[19] when it was born. The process chooses its name,
-# with blanks, brackets and newlines in it: so the last ) of the whole file ends it,
+# with spaces, parentheses and newlines in it: so the last ) of the whole file ends it,
 # and only then all that follows is the kernel's. It starts no process.
 read_stat() {
   local file text

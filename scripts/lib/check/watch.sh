@@ -78,6 +78,7 @@ watch_lesson() {
   exit_on_signals
   trap '' PIPE
   stty -echo -icanon susp undef
+  say "building work/$lesson"
   while :; do
     # Another part of a report, or its end.
     status=0
@@ -161,8 +162,10 @@ show_report() {
 
 # show LINE... clears the screen, and shows these and the keys.
 show() {
+  local line width=''
   printf '\e[H\e[2J'
-  printf '%s\n' "$@" '' "${dim}work/$lesson, $(date +%T)    h: hint$(
+  for line; do print_line "$line"; done
+  printf '%s\n' '' "${dim}work/$lesson, $(date +%T)    h: hint$(
     [[ -z $holds ]] || printf '    d: the difference'
   )    q: leave$plain"
 }

@@ -26,10 +26,12 @@ as_user() {
 # as_caller ARGUMENT... starts the script again as the caller of sudo, if there is
 # one: what is in work/ should be theirs, not root's. In a shell of root's, it says so.
 as_caller() {
+  local name
   if [[ $EUID -eq 0 && ${SUDO_UID:-0} -ne 0 ]]; then
+    name=${SUDO_USER:-#$SUDO_UID}
     [[ $(cat "/proc/$PPID/comm" 2>/dev/null) == sudo ]] ||
-      echo "${0##*/}: as $SUDO_USER, who became root by sudo" >&2
-    exec sudo -H -u "$SUDO_USER" env PATH="$PATH" bash "$0" "$@"
+      echo "${0##*/}: as $name, who became root by sudo" >&2
+    exec sudo -H -u "$name" env PATH="$PATH" bash "$0" "$@"
   fi
 }
 

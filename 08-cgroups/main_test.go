@@ -272,6 +272,9 @@ func TestCgroupIsRemoved(t *testing.T) {
 		"SIGTERM to the lesson": func(c *nstest.Container) error {
 			return unix.Kill(c.Parent, unix.SIGTERM)
 		},
+		"SIGHUP to the lesson": func(c *nstest.Container) error {
+			return unix.Kill(c.Parent, unix.SIGHUP)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := suite.Cat(t, nstest.Sh("sleep 1000 & sleep 1000 & exec cat")...)
@@ -281,6 +284,13 @@ func TestCgroupIsRemoved(t *testing.T) {
 			removed(t, c)
 		})
 	}
+	t.Run("not by SIGHUP, under nohup", func(t *testing.T) {
+		c := suite.Start(t, exec.Command("nohup", suite.Command(t, "cat").Args...), nstest.Echo)
+		c.Signal(unix.SIGHUP)
+		require.Regexp(t, "[13579bdf]$", nstest.Status(t, c.Parent, "SigIgn"))
+		require.Equal(t, 0, c.Finish().Status)
+		removed(t, c)
+	})
 	t.Run("command not found", func(t *testing.T) {
 		c := suite.Start(t, suite.Command(t, "/no/such/command"))
 		require.Equal(t, 127, c.Finish().Status)

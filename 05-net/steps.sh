@@ -7,7 +7,7 @@ step 'container && [[ -n ${seen[route]} ]]' 'a shell in a network of its own, an
 first 'sudo bin/05-net'
 hint 'container && [[ -z ${seen[lo]} ]]' 'There is a new network namespace, PID $box, but in it lo is down.'
 hint 'container && [[ ${seen[devices]} == " lo " ]]' 'There is a new network namespace, PID $box, with lo alone: no veth pair.'
-hint 'container' 'There is a new network namespace, PID $box, with these devices:${seen[devices]}, and no default route.'
+hint 'container' 'There is a new network namespace, PID $box, with these devices: $(listed devices), and no default route.'
 
 step 'grown Icmp:InEchoReps' 'a packet goes to the host, and one comes back'
 first "busybox ping -c 1 -q \$(ip route | awk '/default/ { print \$3 }')"

@@ -132,7 +132,7 @@ questions_of() { if [[ $1 == quiz ]]; then every_question; else twelve; fi; }
 # into another's. Others may have put something else there than a file: no link is
 # followed, and no FIFO waited for.
 share() {
-  local file=$1 name=${2:-$(id -un)@$(uname -n)} hand=${3:+!$3} signs='' lesson line cleaned
+  local file=$1 name=${2:-$(id -un 2>/dev/null)@$(uname -n)} hand=${3:+!$3} signs='' lesson line cleaned
   local how=notrunc
   [[ -d $(dirname "$file") ]] || die "there is no directory $(dirname "$file")"
   make_work

@@ -137,7 +137,8 @@ exit_on_signals
 # Whoever uses a directory holds its lock. The PID in its name does not show that: a
 # container with the same cache has other PIDs.
 until [[ ${in_use:-} && $scratch -ef /proc/self/fd/$in_use ]]; do
-  mkdir -p "$scratch"
+  mkdir -p "$scratch" 2>/dev/null ||
+    die "cannot write to $cache" "export XDG_CACHE_HOME=… (a directory of yours)"
   # A clean-up may have removed it in the meantime.
   { exec {in_use}<"$scratch"; } 2>/dev/null && flock "$in_use"
 done

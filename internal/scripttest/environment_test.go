@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // settings are those of a caller that change what bash, the tools, git or Go do.
@@ -55,4 +56,22 @@ func TestEnvironmentOfABuild(t *testing.T) {
 	out, _ := output(t, cmd)
 	assert.NotContains(t, out, "does not build")
 	assert.FileExists(t, filepath.Join(place, "work/bin/01-pid"))
+}
+
+// A user without an entry in passwd(5), as in many containers, has no home.
+func TestEnvironmentWithoutAHome(t *testing.T) {
+	t.Parallel()
+	nstest.NeedRoot(t)
+	place := newPlace(t, "homeless", `cp -r scripts 0* go.mod go.sum "$place"; chmod -R go+rX "$place"`)
+	for script, want := range map[string]string{
+		"scripts/progress.sh": "next: scripts/start.sh 01\n$",
+		"bash -euc 'source scripts/lib/all.sh; build_lessons'": "\nbash: Go has no place for its cache: " +
+			".*permission denied\n  export HOME=… .a directory of yours.\n$",
+	} {
+		cmd := exec.Command("setpriv", "--reuid=54321", "--clear-groups", "env", "-i", "PATH="+os.Getenv("PATH"),
+			"sh", "-c", script)
+		cmd.Dir = place
+		out, _ := output(t, cmd)
+		assert.Regexp(t, want, out)
+	}
 }

@@ -14,7 +14,7 @@ unset GO111MODULE GOOS GOARCH GOWORK GOROOT GOBIN GOEXPERIMENT GCCGO
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_CONFIG GIT_CONFIG_GLOBAL GIT_CONFIG_COUNT
 export GOFLAGS=-buildvcs=false # a checkout may belong to somebody else
 # - a home directory and a place for files that do not exist
-[[ -n ${HOME:-} ]] || HOME=$(getent passwd "$EUID" | cut -d : -f 6)
+[[ -n ${HOME:-} ]] || HOME=$(getent passwd "$EUID" | cut -d : -f 6) || true
 export HOME=${HOME:-/}
 [[ -d ${TMPDIR:-/tmp} && -w ${TMPDIR:-/tmp} ]] || unset TMPDIR
 # - the tools' messages in another language: scripts read them

@@ -51,6 +51,8 @@ need_go() {
 go_build() {
   local said
   ! said=$(cd "$1" && as_user env CGO_ENABLED=0 go build "${@:2}" 2>&1) || return 0
+  [[ $said != *' cache'*': '* ]] ||
+    die "Go has no place for its cache: ${said#* cache*: }" "export HOME=… (a directory of yours)"
   # Without a network, Go fails at the modules that it does not have, and lists them all.
   [[ $(cd "$1" && as_user env GOPROXY=off go build "${@:2}" 2>&1) != *GOPROXY=off* ]] ||
     die "Go has to download what the lessons import, and cannot: ${said##*: }" \

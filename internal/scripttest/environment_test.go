@@ -39,9 +39,12 @@ func TestEnvironment(t *testing.T) {
 			return output(t, cmd)
 		}
 		want, status := run()
-		got, code := run(settings...)
-		assert.Equal(t, want, got, args)
-		assert.Equal(t, status, code, args)
+		// POSIXLY_CORRECT lets bash ignore SHELLOPTS.
+		for _, variables := range [][]string{settings, {"SHELLOPTS=noglob:noclobber"}} {
+			got, code := run(variables...)
+			assert.Equal(t, want, got, args)
+			assert.Equal(t, status, code, args)
+		}
 	}
 }
 

@@ -7,6 +7,8 @@
 while read -r _ _ name; do unset -f "$name"; done < <(declare -F)
 # - cd prints where it goes, read gives up, echo and grep behave differently
 unset CDPATH TMOUT BASH_ENV ENV POSIXLY_CORRECT GLOBIGNORE GREP_OPTIONS GREP_COLORS
+# - patterns that stay as they are, files that are not overwritten (SHELLOPTS)
+set +fC
 # - sizes and times in other units, and columns
 unset BLOCK_SIZE BLOCKSIZE DF_BLOCK_SIZE LS_BLOCK_SIZE TIME_STYLE PS_FORMAT COLUMNS
 # - Go builds something else, or for a different machine; git looks elsewhere

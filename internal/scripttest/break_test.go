@@ -21,7 +21,7 @@ func runBreak(t *testing.T, place, typed string, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.Command("scripts/break.sh", args...)
 	cmd.Dir, cmd.Env = place, checkEnv()
-	cmd.Stdin = io.MultiReader(strings.NewReader(typed))              // a pipe: of a file, bash reads more than a line
+	cmd.Stdin = io.MultiReader(strings.NewReader(typed))              // a pipe: from a file, bash would read more than one line
 	if len(args) > 1 && args[0] == "06" && args[len(args)-1] == "1" { // it hangs
 		cmd.Env = append(cmd.Env, "CHECK_TIMEOUT=1")
 	}
@@ -31,7 +31,7 @@ func runBreak(t *testing.T, place, typed string, args ...string) (string, int) {
 // command is one of the table in docs/diagnosis.md.
 var tableCommand = regexp.MustCompile("(?m)^\\| (\\d\\d) \\| [^|]+\\| `(.+)` \\| [^|]+ \\|$")
 
-// neutral takes out what is different with each container: numbers of processes,
+// neutral removes what differs from container to container: numbers of processes,
 // namespaces, peer groups and devices, and the name of its directory.
 var neutral = regexp.MustCompile(`healthy|unknown|nsl-?[0-9]+(-[0-9]+)?|\b402[0-9]{7}\b|` +
 	`(shared|master):[0-9]+|10\.200\.[0-9.]+|@if[0-9]+|([0-9a-f]{2}:){5}[0-9a-f]{2}`)
@@ -77,8 +77,8 @@ func TestBreak(t *testing.T) {
 	}
 }
 
-// lookAround is what a learner types in the lab, who knows the whole page. Between
-// lines of --- stands what each command says of one container.
+// lookAround is what a learner who knows the whole page types in the lab. Lines of ---
+// separate the commands' answers.
 func lookAround(lesson string, commands [][]string, control bool) string {
 	var b strings.Builder
 	b.WriteString(`ps -p $$ >/dev/null || umount /proc
@@ -127,7 +127,7 @@ func requireMystery(t *testing.T, out string, control bool) {
 	}
 	require.GreaterOrEqual(t, len(answers), 3*each, out)
 	require.Zero(t, len(answers)%each, out)
-	// Of each its own number, as a word of its own: it may be that of something else, too.
+	// Their numbers, as whole words: something else may have the same number.
 	pids := strings.Fields(parts[3])
 	require.GreaterOrEqual(t, len(pids), each, out)
 	told := false
@@ -175,7 +175,7 @@ func TestBreakNotAsPredicted(t *testing.T) {
 	}
 }
 
-// A check that has not run, for want of sudo, has found nothing.
+// A check that did not run, since there is no sudo, found nothing.
 func TestBreakWithoutCheck(t *testing.T) {
 	place := checkPlace(t)
 	writeFile(t, "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n",
@@ -223,7 +223,7 @@ func TestBreakAtATerminal(t *testing.T) {
 	nothingLeft(t, tmp)
 }
 
-// A user's mystery is root's work, and ends as that does.
+// A user's mystery runs as root, and ends with the same status.
 func TestBreakMysteryBySudo(t *testing.T) {
 	nstest.NeedRoot(t)
 	t.Parallel()

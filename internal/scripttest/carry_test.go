@@ -22,7 +22,7 @@ func carryPlace(t *testing.T) string {
 		git -c user.name=test -c user.email=test@localhost commit --quiet -m all`)
 }
 
-// carryChanged are the files that differ from the commit.
+// carryChanged returns the files that differ from the commit.
 func carryChanged(t *testing.T, place string) string {
 	t.Helper()
 	cmd := exec.Command("git", "status", "--short", "--untracked-files=all")
@@ -63,8 +63,8 @@ func TestCarry(t *testing.T) {
 	assert.NoError(t, err, "%s", out)
 }
 
-// In main.go the lessons differ. A line that is the same in all is carried,
-// the lesson's own stay, and patches that it breaks are named.
+// main.go differs from lesson to lesson. A line that is the same in all of them is
+// carried, the lessons' own lines stay, and carry.sh names the patches that it breaks.
 func TestCarryMain(t *testing.T) {
 	t.Parallel()
 	place := carryPlace(t)
@@ -104,7 +104,7 @@ func TestCarryConflict(t *testing.T) {
 	assert.NotContains(t, said, "05-net/uts.go: ")
 	assert.Equal(t, before, carryChanged(t, place))
 
-	// Done by hand there, the rest is carried.
+	// Once it is done by hand there, the rest is carried.
 	diffReplace(t, other, "opens with a copy", "comes with a copy")
 	said = workDone(t, place, "", "dev/carry.sh", "03")
 	assert.Contains(t, said, "06-user/uts.go: you have changed it, so it stays\n")
@@ -116,7 +116,7 @@ func TestCarryConflict(t *testing.T) {
 	}
 }
 
-// A new file is carried, and one that is gone goes.
+// A new file is carried, and a removed one is removed.
 func TestCarryFiles(t *testing.T) {
 	t.Parallel()
 	place := carryPlace(t)

@@ -21,7 +21,7 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// checkLessons are all of them, in order.
+// checkLessons are all lessons, in order.
 var checkLessons = func() (all []string) {
 	table, err := lessons.Read("../..")
 	for _, row := range table {
@@ -49,8 +49,7 @@ var checkPoints = map[string]struct{ own, other, since int }{
 	"host":   {8, 8, 1},
 }
 
-// checkFlags is how many points more a lesson has whose flags are tried: those that
-// it adds.
+// checkFlags is how many more points a lesson has if the flags that it adds are tried.
 var checkFlags = map[int]struct {
 	kind   string
 	points int
@@ -76,8 +75,8 @@ var checkLine = regexp.MustCompile(
 var checkYAML = regexp.MustCompile(
 	`^  (?:---|\.\.\.|(?:seen|expected|question): '(?:[^']|'')*')$`)
 
-// readCheck reads TAP. Numbers that are not 1, 2, 3 … or a plan that differs
-// fail the test: then a harness would misread the report.
+// readCheck reads TAP. It fails the test if the numbers are not 1, 2, 3 … or the plan
+// differs, since a harness would then misread the report.
 func readCheck(t *testing.T, text string, status int) checkReport {
 	t.Helper()
 	report := checkReport{status: status, text: text}
@@ -130,8 +129,8 @@ func (r checkReport) complete(t *testing.T, n int, flags bool) {
 }
 
 // newPlace makes a repository of a test's own, by a script that runs in ours and
-// copies to $place. There is a blank in its path. It is in /var/tmp, where an
-// ordinary user may run programs.
+// copies to $place. Its path has a space in it, and is in /var/tmp, where an ordinary
+// user may run programs.
 func newPlace(t *testing.T, name, script string) string {
 	t.Helper()
 	place, err := os.MkdirTemp("/var/tmp", "nsl."+name+" ")
@@ -171,8 +170,8 @@ func checkCommand(place string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// checkEnv is the environment, but not that of one who called sudo: the place
-// is root's, and such a user could not build there.
+// checkEnv returns the environment without the variables of sudo: its caller could not
+// build in a place that belongs to root.
 func checkEnv() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "SUDO_")
@@ -183,7 +182,7 @@ func checkEnv() []string {
 // each fails for its reason, and for no other.
 var checkCheats = []struct {
 	name, lesson string
-	script       string // of /bin/sh, its arguments are the command
+	script       string // for /bin/sh; its arguments are the command
 	kind, seen   string // of the points that do not hold
 	many         bool   // whether other types have such points as well
 }{
@@ -264,7 +263,7 @@ func TestCheck(t *testing.T) {
 			assert.Empty(t, r.notOK(), r.text)
 			assert.Equal(t, 0, r.status)
 			r.complete(t, n, false)
-			// Excused, it is still seen to leave its child when killed.
+			// Even an excused twin leaves its child when it is killed.
 			assert.Positive(t, strings.Count(r.text, "# TODO"), r.text)
 		})
 	}
@@ -314,7 +313,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Whoever has not built yet is told so, and sees no points.
+// If the program is not built yet, the check says so, and shows no points.
 func TestCheckNotBuilt(t *testing.T) {
 	for _, words := range [][]string{
 		{"check.sh", "06"}, {"exercise.sh", "06", "1"}, {"exercise.sh", "06-1"},
@@ -330,8 +329,8 @@ func TestCheckNotBuilt(t *testing.T) {
 	}
 }
 
-// Without privilege, from lesson 06 on; with nothing of root's in the way. All
-// points hold but one that no user can have.
+// From lesson 06 on, the check needs no privilege. All points hold except for one that a
+// user cannot have.
 func TestCheckAsOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	const user = 1000 // with a 0 in it, as most have
@@ -377,8 +376,8 @@ func TestCheckOnlyAndQuiet(t *testing.T) {
 	assert.NotContains(t, strings.ReplaceAll(string(out), "not ok", ""), "ok ")
 }
 
-// Those in the cgroup of a launcher that was killed may take a moment to end,
-// and until then nobody can remove it.
+// The processes in the cgroup of a killed launcher may take a moment to end, and until
+// then nobody can remove it.
 func TestCheckWaitsForCgroups(t *testing.T) {
 	nstest.NeedRoot(t)
 	nstest.NeedCgroup(t)
@@ -396,8 +395,7 @@ func TestCheckWaitsForCgroups(t *testing.T) {
 	assert.NotEmpty(t, tried)
 }
 
-// Whatever ends the check, nothing of it stays: neither the launchers, nor
-// what they have made.
+// Whatever ends the check, nothing is left: neither the launchers nor what they made.
 func TestCheckInterrupted(t *testing.T) {
 	t.Parallel()
 	place := checkPlace(t)

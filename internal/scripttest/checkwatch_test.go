@@ -57,7 +57,7 @@ func TestCheckWatch(t *testing.T) {
 	write := func(old, new string) {
 		text := readFile(t, main)
 		require.Contains(t, text, old)
-		// As an editor does, in a file that takes its place.
+		// An editor writes a new file, which takes the old one's place.
 		writeFile(t, strings.Replace(text, old, new, 1), main+"~")
 		require.NoError(t, os.Rename(main+"~", main))
 	}
@@ -70,7 +70,7 @@ func TestCheckWatch(t *testing.T) {
 	x.Expect("Who can")
 	x.Type("d") // not before all hold
 
-	// What the scripts have become is for the next start.
+	// Changes to the scripts count from the next start on.
 	for _, name := range []string{"check.sh", "lib/check/points.sh", "lib/check/session.sh"} {
 		text := readFile(t, place, "scripts", name)
 		first, rest, _ := strings.Cut(text, "\n")
@@ -107,7 +107,7 @@ func TestCheckWatch(t *testing.T) {
 	assert.FileExists(t, filepath.Join(place, "work/.progress/03-uts.passed"))
 }
 
-// Whatever ends it, in the middle of a check, nothing stays.
+// Whatever ends it in the middle of a check, nothing is left.
 func TestCheckWatchEnds(t *testing.T) {
 	t.Parallel()
 	nstest.NeedRoot(t)
@@ -142,7 +142,7 @@ func TestCheckWatchEnds(t *testing.T) {
 	}
 }
 
-// A password is asked for once. Root is one of a user namespace here.
+// sudo asks for a password once. Root is that of a user namespace here.
 func TestCheckWatchSudo(t *testing.T) {
 	t.Parallel()
 	nstest.NeedRoot(t)

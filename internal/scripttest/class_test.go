@@ -39,8 +39,8 @@ const classRoom = `
 	until_it() { for ((i = 0; i < 500; i++)); do ! "$@" || return 0; sleep 0.01; done; echo "not: $*" >&2; exit 1; }
 `
 
-// What add makes, learners can use and nobody else can; what they do against it,
-// remove finds.
+// Learners, and nobody else, can use what add makes. remove finds whatever they do
+// against it.
 func TestClass(t *testing.T) {
 	nstest.NeedRoot(t)
 	doctorBuild(t)
@@ -127,8 +127,8 @@ func TestClass(t *testing.T) {
 	assert.Regexp(t, `not the host:\n.*container one.*:~/namespaces# `, out)
 }
 
-// The workshop of 90 minutes holds on this machine, and a rehearsal that does not hold
-// says so, and takes its class away.
+// The workshop of 90 minutes holds on this machine. A rehearsal that fails says so, and
+// removes its class.
 func TestRehearsal(t *testing.T) {
 	nstest.NeedRoot(t)
 	doctorBuild(t)

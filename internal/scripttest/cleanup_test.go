@@ -19,8 +19,8 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// cover is a shell function: an empty directory, but with $repo in it, if that
-// is where it is. Others mount something else there than a tmpfs.
+// cover is a shell function that mounts an empty directory, in which $repo is still
+// visible. Some tests mount something else than a tmpfs.
 const cover = `
 	cover() {
 		cd "$repo"
@@ -133,7 +133,7 @@ func cleanupIn(t *testing.T, script string) string {
 		cleanupRoom+script,
 		"bash", doctorDir, repo, name)
 	cmd.WaitDelay = 5 * time.Second
-	// Not the mark of test.sh, if that one runs the tests.
+	// Without the mark of test.sh, which may run the tests.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "NSL_SCRIPT=")
 	})
@@ -156,8 +156,8 @@ func TestCleanup(t *testing.T) {
 	t.Run("AfterKilledDemonstration", cleanupTestAfterKilledDemonstration)
 }
 
-// Leftovers of each kind, made on purpose: --dry-run shows and leaves them,
-// one run removes them all and nothing else.
+// This makes leftovers of each kind: --dry-run shows and leaves them, and one run removes
+// all of them and nothing else.
 func cleanupTestLeftovers(t *testing.T) {
 	t.Parallel()
 	out := cleanupIn(t, `
@@ -233,7 +233,7 @@ func cleanupTestLeftovers(t *testing.T) {
 	assert.NotEmpty(t, out)
 }
 
-// A lesson that runs keeps all that it has, and what it may have.
+// A running lesson keeps what is its own, and what may be its own.
 func cleanupTestLeavesTheLiving(t *testing.T) {
 	t.Parallel()
 	cleanupIn(t, `
@@ -297,7 +297,7 @@ func cleanupTestLeavesTheLiving(t *testing.T) {
 	`)
 }
 
-// What only looks like ours stays: ten of each kind.
+// Things that only look like ours stay: ten of each kind.
 func cleanupTestLookAlikes(t *testing.T) {
 	t.Parallel()
 	cleanupIn(t, `
@@ -372,7 +372,7 @@ func cleanupTestOrphan(t *testing.T) {
 	`)
 }
 
-// The files of the sandbox's machines stay, unless that is asked for.
+// The files of the sandbox's machines stay, unless --cache removes them.
 func cleanupTestCache(t *testing.T) {
 	t.Parallel()
 	cleanupIn(t, `
@@ -425,8 +425,8 @@ func cleanupTestAfterKill(t *testing.T) {
 	t.Logf("%d leftovers", strings.Count(out, "remove "))
 }
 
-// The demonstrations have more to leave: bridges, tables, namespaces, queues
-// and what they have started. SIGKILL takes the script alone, or its group.
+// Demonstrations can leave more behind: bridges, tables, namespaces, queues and
+// processes. SIGKILL ends the script alone, or its group.
 func cleanupTestAfterKilledDemonstration(t *testing.T) {
 	t.Parallel()
 	for _, demo := range []string{"05-net", "08-cgroups"} {

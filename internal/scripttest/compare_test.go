@@ -58,7 +58,7 @@ func compareRun(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, status int)
 	return out.String(), errs.String(), status
 }
 
-// compareOutput returns what a run prints that has to succeed.
+// compareOutput returns what a run prints, which has to succeed.
 func compareOutput(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	stdout, stderr, status := compareRun(t, cmd)
@@ -80,8 +80,8 @@ func compareSets(t *testing.T) map[string][]string {
 	return sets
 }
 
-// comparePicture is what the script has printed: a line for each type, of the
-// host's id, and id and sign of each container.
+// comparePicture is what the script printed: a line for each type, with the host's id,
+// and the id and the sign of each container.
 type comparePicture struct {
 	text string
 	rows map[string][]string
@@ -152,8 +152,7 @@ func compareStart(t *testing.T, lesson string, args ...string) compareContainer 
 // compareWait is a command for compareStart.
 const compareWait = "echo ready; read -r _"
 
-// As many as there are lessons, each with two containers, started and ended by
-// the script.
+// For each lesson, the script starts and ends two containers.
 func TestCompareMarksWhatALessonIsolates(t *testing.T) {
 	sets := compareSets(t)
 	for _, name := range checkLessons {
@@ -200,7 +199,7 @@ func TestCompareTellsTheKernelsIds(t *testing.T) {
 	assert.ElementsMatch(t, sets["02-mount"], p.marked(t, 1), text)
 }
 
-// Without arguments it finds them itself: these two, among those of others.
+// Without arguments it finds the containers itself: these two, among those of others.
 func TestCompareFindsTheContainers(t *testing.T) {
 	sets := compareSets(t)
 	want := map[string][]string{}
@@ -238,7 +237,7 @@ func TestCompareNeutralIsTheSameTwice(t *testing.T) {
 	assert.NotRegexp(t, `\d{4}`, texts[0])
 }
 
-// A process that is in the same namespace as another gets the same word.
+// Processes in the same namespace get the same word.
 func TestCompareNeutralShowsWhatIsShared(t *testing.T) {
 	c := compareStart(t, "05-net", "-net=lo", "sh", "-c", "sleep 600 & echo ready; read -r _; kill $!")
 	sleep := onlyChild(t, c.pid)
@@ -248,8 +247,8 @@ func TestCompareNeutralShowsWhatIsShared(t *testing.T) {
 	assert.Contains(t, p.last, "some of them shared")
 }
 
-// compareAsNobody lets a run be an ordinary user's, in a copy of what the
-// scripts need: the repository may be out of that user's reach.
+// compareAsNobody makes a run that of an ordinary user, with a copy of what the scripts
+// need: that user may not be able to read the repository.
 func compareAsNobody(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	nstest.NeedRoot(t)
@@ -356,7 +355,7 @@ func TestCompareLeavesNothingBehind(t *testing.T) {
 			gone := nstest.Watch(t, launchers...)
 			group := -cmd.Process.Pid
 			if sig == unix.SIGKILL {
-				group = cmd.Process.Pid // the worst case: nobody tells the others
+				group = cmd.Process.Pid // the worst case: nobody ends the others
 			}
 			require.NoError(t, unix.Kill(group, sig))
 			err = cmd.Wait()
@@ -392,7 +391,7 @@ func TestLessonByItsNumber(t *testing.T) {
 	}
 }
 
-// On a terminal of 80 columns, as on a projector, no line goes on in the next.
+// At a terminal of 80 columns, such as a projector's, no line is wrapped.
 func TestCompareAndDiffOn80Columns(t *testing.T) {
 	args := []string{"compare.sh"}
 	for range 5 {

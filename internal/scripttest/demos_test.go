@@ -25,8 +25,8 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// demos are the demonstrations, and what each must show: answers of the
-// kernel that it cannot have without having done the thing.
+// demos are the demonstrations, and what each must show: answers of the kernel that it
+// gets only if it does what it says.
 var demos = map[string][]string{
 	"01-pid": {
 		`^        NS TYPE +NPROCS +PID USER`, `PID 1, parent 0 +PID 1, parent 0`,
@@ -90,7 +90,7 @@ type demoHost struct {
 	mark string // in the environment of all that runs on this host
 }
 
-// newDemoHost makes one that has the scripts and the lessons in /mnt.
+// newDemoHost makes a host with the scripts and the lessons in /mnt.
 func newDemoHost(t *testing.T, bin string) *demoHost {
 	t.Helper()
 	nstest.NeedRoot(t)
@@ -133,7 +133,7 @@ func newDemoHost(t *testing.T, bin string) *demoHost {
 	require.Contains(t, before, "demo-host")
 	require.Contains(t, before, "lo")
 	t.Cleanup(func() {
-		// The kernel removes the devices of a namespace in its own time.
+		// The kernel removes the devices of a namespace some time after its end.
 		for end := time.Now().Add(nstest.Patience); before != host.state() &&
 			time.Now().Before(end); {
 			time.Sleep(10 * time.Millisecond)
@@ -168,7 +168,7 @@ func lessonsBin(t testing.TB) string {
 	return bin
 }
 
-// command is a command on the host, with the rights of the user uid.
+// command returns a command on the host, with the rights of the user uid.
 func (h *demoHost) command(uid int, args ...string) *exec.Cmd {
 	all := []string{"-t", strconv.Itoa(h.pid), "-m", "-u", "-i", "-n"}
 	if uid != 0 {
@@ -198,7 +198,7 @@ func (h *demoHost) demo(uid int, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// state is all that a demonstration could leave behind.
+// state returns everything that a demonstration could leave behind.
 func (h *demoHost) state() string {
 	h.t.Helper()
 	cmd := h.command(0, "sh", "-c", `
@@ -236,7 +236,7 @@ func (h *demoHost) cgroups() string {
 	var found strings.Builder
 	for _, pid := range strings.Fields(string(list)) {
 		out, _ := exec.Command("find", "/sys/fs/cgroup", "-name", "nsl-"+pid+"-*").Output()
-		found.Write(out) // its status is about those that go meanwhile
+		found.Write(out) // it fails if some disappear meanwhile
 	}
 	return found.String()
 }
@@ -286,15 +286,15 @@ func requireDemo(t *testing.T, name string, uid int, points []string) {
 		assert.NotContains(t, line, "\t")
 	}
 	assert.Contains(t, out, "All of this held on this machine.")
-	// The prompt tells who types.
+	// The prompt shows who types.
 	if uid != 0 {
 		assert.Contains(t, out, "\nhost$ ")
 		assert.NotContains(t, out, "\nhost# ")
 	}
 }
 
-// A launcher that does not do what its lesson says, must not pass, nor may
-// the demonstration do to the host what is meant for a container.
+// A launcher that does not do what its lesson says must not pass, and the demonstration
+// must not do to the host what is meant for a container.
 func TestDemoFailsOnABrokenLauncher(t *testing.T) {
 	for name := range demos {
 		t.Run(name, func(t *testing.T) {
@@ -348,7 +348,7 @@ func TestDemoMissesTheOneNamespace(t *testing.T) {
 	}
 }
 
-// A launcher that makes the namespaces and leaves a step out, must not pass.
+// A launcher that makes the namespaces and leaves out a step must not pass.
 func TestDemoMissesAStep(t *testing.T) {
 	const own = "exec unshare --fork --kill-child --pid "
 	for name, launcher := range map[string]string{
@@ -447,7 +447,7 @@ func TestDemoOnATerminal(t *testing.T) {
 		require.Zero(t, x.Wait(), x.Screen())
 		require.Regexp(t, `(?m)^PID \d+, parent \d+ +PID 1, parent 0 +PID 1, parent 0\r$`, x.Screen())
 		for _, line := range strings.Split(x.Screen(), "\r\n") {
-			// What is typed, and a row of lsns or ps, is as long as it is.
+			// Commands, and rows of lsns or ps, are not wrapped.
 			if !regexp.MustCompile(`# |^ *\d+ `).MatchString(line) {
 				assert.LessOrEqual(t, utf8.RuneCountInString(line), 80, line)
 			}
@@ -475,8 +475,8 @@ func TestDemoOnATerminal(t *testing.T) {
 	})
 }
 
-// Who closes the window in the middle takes the terminal away, and with it
-// the place for last words: it undoes what it has done all the same.
+// When somebody closes the window, the terminal is gone, and with it the place for last
+// words. The demonstration undoes what it has done all the same.
 func TestDemoWindowClosed(t *testing.T) {
 	h := newDemoHost(t, lessonsBin(t))
 	cmd := h.demo(0, "01-pid")
@@ -530,8 +530,8 @@ func TestDemoNeedsRoot(t *testing.T) {
 	require.Zero(t, status, out)
 }
 
-// Inside lesson 06 there is root alone, who cannot go on as somebody else: it
-// says so, and leaves nothing behind.
+// In lesson 06, root is the only user and cannot become an ordinary one: the
+// demonstration says so, and leaves nothing behind.
 func TestDemoNeedsAUser(t *testing.T) {
 	h := newDemoHost(t, lessonsBin(t))
 	for _, name := range []string{"06-user", "07-pivot-root"} {
@@ -542,7 +542,7 @@ func TestDemoNeedsAUser(t *testing.T) {
 	}
 }
 
-// Where programs may not run, or have too little, that is said.
+// Where programs may not run, or limits are too low, the demonstration says so.
 func TestDemoCannotRun(t *testing.T) {
 	nstest.NeedRoot(t)
 	for condition, want := range map[string]string{

@@ -25,7 +25,7 @@ type diffHunk struct {
 	removed    []string
 }
 
-// diffRead reads what the script has printed, without its first line.
+// diffRead reads what the script printed, without the first line.
 func diffRead(t *testing.T, text string) (hunks []diffHunk) {
 	t.Helper()
 	heading := regexp.MustCompile(`^(\w+\.go)(?:, (.*))?$`)
@@ -55,8 +55,8 @@ func diffRead(t *testing.T, text string) (hunks []diffHunk) {
 	return hunks
 }
 
-// diffSource returns a file as the script compares it: without what differs in
-// every lesson, and with four blanks for a tab.
+// diffSource returns a file as the script compares it: without what differs in every
+// lesson, and with four spaces for a tab.
 func diffSource(t *testing.T, path string) []string {
 	t.Helper()
 	text := readFile(t, path)
@@ -85,8 +85,8 @@ func diffExpand(line string) string {
 	return out.String()
 }
 
-// diffAdded returns the lines of a file that its predecessor has not, or not
-// as often. It is exact where no line has been removed, which it checks.
+// diffAdded returns the lines of a file that its predecessor does not have, or not as
+// often. That is exact if no line was removed, which it checks.
 func diffAdded(t *testing.T, old, new []string) (added []string) {
 	t.Helper()
 	count := map[string]int{}
@@ -106,7 +106,7 @@ func diffAdded(t *testing.T, old, new []string) (added []string) {
 	return added
 }
 
-// diffFiles returns the names of a lesson's files but for the tests.
+// diffFiles returns the names of a lesson's files, without the tests.
 func diffFiles(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))

@@ -21,7 +21,7 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// doctorUser is an ordinary user: there need be no account for a uid.
+// doctorUser is an ordinary user: a uid needs no account.
 const doctorUser = "54321"
 
 // doctorReport is what doctor.sh --json prints.
@@ -35,7 +35,7 @@ type doctorReport struct {
 
 type doctorLesson struct{ Lesson, Status, Reason, Fix string }
 
-// note returns the line that fixes what a note is about.
+// note returns the line to type that a note gives.
 func (r doctorReport) note(about string) string {
 	for _, n := range r.Notes {
 		if strings.Contains(n.Note, about) {
@@ -45,8 +45,8 @@ func (r doctorReport) note(about string) string {
 	return ""
 }
 
-// moreRights is what gives a lesson the rights that there are not here: only
-// a container can be started with more.
+// moreRights is the advice where rights are missing: only a container can be started with
+// more.
 func (r doctorReport) moreRights(lesson string) string {
 	if strings.HasPrefix(r.Machine["inside"], "container no,") {
 		return "scripts/sandbox.sh bin/" + lesson
@@ -54,8 +54,8 @@ func (r doctorReport) moreRights(lesson string) string {
 	return "start the container with --privileged"
 }
 
-// statuses are those of the lessons, with the same ones in a row once:
-// "01 ready, 06 not here".
+// statuses returns those of the lessons, each time that they change: "01 ready, 06 not
+// here".
 func (r doctorReport) statuses() string {
 	var list []string
 	last := ""
@@ -68,8 +68,8 @@ func (r doctorReport) statuses() string {
 	return strings.Join(list, ", ")
 }
 
-// doctorMachine is a situation that doctor.sh gets into: a command that makes
-// it and runs another in it.
+// doctorMachine is a situation for doctor.sh: a command that makes it, and runs a command
+// in it.
 type doctorMachine struct {
 	wrap []string
 	env  []string
@@ -77,15 +77,15 @@ type doctorMachine struct {
 	root []string
 }
 
-// doctorIn makes a situation by a shell script, in new namespaces. Always a
-// network namespace: none of this happens in the machine's own.
+// doctorIn makes a situation by a shell script, in new namespaces. A network namespace is
+// always among them: nothing happens in the machine's own.
 func doctorIn(setup string, flags ...string) doctorMachine {
 	wrap := append([]string{"unshare", "--net", "--mount"}, flags...)
 	return doctorMachine{wrap: append(wrap,
 		"bash", "-euc", setup+"\n"+`exec "$@"`, "bash")}
 }
 
-// then runs a command in the situation, through another.
+// then runs commands in the situation through the given one.
 func (m doctorMachine) then(command ...string) doctorMachine {
 	m.root = m.wrap
 	m.wrap = append(append([]string{}, m.wrap...), command...)
@@ -156,9 +156,9 @@ func (m doctorMachine) reportOf(t *testing.T, script string) doctorReport {
 	return r
 }
 
-// agrees runs each lesson in the situation. That is the test of tests: what
-// is ready runs, by the line that doctor.sh gives; what is not here fails, and
-// says hint.
+// agrees runs each lesson in the situation, which is the most important test: a lesson
+// that is ready runs, by the line that doctor.sh gives; one that is not fails, and says
+// hint.
 func (m doctorMachine) agrees(t *testing.T, r doctorReport, hint string) {
 	t.Helper()
 	for _, l := range r.Lessons {
@@ -185,8 +185,8 @@ func (m doctorMachine) agrees(t *testing.T, r doctorReport, hint string) {
 	}
 }
 
-// doctorCommand makes a line that doctor.sh gave one that runs here: with the
-// lessons that were built for the tests, a root of the tests', a command.
+// doctorCommand turns a line of doctor.sh into one that runs here: with the lessons and the
+// root that were built for the tests, and a command.
 func doctorCommand(line string) []string {
 	var command []string
 	for _, word := range strings.Fields(line) {
@@ -204,8 +204,8 @@ func doctorCommand(line string) []string {
 	return append(command, "true")
 }
 
-// doctorDir is where the tests have the lessons, a root for them, and their
-// own sudo. Below /var/tmp: they give themselves another /tmp.
+// doctorDir is where the tests have the lessons, a root for them, and a sudo of their own.
+// It is below /var/tmp, since they mount a /tmp of their own.
 var doctorDir string
 
 // doctorBuild makes that directory, to last for a test.
@@ -237,7 +237,7 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-// doctorHide is a setup after which there are no such tools.
+// doctorHide is a setup that hides these tools.
 func doctorHide(tools string) string {
 	return "for dir in $(type -ap " + tools + ` | xargs dirname | xargs readlink -f | sort -u); do
 		over=$(mktemp -d); mount -t tmpfs none $over; mkdir $over/upper $over/work
@@ -246,7 +246,7 @@ func doctorHide(tools string) string {
 	done`
 }
 
-// doctorSudo returns a PATH on which this shell script is sudo.
+// doctorSudo returns a PATH with this shell script as sudo.
 func doctorSudo(t *testing.T, script string) string {
 	t.Helper()
 	sudo := filepath.Join(doctorDir, "sudo", "sudo")
@@ -271,7 +271,7 @@ func doctorTestRoot(t *testing.T) {
 	assert.Equal(t, "07-pivot-root: ready: in the directory of rootfs\n  cd '"+doctorDir+"'\n", out, errs)
 }
 
-// doctorCPUTime is what the children of the test have used so far.
+// doctorCPUTime returns the CPU time of the test's children so far.
 func doctorCPUTime(t *testing.T) time.Duration {
 	t.Helper()
 	var used unix.Rusage
@@ -279,7 +279,7 @@ func doctorCPUTime(t *testing.T) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// The same to read: ten facts, no line too long, no colour in a pipe.
+// The report to read has ten facts, no line that is too long, and no colour in a pipe.
 func doctorTestText(t *testing.T) {
 	t.Parallel()
 	m := doctorIn("")
@@ -365,7 +365,7 @@ func doctorTestUser(t *testing.T) {
 		assert.Zero(t, status)
 	})
 
-	// A sudo as good as any, for a user who may change to root.
+	// This sudo works for a user who has the capability to become root.
 	t.Run("sudo does not ask", func(t *testing.T) {
 		m := doctorIn("").asUser(doctorSudo(t, "[ \"$1\" = -n ] && shift\n"+
 			"exec setpriv --reuid=0 --regid=0 --clear-groups \"$@\"\n"))
@@ -381,7 +381,7 @@ func doctorTestUser(t *testing.T) {
 	t.Run("doctor run by sudo", doctorTestRunBySudo)
 }
 
-// doctorTestRunBySudo is what a user who calls it by sudo is told.
+// doctorTestRunBySudo checks what the doctor says if a user starts it by sudo.
 func doctorTestRunBySudo(t *testing.T) {
 	m := doctorIn("")
 	m.env = []string{"SUDO_UID=" + doctorUser, "SUDO_GID=" + doctorUser}
@@ -415,8 +415,7 @@ func doctorUnbuilt(t *testing.T) string {
 	return filepath.Join(repo, "scripts", "doctor.sh")
 }
 
-// What keeps no lesson from running, but is good to know. The lines to type are
-// tried.
+// Notes are about what does not keep a lesson from running. The lines to type are tried.
 func doctorTestNotes(t *testing.T) {
 	t.Parallel()
 	m := doctorIn(doctorHide("lsns pivot_root ip") + "\n" + doctorBuilt("chmod a-x scripts/*.sh"))
@@ -463,7 +462,7 @@ func doctorTestNotes(t *testing.T) {
 	}
 }
 
-// A copy of the scripts alone: what is not built is judged by what it needs.
+// In a copy of the scripts alone, the doctor judges lessons by what they need.
 func doctorTestUnbuilt(t *testing.T) {
 	t.Parallel()
 	script := doctorUnbuilt(t)
@@ -485,7 +484,7 @@ func doctorTestUnbuilt(t *testing.T) {
 	assert.Contains(t, r.Lessons[0].Fix, "util-linux")
 	assert.Contains(t, r.Lessons[6].Reason, "does not have that system call, Linux 5.12 does: mount_setattr")
 
-	// A wide route of a VPN's takes no subnet: only what is as narrow does.
+	// A VPN's wide route takes no subnet: only one as narrow as the subnet does.
 	r = doctorIn("ip link set lo up; ip route add 10.0.0.0/8 dev lo; ip route add 0.0.0.0/1 dev lo; "+
 		"ip address add 10.200.0.1/30 dev lo").reportOf(t, script)
 	assert.Contains(t, r.Machine["network"], "free 10.200.0.4/30")
@@ -503,7 +502,7 @@ func doctorHybrid(t *testing.T) bool {
 	return strings.Contains(readFile(t, "/proc/self/mountinfo"), " - cgroup cgroup ")
 }
 
-// In containers, more or less closed: what is ready runs, and nothing else does.
+// In more or less restricted containers, what is ready runs and nothing else does.
 func TestDoctorPodman(t *testing.T) {
 	nstest.NeedRoot(t)
 	_, err := exec.LookPath("podman")
@@ -573,7 +572,7 @@ func TestDoctorOne(t *testing.T) {
 	user := []string{"--user", "--map-root-user", "--pid", "--fork", "--mount-proc"}
 	more := doctorIn("").report(t).moreRights
 	asks := doctorSudo(t, doctorAsks)
-	// inject lets a system call fail, as a seccomp filter or a kernel does.
+	// inject makes a system call fail, as a seccomp filter or a kernel does.
 	inject := func(call, failure string) []string {
 		return []string{"strace", "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-e", "trace=" + call,
 			"-e", "inject=" + call + ":error=" + failure}
@@ -677,8 +676,8 @@ func TestDoctorOne(t *testing.T) {
 			"bin/08-cgroups -cpus max", false},
 		"no memory controller": {"8", doctorIn(doctorNoMemory), "^08-cgroups: ready: no controller memory in ",
 			"bin/08-cgroups -memory max", false},
-		// What covers /proc/cmdline here keeps the lesson from mounting /proc:
-		// so that it runs without the limit is the case above.
+		// The mount over /proc/cmdline keeps the lesson from mounting /proc. The case
+		// above shows that it runs without the limit.
 		"cgroup_disable=memory": {"8", doctorIn(doctorNoMemory + doctorRaspberry),
 			"the kernel was started with cgroup_disable=memory. .* cgroup_enable=memory ", "", false},
 		"pivot_root refused as by an initramfs": {"7", doctorIn("").then(inject("pivot_root", "EINVAL")...),
@@ -708,8 +707,8 @@ func TestDoctorOne(t *testing.T) {
 	}
 }
 
-// doctorSetting is a kernel that has this setting. What covers the others keeps
-// a user namespace from mounting /proc, as the setting would.
+// doctorSetting imitates a kernel with this setting. The mount over the other settings
+// keeps a user namespace from mounting /proc, as the setting would.
 func doctorSetting(name, value string) string {
 	return "mount -t tmpfs -o mode=755 none /proc/sys/kernel; echo " + value + " >/proc/sys/kernel/" + name
 }
@@ -730,21 +729,21 @@ const doctorChroot = `root=$(mktemp -d); mount -t tmpfs none $root
 
 const doctorNoMqueue = `mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; ln -s /proc/self/fd /dev/fd`
 
-// doctorFewProcesses leaves too few for a lesson, and enough for the doctor.
+// doctorFewProcesses leaves too few processes for a lesson, and enough for the doctor.
 const doctorFewProcesses = `while IFS=: read -r _ names path; do
 		[[ $names == pids ]] && dir=/sys/fs/cgroup/pids$path || [[ -n $names ]] || dir=${dir:-/sys/fs/cgroup$path}
 	done </proc/self/cgroup
 	mkdir $dir/doctor_few-$PPID; echo $$ >$dir/doctor_few-$PPID/cgroup.procs; echo 14 >$dir/doctor_few-$PPID/pids.max
 	trap 'echo $$ >$dir/cgroup.procs; rmdir $dir/doctor_few-$PPID' EXIT; "$@"; exit #`
 
-// doctorLessCPU is in a cgroup that has a fifth of a CPU: v1 refuses more below.
+// doctorLessCPU makes a cgroup with a fifth of a CPU: v1 refuses more than that below it.
 const doctorLessCPU = `dir=$(awk '/ - cgroup .*[, ]cpu(,|$)/ { print $5 }' /proc/self/mountinfo)
 	dir+=$(sed -n 's/^[0-9]*:\(.*,\)\?cpu[,:]\(.*:\)\?//p' /proc/self/cgroup)
 	mkdir $dir/doctor_cpu-$PPID; echo 20000 >$dir/doctor_cpu-$PPID/cpu.cfs_quota_us
 	echo $$ >$dir/doctor_cpu-$PPID/cgroup.procs
 	trap 'echo $$ >$dir/cgroup.procs; rmdir $dir/doctor_cpu-$PPID' EXIT; "$@"; exit #`
 
-// doctorDelegated has, in each tree of v1, a cgroup that belongs to the user.
+// doctorDelegated makes, in each tree of v1, a cgroup that belongs to the user.
 const doctorDelegated = `mount -t tmpfs none /run; mkdir -p /run/systemd/system; dirs=()
 	for name in memory pids cpu; do
 		dir=$(awk '/ - cgroup .*[, ]'$name'(,|$)/ { print $5 }' /proc/self/mountinfo)
@@ -768,8 +767,8 @@ func doctorScope(t *testing.T) string {
 	return dir + ":" + os.Getenv("PATH")
 }
 
-// doctorNoMemory has no such controller. On a Raspberry Pi, the command line of
-// the kernel says why.
+// doctorNoMemory takes away the controller for memory. On a Raspberry Pi, the kernel's
+// command line says why it is missing.
 const (
 	doctorNoMemory = `umount $(awk '/ - cgroup .*[, ]memory(,|$)/ { print $5 }' /proc/self/mountinfo)` + "\n"
 
@@ -803,8 +802,8 @@ func (c doctorCase) check(t *testing.T) {
 	}
 }
 
-// It changes nothing: not the mounts of a host whose / is shared, not its
-// network, files, limits or cgroups, which are all of the test's own here.
+// The doctor changes nothing: neither the mounts of a host whose / is shared nor its
+// network, files, limits or cgroups, which are all the test's own here.
 func doctorTestChangesNothing(t *testing.T) {
 	const snapshot = `{ cat /proc/self/mountinfo; ip -d address; ip route show table all
 		ip rule; nft list ruleset; find /tmp /run /dev -xdev

@@ -48,8 +48,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// start.sh builds nothing, and the check builds: with settings for another machine,
-// and without a home.
+// A check builds in spite of settings for a different machine, and without a home.
 func TestEnvironmentOfABuild(t *testing.T) {
 	t.Parallel()
 	place := newPlace(t, "builds", `cp -r scripts 0* go.mod go.sum "$place"`)

@@ -14,7 +14,7 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// exercises are the names of all of them, such as 01-1-init.
+// exercises returns the names of all exercises, such as 01-1-init.
 func exercises(t *testing.T) []string {
 	t.Helper()
 	checks, err := filepath.Glob("../../*/exercises/*/check.sh")
@@ -59,7 +59,7 @@ func TestExerciseComplete(t *testing.T) {
 	}
 }
 
-// exerciseFaults are solutions with a fault, that fail at the point for it.
+// exerciseFaults are solutions with a fault, which fail at the point for it.
 var exerciseFaults = []struct{ name, old, new, point string }{
 	{"01-1-init", "unix.Wait4(-1,", "unix.Wait4(cmd.Process.Pid,",
 		"init: when all three are killed"},
@@ -206,7 +206,7 @@ func buildFault(t *testing.T, place, name, old, fault string) string {
 	return filepath.Join(dir, "fault")
 }
 
-// lessonOf is the lesson that an exercise goes on from.
+// lessonOf returns the lesson from which an exercise starts.
 func lessonOf(t *testing.T, name string) string {
 	t.Helper()
 	for _, lesson := range checkLessons {
@@ -218,7 +218,7 @@ func lessonOf(t *testing.T, name string) string {
 	return ""
 }
 
-// without are the points that fail without the solution, as that says.
+// without returns the points that fail without the solution, as its patch lists them.
 func without(t *testing.T, name string) []string {
 	t.Helper()
 	patch := readFile(t, exerciseFile(t, name, "solution.patch"))
@@ -232,7 +232,7 @@ func without(t *testing.T, name string) []string {
 	return points
 }
 
-// notOK are the points of a report that do not hold.
+// notOK returns the points of a report that do not hold.
 func notOK(report string) []string {
 	var points []string
 	for _, line := range strings.Split(report, "\n") {
@@ -244,7 +244,7 @@ func notOK(report string) []string {
 	return points
 }
 
-// Who closes the window takes the terminal away, and nothing stays behind.
+// When somebody closes the window, the terminal is gone, and nothing is left behind.
 func TestExerciseWindowClosed(t *testing.T) {
 	launcher := filepath.Join(t.TempDir(), "hangs")
 	require.NoError(t, os.WriteFile(launcher,

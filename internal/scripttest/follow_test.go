@@ -21,11 +21,11 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// The texts' runner types every lesson and holds the guide against it. Here are
-// other ways, and what it says to who is stuck.
+// The texts' runner types every lesson, and checks the guide. Here are other ways, and
+// what the guide says to whoever is stuck.
 
-// followMachine starts something that plays a machine, with processes of its own:
-// what other tests start is not there. It returns the command that goes there.
+// followMachine starts something that plays a machine, with its own processes and without
+// those of other tests. It returns the command that enters it.
 func followMachine(t *testing.T) []string {
 	t.Helper()
 	nstest.NeedRoot(t)
@@ -34,17 +34,17 @@ func followMachine(t *testing.T) []string {
 	return []string{"nsenter", "--target", fmt.Sprint(onlyChild(t, host.Process.Pid)), "--pid", "--mount"}
 }
 
-// followIn is a command in there. Behind sudo, containers would have to be the
-// caller's.
+// followIn returns a command in there. With the variables of sudo, containers would have to
+// be the caller's.
 func followIn(machine []string, command ...string) *exec.Cmd {
 	command = append(append([]string{"env", "-u", "SUDO_UID"}, machine...), command...)
 	cmd := exec.Command(command[0], command[1:]...)
-	// Not at the terminal of who runs the tests, which would wait for all of them.
+	// It is not at the terminal of whoever runs the tests, which would wait for all.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd
 }
 
-// followGuide is the guide, which looks when it is asked to.
+// followGuide is the guide, which looks when it is asked.
 type followGuide struct {
 	t       *testing.T
 	machine []string
@@ -152,7 +152,7 @@ func (s *followShell) pid() int {
 	return onlyChild(s.t, onlyChild(s.t, s.cmd.Process.Pid))
 }
 
-// What becomes true counts: these launchers and commands are not the text's.
+// What becomes true counts: these launchers and commands are not those of the text.
 func TestFollowAnotherWay(t *testing.T) {
 	for lesson, way := range map[string]func(g *followGuide){
 		"01": func(g *followGuide) {
@@ -173,7 +173,7 @@ func TestFollowAnotherWay(t *testing.T) {
 			s.run("mount --bind /usr /mnt")
 			g.done(2)
 			s.run("mount --bind /proc /proc")
-			g.done(2) // covered once more, and still its own
+			g.done(2) // /proc is covered once more, and still its own
 			s.run("umount /proc; umount /proc")
 			g.done(3)
 			s.exit()
@@ -208,7 +208,7 @@ func TestFollowAnotherWay(t *testing.T) {
 	}
 }
 
-// The hint follows from what is seen.
+// A hint follows from what the guide sees.
 func TestFollowHints(t *testing.T) {
 	for name, c := range map[string]struct {
 		lesson, launcher string

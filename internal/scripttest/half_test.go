@@ -15,8 +15,8 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// half is a lesson that is not done: as somebody has left it who was called
-// away, or thought that it works.
+// half is a lesson that is not done, as somebody left it who was called away or thought
+// that it works.
 type half struct {
 	name  string
 	edits []string // of the lesson: file, old, new, file, old, new, …
@@ -64,7 +64,7 @@ var halves = map[string][]half{
 			"net: -net=lo", "lo, 127.0.0.1 Network is unreachable", "With -net=lo"},
 		{"-net=nonsense is veth", []string{"net.go", "else if mode != \"veth\"", "else if mode == \"\""},
 			"net: -net nonsense", "it runs its command", "What becomes of the error"},
-		// The parent does all, and the child only waits for a second.
+		// The parent does everything, and the child only waits for a second.
 		{"a sleep instead of the pipe", []string{
 			"net.go", "\tif err == nil {\n\t\t_, err = fmt.Fprintln(ready, address)", "\tif err == nil && address != \"lo\" {\n" +
 				"\t\terr = exec.Command(\"nsenter\", \"--net\", \"-t\", fmt.Sprint(cmd.Process.Pid), \"sh\", \"-c\", `\n" +
@@ -166,7 +166,8 @@ func TestCheckHalfDone(t *testing.T) {
 			}
 		}
 	}
-	// All at once, and without what debuggers need: half of the time is the linker's.
+	// All are built at once, and without debug information: the linker takes half of
+	// the time.
 	build := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", "half/bin/", "./half/...")
 	build.Dir, build.Env = place, append(os.Environ(), "CGO_ENABLED=0", "GOGC=off")
 	out, err := build.CombinedOutput()

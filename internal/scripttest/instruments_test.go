@@ -87,8 +87,8 @@ func instrumentsTree(t *testing.T, text string) map[string]instrumentsRow {
 	return rows
 }
 
-// What watch.sh --all and compare.sh --tree say of containers is what lsns says, and
-// of namespaces without a process what lsns does not.
+// watch.sh --all and compare.sh --tree say about containers what lsns says, and, about
+// namespaces without a process, what lsns does not say.
 func TestInstruments(t *testing.T) {
 	nstest.NeedRoot(t)
 	t.Parallel()

@@ -54,8 +54,7 @@ func TestLibSudoIsForRoot(t *testing.T) {
 	}
 }
 
-// A kernel thread's name may be long, and any name may look like what follows
-// a name.
+// A kernel thread's name may be long, and a name may look like what follows it.
 func TestLibFindContainers(t *testing.T) {
 	nstest.NeedRoot(t)
 	cmd := exec.Command("unshare", "--mount", "bash", "-euc", `
@@ -77,7 +76,7 @@ func TestLibFindContainers(t *testing.T) {
 	require.Equal(t, "4194303 01-pid 9\n", out)
 }
 
-// TestLibCgroup holds the look-up of cgroups against what mountinfo can hold.
+// TestLibCgroup tries the look-up of cgroups with whatever mountinfo may contain.
 func TestLibCgroup(t *testing.T) {
 	for name, test := range map[string]struct{ mounts, cgroup, want string }{
 		"v2": {
@@ -132,8 +131,8 @@ func TestLibCgroup(t *testing.T) {
 	}
 }
 
-// What is found is the kernel's: a process's own number is in there, with a
-// read-only copy of the tree mounted as well.
+// The cgroup that is found is the kernel's: it lists the process, though a read-only copy of
+// the tree is mounted as well.
 func TestLibCgroupOfSelf(t *testing.T) {
 	nstest.NeedRoot(t)
 	cmd := exec.Command("unshare", "--mount", "bash", "-euc", `

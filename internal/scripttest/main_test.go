@@ -18,8 +18,8 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// begin starts a command, and returns once it has printed its first line. It ends with
-// its input: when the test is over, or when what is returned is called.
+// begin starts a command, and returns once it has printed its first line. The command ends
+// with its input: when the test is over, or when the returned function is called.
 func begin(t *testing.T, cmd *exec.Cmd) (end func()) {
 	t.Helper()
 	stdin, err := cmd.StdinPipe()
@@ -40,8 +40,8 @@ func begin(t *testing.T, cmd *exec.Cmd) (end func()) {
 	return end
 }
 
-// exitOf runs a command, and returns its exit status, -1 for a signal. said is what it
-// has printed.
+// exitOf runs a command, and returns its exit status, or -1 for a signal. said is what it
+// printed.
 func exitOf(t *testing.T, cmd *exec.Cmd, said fmt.Stringer) int {
 	t.Helper()
 	err := cmd.Run()
@@ -51,7 +51,7 @@ func exitOf(t *testing.T, cmd *exec.Cmd, said fmt.Stringer) int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// onlyChild of a process.
+// onlyChild returns the only child of a process.
 func onlyChild(t *testing.T, parent int) int {
 	t.Helper()
 	children := nstest.Children(parent)
@@ -59,8 +59,7 @@ func onlyChild(t *testing.T, parent int) int {
 	return children[0]
 }
 
-// Scripts wait far more than they compute, a check that fails above all: so many
-// of them at once.
+// Scripts mostly wait, above all a check that fails. So many of them run at once.
 func TestMain(m *testing.M) {
 	nstest.DefaultSignals()
 	if err := flag.Set("test.parallel", fmt.Sprint(6*runtime.NumCPU())); err != nil {

@@ -54,8 +54,8 @@ printf 'Do not make it.\n\nNo clocks.\n\nFails: time: the namespace\n\n' >breaks
 sed '/newTime/d' main.go | diff -u --label a/09-time/main.go --label b/09-time/main.go main.go - \
 	>>breaks/1-no-newtime.patch || true`
 
-// TestNinthLesson: what there is once for each lesson is found by its directory and
-// its row of scripts/lessons.tsv.
+// TestNinthLesson checks that a directory and a row of scripts/lessons.tsv are enough for a
+// new lesson.
 func TestNinthLesson(t *testing.T) {
 	t.Parallel()
 	nstest.NeedRoot(t)
@@ -81,7 +81,7 @@ func TestNinthLesson(t *testing.T) {
 	g.run(place+"/bin/09-time", "-rootfs", place+"/rootfs", "sh")
 	g.done(1)
 
-	// At each save, a point of its own: which wants three of two clocks now.
+	// At each save the lesson's own point is checked, which wants three of two clocks now.
 	diffReplace(t, place+"/work/09-time/main.go", "// TODO: 1 new line in lesson 09", "must(newTime())")
 	diffReplace(t, place+"/09-time/points.sh", " 2 ", " 3 ")
 	watch := exec.Command(place+"/scripts/check.sh", "--watch", "09")

@@ -19,15 +19,15 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// placesDebian is the release that all three places are made from, and the
-// second number of the version of Go that is in it.
+// placesDebian is the release from which all three places are made, and the minor version
+// of its Go.
 const (
 	placesCodename, placesNumber = "trixie", "13"
 	placesGo                     = 24
 )
 
-// placesPackages are those that a place has to have from the beginning: what
-// the scripts that learners type would otherwise install with sudo.
+// placesPackages are those that a place must have from the beginning: otherwise the
+// learners' scripts would install them with sudo.
 func placesPackages(t *testing.T) []string {
 	t.Helper()
 	want := []string{"git", "golang-go"}
@@ -41,7 +41,7 @@ func placesPackages(t *testing.T) []string {
 	return slices.Compact(want)
 }
 
-// placesParses lets a shell read a script, and run none of it.
+// placesParses has a shell read a script without running it.
 func placesParses(t *testing.T, shell, script string) {
 	t.Helper()
 	cmd := exec.Command(shell, "-n")
@@ -50,7 +50,7 @@ func placesParses(t *testing.T, shell, script string) {
 	assert.NoError(t, err, "%s\n%s", out, script)
 }
 
-// The Go of that Debian is one that go.mod allows.
+// go.mod allows the Go of that Debian.
 func TestPlacesGo(t *testing.T) {
 	m := regexp.MustCompile(`(?m)^go 1\.(\d+)$`).FindStringSubmatch(readFile(t, "../..", "go.mod"))
 	require.NotNil(t, m)
@@ -62,7 +62,7 @@ func TestPlacesGo(t *testing.T) {
 func TestPlacesDevcontainer(t *testing.T) {
 	text := regexp.MustCompile(`(?m)^\s*//.*$`).ReplaceAllString(
 		readFile(t, "../..", ".devcontainer/devcontainer.json"), "")
-	// These are in the schema of the format, and no others are needed.
+	// The schema of the format has these, and we need no others.
 	var place struct {
 		Name              string
 		Build             struct{ Dockerfile string }
@@ -83,7 +83,7 @@ func TestPlacesDevcontainer(t *testing.T) {
 	}
 	assert.Contains(t, strings.Fields(m[2]), place.RemoteUser)
 
-	// The rest of the packages comes from the table, by the scripts' own lib.
+	// The other packages come from the table, read by the scripts' own library.
 	require.Len(t, place.PostCreateCommand, 3)
 	assert.Equal(t, []string{"bash", "-euc"}, place.PostCreateCommand[:2])
 	commands := strings.Split(place.PostCreateCommand[2], "; ")
@@ -98,7 +98,7 @@ func TestPlacesDevcontainer(t *testing.T) {
 	}
 }
 
-// A checkout on Windows, to be copied from there, has scripts that start.
+// The scripts of a checkout on Windows start after it is copied to Linux.
 func TestPlacesWindows(t *testing.T) {
 	t.Parallel()
 	place := newPlace(t, "windows", `cp -r .gitattributes scripts 01-pid "$place"
@@ -110,8 +110,7 @@ func TestPlacesWindows(t *testing.T) {
 	assert.Contains(t, workDone(t, place+"/clone", "", "exercise.sh", "01"), "01-1  -init")
 }
 
-// placesDockerfile is the release that the container is made from, and what runs
-// in it then.
+// placesDockerfile is the release from which the container is made, and what runs in it.
 func placesDockerfile(t *testing.T) []string {
 	t.Helper()
 	m := regexp.MustCompile(`\nFROM debian:(\w+)\nRUN ((?s:.*))\n$`).FindStringSubmatch(
@@ -120,8 +119,7 @@ func placesDockerfile(t *testing.T) []string {
 	return m
 }
 
-// The user whom the container's commands make, on this machine, which has the
-// packages already.
+// The container's commands make a user, here on this machine, which has the packages.
 func TestPlacesDevcontainerUser(t *testing.T) {
 	nstest.NeedRoot(t)
 	doctorBuild(t)

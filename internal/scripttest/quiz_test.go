@@ -15,11 +15,11 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// question is one of a lesson, as the scripts read it.
+// question is a question of a lesson, as the scripts read it.
 type question struct {
 	text, letters, key string
-	prints             string // by the kernel, or ""
-	options            string // of all of the lesson's
+	prints             string // what the kernel prints, or ""
+	options            string // the texts of all options of the lesson
 }
 
 func readQuiz(t *testing.T, lesson string) []question {
@@ -42,13 +42,13 @@ func readQuiz(t *testing.T, lesson string) []question {
 	return all
 }
 
-// wrong is an option that is not the right one.
+// wrong returns a wrong option.
 func (q question) wrong() string {
 	return strings.Replace(q.letters, q.key, "", 1)[:1]
 }
 
-// watch presses Enter for each command of a demonstration, and for a question what
-// answer returns, until its end.
+// watch presses Enter at each command of a demonstration, and at each question the key that
+// answer returns, until the end.
 func watch(x *nstest.Terminal, answer func() string) {
 	for {
 		switch x.Either("# ", "#\x1b[0m ", "host$ ", " to c: ", " to d: ", "All of this held") {
@@ -66,12 +66,12 @@ func watch(x *nstest.Terminal, answer func() string) {
 	}
 }
 
-// asked is the number of a question that a step begins with.
+// asked is the number of the question with which a step begins.
 var asked = regexp.MustCompile(`(?m)^.*['"] (\d)$`)
 
-// Each demonstration asks before two to four of its steps. Until there is an answer,
-// what the kernel will say is nowhere on the screen; then it says what was said,
-// right or wrong, and what the kernel says.
+// Each demonstration asks before two to four of its steps. The kernel's answer is not on
+// the screen until the learner has answered. Then it says what the learner said, right or
+// wrong, and what the kernel says.
 func TestDemoAsks(t *testing.T) {
 	for name := range demos {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestDemoInterruptedAtAQuestion(t *testing.T) {
 	require.Equal(t, 130, x.Wait(), x.Screen())
 }
 
-// --list names the steps; --from does in silence what comes before.
+// --list names the steps. --from does everything before the step in silence.
 func TestDemoFrom(t *testing.T) {
 	t.Parallel()
 	h := newDemoHost(t, lessonsBin(t))
@@ -165,8 +165,8 @@ func TestDemoFrom(t *testing.T) {
 	require.Equal(t, 130, x.Wait(), x.Screen())
 }
 
-// quiz.sh takes a key for an answer, and says all reasons, but for --before. What
-// was said first is remembered.
+// quiz.sh takes a key as the answer, and shows all reasons, except with --before. It
+// remembers the first answer.
 func TestQuizAtATerminal(t *testing.T) {
 	t.Parallel()
 	place := workPlace(t)
@@ -195,7 +195,7 @@ func TestQuizAtATerminal(t *testing.T) {
 	require.Zero(t, x.Wait(), x.Screen())
 	require.Contains(t, x.Screen(), "1 of 3 right")
 
-	// Ctrl-C gives the terminal back as it was, and keeps what was said.
+	// Ctrl-C leaves the terminal as it was, and keeps the answers.
 	x = start("04")
 	x.Expect("a to c: ")
 	x.Type(all[0].key)
@@ -206,7 +206,7 @@ func TestQuizAtATerminal(t *testing.T) {
 		readFile(t, place, "work/.progress/quiz"))
 	require.Equal(t, []string{".progress", "go.mod", "go.sum"}, names(t, filepath.Join(place, "work")))
 
-	// Twelve, of all lessons, and no answer to any.
+	// There are twelve, of all lessons, and no answers are shown.
 	out, status := workRun(t, place, strings.Repeat("a", 12), "quiz.sh", "--before")
 	require.Zero(t, status, out)
 	assert.Contains(t, out, "12 of 12")
@@ -217,7 +217,8 @@ func TestQuizAtATerminal(t *testing.T) {
 		assert.Contains(t, strings.Join(strings.Fields(out), " "), q.text)
 	}
 
-	// All that goes along, and the room counts it. Without a name there is a number.
+	// A shared line has all answers, and the room counts them. Without a name, it has a
+	// number.
 	room := t.TempDir()
 	for _, name := range []string{"Ada", "Bob", "-", "-"} {
 		out = workDone(t, place, "", "progress.sh", "--share", filepath.Join(room, "file"), name)

@@ -31,8 +31,8 @@ const (
 // otherKind is what a mark says that no run asks for: the script replaces it.
 const otherKind = "of-another-kind"
 
-// rootfsCmd is a run of scripts/rootfs.sh: it starts in an empty directory
-// of its own, which is all that it may write in.
+// rootfsCmd is a run of scripts/rootfs.sh. It starts in an empty directory of its own, and
+// may write nowhere else.
 type rootfsCmd struct {
 	*exec.Cmd
 	out bytes.Buffer
@@ -51,7 +51,7 @@ func newRootfsCmd(t *testing.T, args ...string) *rootfsCmd {
 	c.Dir = t.TempDir()
 	c.Env = checkEnv() // behind sudo the script gives the files away
 	c.Stdout, c.Stderr = &c.out, &c.out
-	// Where a test sends a signal to the group, as Ctrl-C does.
+	// Some tests send a signal to the group, as Ctrl-C does.
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return c
 }
@@ -68,8 +68,8 @@ func (c *rootfsCmd) path(dir string) *rootfsCmd {
 	return c
 }
 
-// asOrdinaryUser makes its directory a repository of an ordinary user, since
-// ours may be out of such a user's reach, and runs the script there as one.
+// asOrdinaryUser makes its directory a repository of an ordinary user, who may not be able
+// to read ours, and runs the script there as that user.
 func (c *rootfsCmd) asOrdinaryUser(t *testing.T) *rootfsCmd {
 	t.Helper()
 	require.NoError(t, exec.Command("cp", "-r", "../../scripts", c.Dir).Run())
@@ -117,9 +117,9 @@ func alpineArchive(t *testing.T) string {
 	return path
 }
 
-// fakes returns a PATH that finds these shell scripts before anything else in
-// path. They get a new directory: in one of pathWithout's, a file written
-// under the name of a link would be the machine's own command.
+// fakes returns a PATH that finds these shell scripts before anything else in path. They are
+// in a new directory: in one of pathWithout's, writing to a link would overwrite the
+// machine's own command.
 func fakes(t *testing.T, path string, scripts map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -152,8 +152,8 @@ func pathWithout(t *testing.T, path string, commands ...string) string {
 	return box
 }
 
-// snapshot notes of every file below dir what would differ if it had been
-// written or made anew.
+// snapshot notes, for every file below dir, what would differ if it were written or made
+// anew.
 func snapshot(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -279,7 +279,7 @@ func TestRootfsAlpine(t *testing.T) {
 	assert.Equal(t, "3.20.3\nroot\n",
 		inRoot(t, root, "cat /etc/alpine-release; id -un"))
 
-	// The archive's own modes, whatever the umask.
+	// The modes are the archive's, whatever the umask.
 	info, err := os.Stat(filepath.Join(root, "tmp"))
 	require.NoError(t, err)
 	assert.Equal(t, fs.ModeDir|fs.ModeSticky|0o777, info.Mode())
@@ -339,7 +339,7 @@ func TestRootfsAgainCostsNothing(t *testing.T) {
 	assertUntouched(t, before, dir)
 }
 
-// What somebody removed inside is made again, although the mark is there.
+// A directory that somebody removed is made again, although the mark is there.
 func TestRootfsMendsDamage(t *testing.T) {
 	t.Parallel()
 	dir := newRootfsCmd(t, "new").succeeds(t).Dir
@@ -414,7 +414,7 @@ func TestRootfsRefusesWhileAProcessIsInIt(t *testing.T) {
 	newRootfsCmd(t, "new").in(dir).succeeds(t)
 }
 
-// Files that are mounted in the old root are not the script's to remove.
+// The script does not remove files that are mounted in the old root.
 func TestRootfsRefusesWhileSomethingIsMountedInIt(t *testing.T) {
 	t.Parallel()
 	c := newRootfsCmd(t)
@@ -534,7 +534,7 @@ exec /bin/ln "$@"`}
 	}
 }
 
-// Nothing can be done at SIGKILL; the next run does it.
+// After SIGKILL, the next run cleans up.
 func TestRootfsAfterSIGKILL(t *testing.T) {
 	t.Parallel()
 	killed := newRootfsCmd(t, "new").path(fakes(t, os.Getenv("PATH"), map[string]string{
@@ -561,8 +561,8 @@ func TestRootfsTwoAtOnce(t *testing.T) {
 	assert.Equal(t, []string{"new"}, names(t, one.Dir))
 }
 
-// A dynamic busybox is as good as none: the package with the static one is
-// named, or installed.
+// A dynamic busybox is as good as none: the script names the package with the static one,
+// or installs it.
 func TestRootfsNeedsAStaticBusybox(t *testing.T) {
 	t.Parallel()
 	static, err := exec.LookPath("busybox")
@@ -596,8 +596,8 @@ case $* in *install*busybox-static) ln -s ` + static + " " + bin +
 	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(c.Dir, "new"), "echo hi"))
 }
 
-// In /tmp others make directories, too: one of theirs is not taken for ours, and
-// their lock on /tmp keeps nobody waiting.
+// Others make directories in /tmp, too: the script does not take one of theirs for its own,
+// and does not wait for their lock on /tmp.
 func TestRootfsAmongOthers(t *testing.T) {
 	nstest.NeedRoot(t)
 	t.Parallel()

@@ -62,7 +62,7 @@ func (s *sandbox) freshCache(t *testing.T) (dir string) {
 	return withKernel(t, dir)
 }
 
-// gotKernel has the kernel in the user's own cache: it comes from a mirror, once.
+// gotKernel gets the kernel into the user's own cache, from a mirror, once.
 var gotKernel sync.Once
 
 // withKernel makes the sandbox's cache in a directory, with that kernel.
@@ -80,7 +80,7 @@ func withKernel(t *testing.T, dir string) (cache string) {
 	return cache
 }
 
-// oneWall takes the namespaces from it in which its process is otherwise.
+// oneWall runs it without the namespaces around its process.
 func (s *sandbox) oneWall(t *testing.T) *sandbox {
 	t.Helper()
 	s.Env = append(s.Env, "PATH="+fakes(t, os.Getenv("PATH"), map[string]string{
@@ -132,8 +132,8 @@ func sandboxProcesses(cache string) (found []string) {
 	return found
 }
 
-// A start of the machine costs three seconds of a processor: so each asks much, and
-// ends with another status.
+// A start of the machine costs three seconds of CPU time. So each start tries many things,
+// and ends with a different status.
 
 const sandboxProbe = `
 echo == id; id -u
@@ -170,8 +170,8 @@ func TestSandboxMachine(t *testing.T) {
 	repo, err := nstest.Repo()
 	require.NoError(t, err)
 	s := newSandbox(t, "bash", "-c", sandboxProbe)
-	// What the command leaves behind holds its pipes, and stdin has no end: neither
-	// must hold us.
+	// Processes that the command leaves behind hold its pipes, and stdin has no end: the
+	// script ends all the same.
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	defer w.Close()
@@ -457,8 +457,8 @@ func TestSandboxAsOrdinaryUser(t *testing.T) {
 	assert.Empty(t, s.stderr.String(), "it has both walls")
 }
 
-// Whatever ends it, and when: no process stays, and no file but the cache, once
-// another one has run if it was killed.
+// Whatever ends it, and whenever: no process is left, and no file except for the cache. If
+// it was killed, the next run cleans up.
 func TestSandboxInterrupted(t *testing.T) {
 	home := t.TempDir()
 	cache := withKernel(t, home)
@@ -574,7 +574,7 @@ func TestSandboxDoesNotStart(t *testing.T) {
 	assert.Less(t, time.Since(started), 40*time.Second, "no timeout")
 }
 
-// A kernel that hangs is given up, and ended.
+// The script gives up a kernel that hangs, and ends it.
 func TestSandboxHangs(t *testing.T) {
 	s := newSandbox(t, "true")
 	s.Env = append(s.Env, "PATH="+fakes(t, os.Getenv("PATH"), map[string]string{
@@ -606,7 +606,7 @@ func TestSandboxUsage(t *testing.T) {
 	assert.Equal(t, 1, s.status(t))
 	assert.Contains(t, s.stderr.String(), "CGO_ENABLED=0 go build -o bin/ ./0*")
 
-	// What root has made, a user may not be able to read.
+	// A user may not be able to read what root made.
 	closed := filepath.Join(dir, "rootfs", "root")
 	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "bin"), 0o755))

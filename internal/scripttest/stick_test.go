@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// stickTools are in the way of apt-get, whose package of another processor has a
-// text for a program, and of go build, which writes down what it is to build.
+// stickTools replace apt-get, whose package for a different processor has a text in place
+// of a program, and go build, which notes what it is asked to build.
 const stickTools = `mkdir $1/tools; cat >$1/tools/apt-get <<'END'
 #!/usr/bin/env bash
 [[ $1 == download ]] || exit 0
@@ -38,7 +38,7 @@ chmod +x $1/tools/*; mkdir $1/stick $1/empty
 export BUSYBOX=$(type -p busybox) PATH=$1/tools:$PATH
 "$2/scripts/dev/stick.sh" $1/stick`
 
-// Each archive has what its processor needs, and no network is needed to build.
+// Each archive has what its processor needs, and builds without a network.
 func TestStick(t *testing.T) {
 	repo, err := filepath.Abs("../..")
 	require.NoError(t, err)
@@ -67,7 +67,7 @@ func TestStick(t *testing.T) {
 		}
 	}
 
-	// A stick that is not there.
+	// There is no such stick.
 	out, status := output(t, exec.Command(repo+"/scripts/dev/stick.sh", dir+"/none"))
 	assert.Equal(t, 2, status)
 	assert.True(t, strings.HasPrefix(out, "stick.sh: DIR must be a directory"), out)

@@ -13,8 +13,8 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// Who comes by ssh may bring a locale that this machine does not have. A bash
-// that is started as sh then warns of it, before all that the command prints.
+// Whoever comes by ssh may bring a locale that this machine does not have. Then a bash
+// that is started as sh warns, before the command's own output.
 func TestTourInALocaleThatIsNotHere(t *testing.T) {
 	nstest.NeedRoot(t)
 	repo, err := nstest.Repo()
@@ -35,7 +35,7 @@ func TestTourInALocaleThatIsNotHere(t *testing.T) {
 	require.Regexp(t, `(?m)^02-mount +none +FAILED$`, string(out), "it has no 02-mount")
 }
 
-// Who may not use sudo is asked for a password once, and sees what works without.
+// Whoever may not use sudo is asked for a password once, and sees what works without it.
 func TestTourWithoutSudo(t *testing.T) {
 	nstest.NeedRoot(t)
 	repo, err := nstest.Repo()
@@ -53,8 +53,8 @@ func TestTourWithoutSudo(t *testing.T) {
 	require.Regexp(t, `(?m)^01-pid +- +needs root\n(.*\n)*06-user +\S.*\n(.*\n)*08-cgroups +- +needs root$`, out)
 }
 
-// tourIn makes a checkout with tools that come first. One lesson is enough, and need not
-// be ours: the tour fails at the others.
+// tourIn makes a checkout whose tools come first on the PATH. One lesson is enough, and
+// need not be ours: the tour fails at the others.
 func tourIn(t *testing.T, repo string) string {
 	t.Helper()
 	dir := t.TempDir()

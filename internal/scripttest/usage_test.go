@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// All scripts answer -h with the comment at their top. The first that does not
-// ends the test: others would do to this machine what they are for.
+// All scripts answer -h with the comment at their top. The first that does not ends the
+// test: it might do to this machine what it is for.
 func TestUsage(t *testing.T) {
 	scripts := 0
 	for _, pattern := range []string{"*.sh", "dev/*.sh", "../0*/exercises/*/check.sh"} {
@@ -27,7 +27,7 @@ func TestUsage(t *testing.T) {
 			if info.Mode()&0o111 == 0 || !regexp.MustCompile(`(?m)^source .*/(all|demo|exercise)\.sh"$`).MatchString(text) {
 				continue
 			}
-			// It is by one of these lines that a script answers -h.
+			// By one of these lines a script answers -h.
 			require.Regexp(t, `(?m)^answer_help "\$@"$|^begin .*"\$@"$|^ +-h`, text, file)
 			comment := regexp.MustCompile(`^#!.*\n((?:#.*\n)+)`).FindStringSubmatch(text)
 			require.NotNil(t, comment, file)
@@ -35,7 +35,7 @@ func TestUsage(t *testing.T) {
 			out, err := exec.Command(file, "-h").CombinedOutput()
 			require.NoError(t, err, file)
 			require.Equal(t, want, string(out), file)
-			if pattern == "*.sh" { // what learners type, they may start by sh
+			if pattern == "*.sh" { // learners may start these by sh
 				out, err = exec.Command("dash", file, "-h").CombinedOutput()
 				require.NoError(t, err, "dash %s: %s", file, out)
 				require.Equal(t, want, string(out), file)
@@ -46,7 +46,7 @@ func TestUsage(t *testing.T) {
 	assert.Greater(t, scripts, 40)
 }
 
-// A command line that makes no sense: the script says so, and how to use it.
+// Of a command line that makes no sense, the script says so, and how to use it.
 func TestMisused(t *testing.T) {
 	for name, lines := range map[string][][]string{
 		"break.sh":       {{}, {"09"}, {"03", "9"}, {"03", "1", "2"}, {"-x"}},
@@ -82,8 +82,8 @@ func TestMisused(t *testing.T) {
 	}
 }
 
-// A script for the inside of sandbox.sh's machine does nothing elsewhere. Here it
-// could not: it may not write to anything.
+// A script for the inside of sandbox.sh's machine does nothing elsewhere. Here it could do
+// nothing anyway: it may not write to anything.
 func TestMisusedInTheWrongMachine(t *testing.T) {
 	for _, line := range [][]string{
 		{"lib/sandbox-init.sh"}, {"lib/sandbox-init.sh", "service"}, {"lib/sandbox-init.sh", "again"},

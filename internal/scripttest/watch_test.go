@@ -55,13 +55,13 @@ func watchOnce(t *testing.T, cmd *exec.Cmd) string {
 	return picture
 }
 
-// watchOwn is how the picture has the namespaces of a lesson.
+// watchOwn returns a lesson's namespaces as the picture shows them.
 func watchOwn(t *testing.T, lesson string) string {
 	sets := compareSets(t)
 	return "own: " + strings.Join(sets[lesson], " ")
 }
 
-// watchAddress asks another program than the script for an address.
+// watchAddress asks a different program for an address than the script does.
 func watchAddress(t *testing.T, pid int) string {
 	t.Helper()
 	out, err := exec.Command("nsenter", "--target", strconv.Itoa(pid), "--net",
@@ -73,14 +73,14 @@ func watchAddress(t *testing.T, pid int) string {
 	return address
 }
 
-// What the picture says of two containers is what the kernel says.
+// The picture says about two containers what the kernel says.
 func TestWatchOnceTellsTheFacts(t *testing.T) {
 	nstest.NeedRoot(t)
 	net := compareStart(t, "05-net", "-hostname", "room-5", "sh", "-c", compareWait)
 	limited := compareStart(t, "08-cgroups", "-hostname", "room-8", "-memory", "32M", "-pids", "20",
 		"sh", "-c", "sleep 600 & "+compareWait+"; kill $!")
 
-	for _, args := range [][]string{{"--once"}, {}} { // a pipe is no terminal
+	for _, args := range [][]string{{"--once"}, {}} { // a pipe is not a terminal
 		picture := watchOnce(t, compareScript(t, "watch.sh", args...))
 		host, err := os.Hostname()
 		require.NoError(t, err)
@@ -151,7 +151,7 @@ func TestWatchAsAnOrdinaryUser(t *testing.T) {
 // watchRows is room for all containers that others run at the same time.
 const watchRows = 1 << 15
 
-// watchTerminal is the script on a terminal of its own.
+// watchTerminal is the script at a terminal of its own.
 type watchTerminal struct {
 	cmd     *exec.Cmd
 	master  *os.File
@@ -218,8 +218,7 @@ func (w *watchTerminal) output() string {
 	return string(w.bytes)
 }
 
-// waitFor returns the first whole picture from now on that a condition holds
-// for.
+// waitFor returns the first whole picture from now on for which a condition holds.
 func (w *watchTerminal) waitFor(t *testing.T, what string, holds func(picture string) bool) string {
 	t.Helper()
 	seen, found := len(w.output()), ""
@@ -303,7 +302,7 @@ func TestWatchMarksNewAndGone(t *testing.T) {
 	})
 }
 
-// Somebody gives a container another name: the picture follows.
+// Somebody gives a container a new name, and the picture follows.
 func TestWatchSeesAnotherHostname(t *testing.T) {
 	t.Parallel()
 	w := watchStart(t, 80, 24, `bin/03-uts sh -c 'read -r n; hostname $n; read -r _' <&3 &`)
@@ -317,8 +316,8 @@ func TestWatchSeesAnotherHostname(t *testing.T) {
 	w.waitFor(t, "the new name", near("room-3"))
 }
 
-// No line is longer than the terminal is wide, also when that has changed, and
-// there are never more lines than it has.
+// No line is wider than the terminal, even after its size has changed, and there are never
+// more lines than it has.
 func TestWatchFitsTheTerminal(t *testing.T) {
 	t.Parallel()
 	var heads []string
@@ -358,8 +357,8 @@ func TestWatchFitsTheTerminal(t *testing.T) {
 	})
 }
 
-// It runs beside the demonstration: ten containers, a twentieth of one core at
-// most, all that it starts included.
+// It runs beside a demonstration. With ten containers it takes at most a twentieth of one
+// core, including everything that it starts.
 func TestWatchIsCheap(t *testing.T) {
 	t.Parallel()
 	w := watchStart(t, 120, 50, `
@@ -404,8 +403,8 @@ func watchTicks(t *testing.T, pid int) (sum int) {
 	return sum
 }
 
-// A process gives itself a name that would be arithmetic, and a command, to a
-// script that takes the first line of /proc/PID/stat for all of it.
+// A process gives itself a name that a script would evaluate as arithmetic, and so as a
+// command, if it took the first line of /proc/PID/stat for all of it.
 func TestProcessName(t *testing.T) {
 	nstest.NeedRoot(t)
 	for _, line := range []string{"watch.sh --once", "watch.sh --all --once", "compare.sh 2>&1 | grep 'no container'",

@@ -24,8 +24,8 @@ import (
 // workAdded is the type of the points at which the start of each lesson fails.
 var workAdded = []string{"pid", "mnt", "uts", "ipc", "net", "user", "root", "cgroup"}
 
-// workPlace makes a checkout with what the scripts for one's own work read, and
-// no work/ in it.
+// workPlace makes a checkout, without work/, of what the scripts for learners' own work
+// read.
 func workPlace(t *testing.T) string {
 	t.Helper()
 	return newPlace(t, "work", `cp -r scripts 0* go.mod go.sum "$place"`)
@@ -69,9 +69,9 @@ func workLine(t *testing.T, place, lesson string) string {
 	return m[1]
 }
 
-// The start of each lesson builds and runs, and fails the check at what is new
-// in it and nowhere else. With the lesson's own files the check passes, and
-// that is what done means.
+// The start of each lesson builds and runs, and fails the check at what is new in the
+// lesson and nowhere else. With the lesson's own files the check passes, and the lesson is
+// done.
 func TestWork(t *testing.T) {
 	nstest.NeedRoot(t)
 	place := checkPlace(t)
@@ -106,11 +106,11 @@ func TestWork(t *testing.T) {
 			r.complete(t, i+1, true)
 			assert.Contains(t, workLine(t, place, lesson), "begun")
 
-			// What there is to write, written.
+			// Now everything is written.
 			for name, text := range workSources(t, lesson) {
 				writeFile(t, text, place, "work", lesson, name)
 			}
-			// Not every check will do: it has to be the whole one.
+			// Only the whole check counts.
 			if i == 0 {
 				r = runCheck(t, checkCommand(place, "--tap", "--only", "pid", lesson[:2]))
 				assert.Equal(t, 0, r.status, r.text)
@@ -133,8 +133,8 @@ func TestWork(t *testing.T) {
 	}
 }
 
-// Who writes lesson 01 and forgets argument 0 has a program that starts itself
-// again, and that again. It must not fill the machine.
+// Whoever forgets argument 0 in lesson 01 has a program that starts itself again and again.
+// It must not fill the machine.
 func TestWorkStartsItself(t *testing.T) {
 	t.Parallel()
 	nstest.NeedRoot(t)
@@ -152,13 +152,13 @@ func TestWorkStartsItself(t *testing.T) {
 	running, err := filepath.Glob("/proc/[0-9]*/exe")
 	require.NoError(t, err)
 	for _, link := range running {
-		exe, _ := os.Readlink(link) // nothing for a zombie, and for who is gone
+		exe, _ := os.Readlink(link) // nothing for a zombie, or for one that is gone
 		assert.NotContains(t, exe, place, link)
 	}
 }
 
-// workIsStart holds the start of a lesson against that lesson and the one
-// before: nothing of what it adds is there yet.
+// workIsStart compares the start of a lesson with that lesson and the one before: it has
+// nothing yet of what the lesson adds.
 func workIsStart(t *testing.T, lesson string, files map[string]string) {
 	t.Helper()
 	before := ""
@@ -181,7 +181,7 @@ func workIsStart(t *testing.T, lesson string, files map[string]string) {
 				assert.Equal(t, want[name], text, name)
 				continue
 			}
-			// What is new in the parent and the child is to be written.
+			// The new lines of parent and child are still to be written.
 			given, _, _ := strings.Cut(want[name], "\n// parent ")
 			_, after, _ := strings.Cut(want[name], "\n// init ")
 			for _, line := range workAdds(carried, want[name]) {
@@ -196,7 +196,7 @@ func workIsStart(t *testing.T, lesson string, files map[string]string) {
 			assert.Equal(t, want[name], text, name)
 			continue
 		}
-		// All heads and comments, and of the bodies nothing.
+		// It has all heads and comments, and no bodies.
 		for _, line := range strings.Split(want[name], "\n") {
 			if strings.HasPrefix(line, "func ") || strings.HasPrefix(line, "//") {
 				assert.Contains(t, strings.Split(text, "\n"), line, name)
@@ -219,8 +219,8 @@ func workSources(t *testing.T, lesson string) map[string]string {
 var workNoise = regexp.MustCompile(
 	`(?s)\n/\*\n.*?\n\*/\n|\nconst example = [^\n]*|\n\topt\.hostname = "lesson-0\d"`)
 
-// workAdds returns the lines of new that old has not at all, but for those
-// that say nothing by themselves.
+// workAdds returns the lines of new that old does not have at all, except for those that
+// say nothing by themselves.
 func workAdds(old, new string) (added []string) {
 	have := strings.Split(workNoise.ReplaceAllString(old, "\n"), "\n")
 	for _, line := range strings.Split(workNoise.ReplaceAllString(new, "\n"), "\n") {
@@ -231,7 +231,7 @@ func workAdds(old, new string) (added []string) {
 	return added
 }
 
-// Three hints, one more each time. None has a line of what is to be written.
+// There are three hints, and each call shows one more. None has a line of the solution.
 func TestWorkHints(t *testing.T) {
 	t.Parallel()
 	place := workPlace(t)
@@ -275,7 +275,7 @@ func TestWorkHints(t *testing.T) {
 	}
 }
 
-// What the learner has written stays, until they say that it may go.
+// What learners have written stays until they say that it may go.
 func TestWorkReset(t *testing.T) {
 	t.Parallel()
 	place := workPlace(t)
@@ -360,14 +360,14 @@ func TestWorkRoom(t *testing.T) {
 			rows[strings.Join(f[:len(f)-9], " ")] = f[len(f)-9:]
 		}
 	}
-	assert.Len(t, rows, learners+2+1, out) // and the head
+	assert.Len(t, rows, learners+2+1, out) // with the heading
 	assert.Equal(t, strings.Fields("x x x . . . . ."), rows["Ada"][:8], out)
 	assert.Equal(t, strings.Fields(". o . . . . . . 0"), rows["Learner 3 é??[31m"], out)
 	assert.Contains(t, out, "[2J??Bob")
 }
 
-// On one screen: first whoever needs help, all columns one below the other, and the
-// minutes that the lines themselves prove.
+// One screen shows whoever needs help first, aligned columns, and the minutes that the lines
+// themselves prove.
 func TestWorkRoomOnOneScreen(t *testing.T) {
 	t.Parallel()
 	place := workPlace(t)
@@ -404,7 +404,7 @@ func TestWorkRoomOnOneScreen(t *testing.T) {
 	for _, name := range []string{"tomorrow", "Eve", "linked"} {
 		assert.NotContains(t, out, name)
 	}
-	// Nor does anybody write through one of these, or wait for it.
+	// Nobody writes through one of these, or waits for it.
 	for _, file := range []string{"fifo", "link"} {
 		said, status := workRun(t, place, "", "progress.sh", "--share", filepath.Join(room, file), "me")
 		assert.Equal(t, 1, status, said)
@@ -413,7 +413,7 @@ func TestWorkRoomOnOneScreen(t *testing.T) {
 	assert.NotContains(t, readFile(t, room, "..", "secret"), "me")
 }
 
-// A hand goes up where the line was shared, at the lesson where one is, and down with
+// A hand goes up where the line was shared, at the learner's present lesson, and down with
 // the next line.
 func TestWorkHelpMe(t *testing.T) {
 	t.Parallel()
@@ -436,7 +436,7 @@ func TestWorkHelpMe(t *testing.T) {
 		readFile(t, file))
 }
 
-// What the scripts write in work/ is the learner's, though they call sudo.
+// What the scripts write in work/ belongs to the learner, even if they call sudo.
 func TestWorkBySudo(t *testing.T) {
 	t.Parallel()
 	nstest.NeedRoot(t)
@@ -450,7 +450,7 @@ func TestWorkBySudo(t *testing.T) {
 	} {
 		cmd := exec.Command(filepath.Join(place, "scripts", args[0]), args[1:]...)
 		cmd.Dir, cmd.Stdin = "/", strings.NewReader("y\n")
-		// As check.sh calls itself, for a lesson of the learner's own.
+		// This is how check.sh calls itself for a learner's own lesson.
 		cmd.Env = append(checkEnv(), "SUDO_USER=nobody", "CHECK_MINE=sum",
 			fmt.Sprintf("SUDO_UID=%d", nobody), fmt.Sprintf("SUDO_GID=%d", nobody))
 		out, err := cmd.CombinedOutput()

@@ -156,15 +156,19 @@ if [[ -n $sources ]]; then
   mkdir -p "$sources"
   rm -f "$cache/apt/fresh"
   packages | while read -r name _; do source_of "$name"; done | sort -u >"$work/sources"
+  gone=()
   while IFS=$'\t' read -r name version; do
     (cd "$sources" && with_apt apt-get -qq source --download-only "$name=$version" >&2) ||
-      die "Debian's $suite has no source of $name $version"
+      gone+=("$name $version")
   done <"$work/sources"
   modules=$("$repo/scripts/dev/npm.sh")/node_modules
   for name in v86 @xterm/xterm @xterm/addon-fit; do
     (cd "$sources" && npm pack --silent "$name@$(node -p "require('$modules/$name/package.json').version.split('+')[0]")" >&2)
   done
   cp -r "$here" "$sources/machine"
+  [[ ${#gone[@]} -eq 0 ]] ||
+    die "this mirror has no source of $(printf '%s, ' "${gone[@]}")the rest is in $sources" \
+      "NSL_DEBIAN_MIRROR=http://… $0 --sources $sources"
   say "$sources: the sources of $(wc -l <"$work/sources") packages of Debian, of v86 and xterm.js, and what builds the machine"
   exit
 fi

@@ -236,5 +236,5 @@ func TestBreakMysteryBySudo(t *testing.T) {
 	cmd.Env = append(checkEnv(), "PATH="+place+"/fake:"+os.Getenv("PATH"))
 	out, status := output(t, cmd)
 	assert.Equal(t, 3, status, out)
-	assert.True(t, strings.HasSuffix(out, "\nas root: "+place+"/scripts/break.sh 03 ?\n"), out)
+	assert.True(t, strings.HasSuffix(out, "\nas root: bash "+place+"/scripts/break.sh 03 ?\n"), out)
 }

@@ -43,7 +43,6 @@ const classRoom = `
 // against it.
 func TestClass(t *testing.T) {
 	nstest.NeedRoot(t)
-	doctorBuild(t)
 	out := cleanupIn(t, classRoom+`
 		useradd --no-create-home --uid 4321 learner2
 		before=$(state)
@@ -131,7 +130,6 @@ func TestClass(t *testing.T) {
 // removes its class.
 func TestRehearsal(t *testing.T) {
 	nstest.NeedRoot(t)
-	doctorBuild(t)
 	t.Parallel()
 	out := cleanupIn(t, classRoom+`
 		before=$(state)

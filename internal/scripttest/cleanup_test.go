@@ -131,7 +131,7 @@ func cleanupIn(t *testing.T, script string) string {
 	cmd := exec.CommandContext(ctx, "unshare", "--pid", "--fork", "--kill-child",
 		"--mount-proc", "--mount", "--net", "--ipc", "bash", "-euo", "pipefail", "-c",
 		cleanupRoom+script,
-		"bash", doctorDir, repo, name)
+		"bash", doctorBuild(t), repo, name)
 	cmd.WaitDelay = 5 * time.Second
 	// Without the mark of test.sh, which may run the tests.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
@@ -145,7 +145,6 @@ func cleanupIn(t *testing.T, script string) string {
 
 func TestCleanup(t *testing.T) {
 	nstest.NeedRoot(t)
-	doctorBuild(t)
 	t.Run("Leftovers", cleanupTestLeftovers)
 	t.Run("LeavesTheLiving", cleanupTestLeavesTheLiving)
 	t.Run("Cache", cleanupTestCache)

@@ -204,18 +204,18 @@ func doctorCommand(line string) []string {
 	return append(command, "true")
 }
 
-// doctorDir is where the tests have the lessons, a root for them, and a sudo of their own.
-// It is below /var/tmp, since they mount a /tmp of their own.
+// doctorDir is where a test of the doctor has the lessons, a root for them, and a sudo of
+// its own. These tests run one after the other.
 var doctorDir string
 
-// doctorBuild makes that directory, to last for a test.
-func doctorBuild(t *testing.T) {
+// doctorBuild makes such a directory, to last for a test. It is below /var/tmp, since
+// tests mount a /tmp of their own.
+func doctorBuild(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/var/tmp", "nsl.doctor-")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o755)) // for the ordinary user
-	doctorDir = dir
 	script := `umask 022; mkdir -p "$1"/{bin,sudo} "$1"/rootfs/{bin,proc,sys,dev,tmp}
 		cp -r ../../scripts "$1/" # where an ordinary user may read it
 		cp "$(type -p busybox)" "$1/rootfs/bin/busybox"
@@ -223,11 +223,12 @@ func doctorBuild(t *testing.T) {
 		cp "$2"/0* "$1/bin/"`
 	out, status := output(t, exec.Command("bash", "-euc", script, "bash", dir, lessonsBin(t)))
 	require.Zero(t, status, out)
+	return dir
 }
 
 func TestDoctor(t *testing.T) {
 	nstest.NeedRoot(t)
-	doctorBuild(t)
+	doctorDir = doctorBuild(t)
 	for name, test := range map[string]func(*testing.T){
 		"Root": doctorTestRoot, "Text": doctorTestText, "User": doctorTestUser,
 		"Notes": doctorTestNotes, "Unbuilt": doctorTestUnbuilt,
@@ -397,7 +398,7 @@ func doctorTestRunBySudo(t *testing.T) {
 // whose parts would find their directory closed.
 func TestDoctorClosedHome(t *testing.T) {
 	nstest.NeedRoot(t)
-	doctorBuild(t)
+	doctorDir = doctorBuild(t)
 	uid, err := strconv.Atoi(doctorUser)
 	require.NoError(t, err)
 	require.NoError(t, os.Chown(doctorDir, uid, uid))
@@ -507,7 +508,7 @@ func TestDoctorPodman(t *testing.T) {
 	nstest.NeedRoot(t)
 	_, err := exec.LookPath("podman")
 	require.NoError(t, err, "apt-get install podman")
-	doctorBuild(t)
+	doctorDir = doctorBuild(t)
 	const free, unmask = "--security-opt=seccomp=unconfined", "--security-opt=unmask=ALL"
 	// crun refuses a hybrid host whose cgroup v2 has a controller.
 	m := doctorIn(`! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified
@@ -568,7 +569,7 @@ func doctorBuilt(script string) string {
 // doctor says to type.
 func TestDoctorOne(t *testing.T) {
 	nstest.NeedRoot(t)
-	doctorBuild(t)
+	doctorDir = doctorBuild(t)
 	user := []string{"--user", "--map-root-user", "--pid", "--fork", "--mount-proc"}
 	more := doctorIn("").report(t).moreRights
 	asks := doctorSudo(t, doctorAsks)

@@ -122,7 +122,7 @@ func placesDockerfile(t *testing.T) []string {
 // The container's commands make a user, here on this machine, which has the packages.
 func TestPlacesDevcontainerUser(t *testing.T) {
 	nstest.NeedRoot(t)
-	doctorBuild(t)
+	doctorDir = doctorBuild(t)
 	m := doctorIn(`etc=$(mktemp -d); mount -t tmpfs none $etc; cp -a /etc/. $etc
 		mount --move $etc /etc; rmdir $etc
 		for dir in /home /var/log /var/mail; do mount -t tmpfs none $dir; done

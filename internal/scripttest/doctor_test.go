@@ -596,6 +596,8 @@ func TestDoctorOne(t *testing.T) {
 		"open files": {"6", doctorIn("ulimit -S -n 5"), "open files", "ulimit -S -n 1024", true},
 		"address space": {"6", doctorIn("ulimit -S -v 500000"),
 			"^06-user: not here: Max address space is 512000000 ", "ulimit -S -v $(ulimit -H -v)", true},
+		"Go's variables": {"6", doctorIn("export GOMEMLIMIT=1G"), "^06-user: not here: Go does not accept this as a size: GOMEMLIMIT=1G",
+			"unset GOMEMLIMIT", true},
 		"pids of the cgroup": {"6", doctorIn(doctorFewProcesses), "^06-user: not here: this cgroup may have 14 processes and threads",
 			"", true},
 		"proc noatime": {"6", doctorIn("mount -o remount,bind,noatime /proc", "--pid", "--fork", "--mount-proc"),

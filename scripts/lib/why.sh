@@ -29,6 +29,7 @@ explain() {
 explain_errno() {
   local answer=$reason type
   case $2 in
+  gomemlimit=*) reason="Go does not accept this as a size: $answer" fix='unset GOMEMLIMIT' ;;
   'mount "'*'no space left'*)
     reason="the limit fs.mount-max=$(sysctl_value fs.mount-max) is reached"
     fix=$(sysctl_line fs.mount-max=1000000)

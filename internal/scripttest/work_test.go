@@ -256,6 +256,9 @@ func TestWorkHints(t *testing.T) {
 		}
 
 		solution := workSources(t, lesson)
+		for _, file := range regexp.MustCompile("`(\\w+\\.go)`").FindAllStringSubmatch(said[3], -1) {
+			assert.Contains(t, solution, file[1], lesson)
+		}
 		old := map[string]string{}
 		if i > 0 {
 			old = workSources(t, checkLessons[i-1])

@@ -110,7 +110,7 @@ func machine() error {
 		return err
 	}
 	reap()
-	if slices.Contains(o.Needs, "docker") && hasEngine("docker") {
+	if slices.Contains(o.Needs, "docker") {
 		if err := startDocker(); err != nil {
 			return err
 		}

@@ -112,7 +112,7 @@ func (d *document) checkMark(mark line) {
 		}
 	case "needs":
 		if engines[strings.TrimSpace(text)] == "" {
-			d.problem(mark.number, "unknown need: %s", text)
+			d.problem(mark.number, "unknown need:%s", text)
 		}
 	case "code", "message":
 	default:

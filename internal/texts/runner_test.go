@@ -27,6 +27,7 @@ func TestRunner(t *testing.T) {
 		"output-first.md": "output-first.md:2: output before the first command",
 		"no-reason.md":    `no-reason.md:1: the mark "not run" has no reason`,
 		"unknown-mark.md": `unknown-mark.md:1: unknown mark "no run: it is late"`,
+		"unknown-need.md": `unknown-need.md:1: unknown need: dokcer`,
 		"not-console.md":  `not-console.md:1: a block of the kind "sh"`,
 		"unknown-word.md": `unknown-word.md:1: unknown word "user=root"`,
 		"no-end.md":       "no-end.md:1: this block has no end",

@@ -301,7 +301,8 @@ func execute(t *testing.T, template order, repo, name string, update bool) (
 		d.problem(1, "no console block in this file")
 	}
 	o := template
-	o.Scratch, o.Needs = t.TempDir(), d.needs()
+	o.Scratch = t.TempDir()
+	o.Needs = slices.DeleteFunc(d.needs(), func(name string) bool { return !hasEngine(name) })
 	steps := map[int][]step{}
 	for i, b := range d.blocks {
 		if b.kind != "console" {

@@ -248,8 +248,11 @@ func TestFollowBack(t *testing.T) {
 	hostile := filepath.Join(t.TempDir(), "x\x1b[2J) R 1")
 	require.NoError(t, exec.Command("cp", shell, hostile).Run())
 	s := g.run("unshare", "--fork", "--pid", "--mount-proc", "--uts", hostile, "-c", "read -r _; :")
-	sight, _ := g.done(1)
-	assert.Contains(t, sight, "x?[2J) R 1, PID ")
+	sight := "" // it has its name only after execve
+	for end := time.Now().Add(nstest.Patience); !strings.Contains(sight, "x?[2J) R 1, PID "); {
+		require.True(t, time.Now().Before(end), sight)
+		sight, _ = g.done(1)
+	}
 	s.exit()
 	for line := ""; !strings.HasPrefix(line, "0\t"); { // it was 1
 		_, err := io.WriteString(g.ask, "\n")

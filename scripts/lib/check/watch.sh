@@ -50,7 +50,7 @@ stop() {
 
 # watch_lesson shows the first point that fails, for what is in work/ at each moment.
 watch_lesson() {
-  local as=() text part key status sent=0 got=0 awaited='' state='' before saves='' tick=0 holds=''
+  local as=() reports text part key status sent=0 got=0 awaited='' state='' before saves='' tick=0 holds=''
   [[ -t 0 && -t 1 ]] || misused '--watch needs a terminal'
   as_caller --watch "$number"
   cd "$repo" || return
@@ -64,8 +64,8 @@ watch_lesson() {
     bash "$repo/scripts/check.sh" --serve "$number"; }
 
   # sudo may ask for a password first.
-  IFS= read -r -d '' text <&"${SERVER[0]}" || exit 1
-  text=''
+  exec {reports}<&"${SERVER[0]}"
+  IFS= read -r -d '' -u "$reports" text || exit 1
 
   # Without the death signal it would survive when this is killed.
   if command -v inotifywait >/dev/null && setpriv --pdeathsig KILL true 2>/dev/null; then
@@ -80,16 +80,12 @@ watch_lesson() {
   stty -echo -icanon susp undef
   say "building work/$lesson"
   while :; do
-    # Another part of a report, or its end.
-    status=0
-    IFS= read -r -d '' -t 0.05 part <&"${SERVER[0]:-0}" || status=$?
-    text+=$part
-    if [[ $status -eq 0 ]]; then
+    # bash may lose a character that comes just as -t ends: so only -t 0, which takes none.
+    if read -r -t 0 -u "$reports"; then
+      IFS= read -r -d '' -u "$reports" text ||
+        die 'the half of check.sh that checks has ended'
       got=$((got + 1))
       [[ $got != "$awaited" ]] || show_report
-      text=''
-    elif [[ $status -le 128 ]]; then
-      die 'the half of check.sh that checks has ended'
     fi
 
     key='' status=0
@@ -101,7 +97,7 @@ watch_lesson() {
     d | D) [[ -z $holds ]] || scripts/diff.sh "$number" --mine ;;
     esac
 
-    tick=$(((tick + 1) % 5))
+    tick=$(((tick + 1) % 10))
     if ! saved && [[ $tick -ne 0 ]]; then continue; fi
     part=$(stat --format '%n %.Y %s %i' work/"$lesson"/*.go 2>&1) || true
     [[ $part != "$state" ]] || continue

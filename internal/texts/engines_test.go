@@ -154,7 +154,7 @@ func TestEngines(t *testing.T) {
 			"--host=unix:///run/remap.sock >/tmp/remap.log 2>&1 &",
 		"until docker -H unix:///run/remap.sock version >/dev/null 2>&1; do sleep 0.1; done",
 		script + "docker -H unix:///run/remap.sock <<'END'\ndefault|\nhost|--userns=host\nEND",
-		"sudo pkill -f userns-remap; wait",
+		"sudo kill $(cat /run/remap.pid); wait",
 	} {
 		o.Steps = append(o.Steps, step{Terminal: "1", Prompt: "$", Typed: strings.Split(typed, "\n")})
 	}

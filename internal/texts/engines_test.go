@@ -214,7 +214,7 @@ func TestEngines(t *testing.T) {
 func hostOfEngines(t *testing.T) []string {
 	t.Helper()
 	out, err := exec.Command("sh", "-c", `ip -o link | sed 's/ state .*//'; ip rule; nft list ruleset
-		cat /proc/self/mountinfo /proc/sys/net/ipv4/ip_forward; cut -d ' ' -f 1 /proc/modules
+		cat /proc/self/mountinfo /proc/sys/net/ipv4/ip_forward; grep -o '^br_netfilter' /proc/modules
 		find /sys/fs/cgroup -type d '(' -name 'docker*' -o -name 'libpod*' -o -name "nsl-$PPID-*" ')'
 		cat /proc/[0-9]*/comm | grep -E '^(dockerd|containerd|conmon|slirp4netns|docker-proxy)' | sort`).CombinedOutput()
 	require.NotEmpty(t, out, err)

@@ -17,8 +17,8 @@ import (
 	"namespaces/internal/nstest"
 )
 
-// option is a row of the table in docs/docker.md.
-type option struct{ lesson, use, words string }
+// option is a row of the table in docs/docker.md. Its kind is own, host, join, or none.
+type option struct{ lesson, use, kind, words string }
 
 // ofLesson is the namespace that the rows own, host and join of a lesson are about.
 var ofLesson = map[string]string{"01-pid": "pid", "02-mount": "mnt", "03-uts": "uts",
@@ -47,7 +47,7 @@ var questions = map[string][2]string{
 // options reads the table.
 func options(t *testing.T, d *document) []option {
 	t.Helper()
-	word := regexp.MustCompile("`(-[^`]+)`")
+	word, kind := regexp.MustCompile("`(-[^`]+)`"), regexp.MustCompile(`^(own|host|join)\b`)
 	var all []option
 	lesson := ""
 	for _, l := range d.prose {
@@ -62,6 +62,7 @@ func options(t *testing.T, d *document) []option {
 			continue // the head
 		}
 		o := option{lesson: lesson, use: strings.TrimSpace(cells[2])}
+		o.kind = kind.FindString(o.use)
 		if m := word.FindStringSubmatch(cells[3]); m != nil {
 			o.words = m[1]
 		}
@@ -124,18 +125,19 @@ func TestEngines(t *testing.T) {
 	containers, asked := []string{"default|", "all|"}, []string{"", ""}
 	place := map[option]int{}
 	for _, r := range rows {
-		use, _, _ := strings.Cut(strings.NewReplacer(",", "", "'s", "").Replace(r.use), " ")
 		i := 1
 		if r.words == "" || strings.HasSuffix(r.words, "=bridge") {
 			i = 0
-		} else if slices.Contains([]string{"own", "host", "join"}, use) {
+		} else if r.kind != "" {
 			i = len(containers)
 			containers, asked = append(containers, fmt.Sprintf("row%d|%s", i, r.words)), append(asked, "")
 		} else {
 			containers[i] += r.words + " "
 		}
 		place[r] = i
-		if q, ok := questions[r.lesson+" "+r.use]; ok {
+		q, ok := questions[r.lesson+" "+r.use]
+		require.True(t, ok || i != 1, "nothing asks about %s %s", r.lesson, r.use)
+		if ok {
 			asked[i] += fmt.Sprintf("echo %d: $(%s 2>&1); ", len(place), q[0])
 		}
 	}
@@ -179,12 +181,11 @@ func TestEngines(t *testing.T) {
 		}
 		for n, r := range rows {
 			want := maps.Clone(usual)
-			use, _, _ := strings.Cut(strings.NewReplacer(",", "", "'s", "").Replace(r.use), " ")
 			switch ns := ofLesson[r.lesson]; {
-			case r.lesson == "06-user" && (use == "own" || rootless):
-			case use == "own" || use == "host":
-				want[ns] = use
-			case use == "join":
+			case r.lesson == "06-user" && (r.kind == "own" || rootless):
+			case r.kind == "own" || r.kind == "host":
+				want[ns] = r.kind
+			case r.kind == "join":
 				want[ns] = "other"
 			}
 			got := all[place[r]]

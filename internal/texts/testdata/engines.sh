@@ -6,7 +6,7 @@
 set -euo pipefail
 name=$1
 shift
-tar -C rootfs -c . | "$@" import - course >/dev/null 2>&1
+said=$(tar -C rootfs -c . | "$@" import - course 2>&1) || { echo "$said" && exit 1; }
 "$@" run --detach --name "$name" --ipc=shareable course sleep 1000 >/dev/null
 mapfile -t lines
 names=()

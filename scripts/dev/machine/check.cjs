@@ -1,6 +1,6 @@
 // check.cjs uses the machine in a page, in a browser that has no network.
 // Usage: NODE_PATH=… CHROME_PATH=… node check.cjs SITE [PICTURES]
-//   PICTURES  a directory that gets what the page looks like
+//   PICTURES  a directory for pictures of the page
 // site.sh --machine --check calls it.
 "use strict"
 
@@ -53,7 +53,7 @@ async function started(page) {
   return Number(await page.$eval("#machine", e => e.dataset.ready))
 }
 
-// typed waits until the block has been typed, and returns what its note says.
+// typed waits until the block is typed, and returns the text of its note.
 async function typed(page, figure) {
   await figure.$eval(".machine-type", e => e.click())
   await page.waitForFunction(e => !e.querySelector(".machine-type").disabled, { timeout: 600000 }, figure)
@@ -85,7 +85,7 @@ async function run(page, n, ...keys) {
 const printed = (page, n, text) => page.waitForFunction((n, text) =>
   machineInPage.machine.lines[n].text.includes(text), { timeout: 60000 }, n, text)
 
-// renderer is the process of the page: what it has, and what it has used.
+// renderer returns what the process of the page has and has used.
 function renderer() {
   const all = fs.readdirSync("/proc").filter(pid => /^\d+$/.test(pid)).map(pid => {
     try {
@@ -102,11 +102,11 @@ function renderer() {
 const focusOn = (page, n) => page.evaluate(n =>
   document.querySelectorAll("#machine .machine-screens section")[n].contains(document.activeElement), n)
 
-// without is a copy of the site in which files of the machine differ.
+// without makes a copy of the site in which files of the machine differ.
 function without(change) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "nsl.page-"))
   for (const name of fs.readdirSync(site)) if (name !== "machine") fs.symlinkSync(path.join(site, name), path.join(dir, name))
-  // A page that is a link is where the link leads to.
+  // A page that is a link is where the link leads.
   fs.rmSync(path.join(dir, "03-uts.html"))
   fs.copyFileSync(path.join(site, "03-uts.html"), path.join(dir, "03-uts.html"))
   fs.mkdirSync(path.join(dir, "machine"))
@@ -163,7 +163,7 @@ async function main() {
   })
 
   await test("lesson 03, all that the text types, at both terminals", async () => {
-    // What is left out of the tests in Node is left out here.
+    // Blocks that the tests in Node leave out are left out here, too.
     const table = fs.readFileSync(path.join(__dirname, "differs.tsv"), "utf8").split("\n").map(line => line.split("\t"))
     const left = table.filter(row => row[0] === "03-uts/README.md").map(row => row[1])
     const figures = []

@@ -1,5 +1,5 @@
-// pack.mjs puts what build.sh has made into a folder of the site, as scripts: a
-// page from the disk may load those, and nothing else.
+// pack.mjs puts what build.sh made into a folder of the site, as scripts: a page from the
+// disk may load nothing else.
 // Usage: NODE_PATH=… node pack.mjs STATE OUT
 //   STATE  the directory that build.sh prints
 // It prints how many megabytes a page loads. site.sh calls it.
@@ -13,9 +13,9 @@ const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathna
 const modules = process.env.NODE_PATH
 fs.mkdirSync(out, { recursive: true })
 
-const partSize = 3 << 20 // a multiple of 3: no part but the last is filled up
+const partSize = 3 << 20 // a multiple of 3, so that only the last part is padded
 
-// pack writes a file as scripts, and returns what the page has to know of them.
+// pack writes a file as scripts, and returns what the page has to know about them.
 function pack(name, bytes) {
   const parts = []
   for (let at = 0; at < bytes.length; at += partSize) {
@@ -41,13 +41,13 @@ const manifest = {
 }
 fs.writeFileSync(path.join(out, "manifest.js"), `machineManifest = ${JSON.stringify(manifest, null, 1)}\n`)
 
-// Their sources' maps are not here.
+// The source maps of the scripts are not here.
 const copy = (file, to) => fs.writeFileSync(path.join(out, to),
   fs.readFileSync(path.join(modules, file), "utf8").replace(/\n?\/\/# sourceMappingURL=.*\n?$/, "\n"))
 copy("v86/build/libv86.js", "v86.js")
 copy("@xterm/xterm/lib/xterm.js", "xterm.js")
 copy("@xterm/addon-fit/lib/addon-fit.js", "addon-fit.js")
-// One style sheet less to wait for.
+// The page has to wait for one style sheet less.
 fs.writeFileSync(path.join(out, "panel.css"),
   fs.readFileSync(path.join(modules, "@xterm/xterm/css/xterm.css"), "utf8") +
   fs.readFileSync(path.join(here, "panel.css"), "utf8"))

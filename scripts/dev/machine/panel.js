@@ -11,7 +11,7 @@ const names = ["first", "second", "third"]
 const megabytes = n => Math.round(n / 1e6)
 const lesson = /([^/]*?)(\.html)?$/.exec(location.pathname)[1]
 
-// element makes one: its properties, and what is in it.
+// element makes an element with these properties and children.
 function element(kind, properties, ...inside) {
   const e = document.createElement(kind)
   for (const [name, value] of Object.entries(properties)) {
@@ -25,7 +25,7 @@ function element(kind, properties, ...inside) {
 // A Failure is a sentence for the learner: what, why, and what to do.
 class Failure extends Error {}
 
-/* What is loaded, on the first click. */
+/* Loading, at the first click. */
 
 const parts = new Map() // of the data, as the scripts bring them
 globalThis.machinePart = (name, text) => parts.set(name, text)
@@ -98,7 +98,7 @@ function load(progress) {
 
 class Machine {
   static async start({ manifest, module, state }) {
-    // Where this fails, v86 would not say so.
+    // If this fails, v86 does not say so.
     try {
       new WebAssembly.Memory({ initial: (manifest.memory + (64 << 20)) / 65536 })
     } catch {
@@ -107,8 +107,8 @@ class Machine {
     }
     const machine = new Machine()
     const emulator = machine.emulator = new globalThis.V86({
-      // Before it restores a state, it clears all of the memory, and so the
-      // browser has to find it: 160 MB that are zero already.
+      // Before it restores a state, it would clear all of the memory, 160 MB that are
+      // zero already, and so the browser would have to provide them.
       wasm_fn: async imports => ({ ...(await WebAssembly.instantiate(module, imports)).exports, zero_memory() {} }),
       memory_size: manifest.memory,
       vga_memory_size: 1 << 20,
@@ -133,7 +133,7 @@ class Machine {
     return machine
   }
 
-  // greet says what has changed while the machine was a file.
+  // greet tells the machine what has changed while it was a file.
   async greet() {
     const control = this.lines[3]
     const seed = [...crypto.getRandomValues(new Uint8Array(32))].map(b => b.toString(16)).join("")
@@ -168,7 +168,7 @@ class Machine {
   async end() {
     for (const line of this.lines) {
       line.screen = null
-      line.reach("") // whoever waits for a prompt gets none
+      line.reach("") // so that nobody waits for a prompt any longer
     }
     this.endLook?.()
     await this.emulator.destroy()
@@ -199,7 +199,7 @@ panel.append(
 
 const terminals = [] // of the panel: { screen, fit, section, tab }
 let machine = null
-let back = null // where the focus was, in the text
+let back = null // where in the text the focus was
 let active = 0
 
 function makeTerminal(n) {
@@ -224,7 +224,7 @@ function makeTerminal(n) {
   screen.onBinary(text => machine?.lines[n].write(text))
   screen.onResize(({ rows, cols }) => machine?.size(n, rows, cols))
   screen.attachCustomKeyEventHandler(event => {
-    if (event.key === "F6") return false // for the page, below
+    if (event.key === "F6") return false // the page handles it, see below
     if (event.ctrlKey && event.shiftKey && event.code === "KeyC") {
       if (event.type === "keydown") {
         event.preventDefault()
@@ -259,7 +259,7 @@ function mark() {
   })
 }
 
-// show brings a terminal to the front, where there is room for one alone.
+// show brings a terminal to the front, where there is room for only one.
 function show(n) {
   makeTerminal(n)
   active = n
@@ -373,13 +373,13 @@ document.addEventListener("visibilitychange", () => {
   if (machine && !starting) document.hidden ? machine.pause() : machine.go()
 })
 
-/* The guide: it looks when a terminal has been quiet for a while. */
+/* The guide looks when a terminal has been quiet for a while. */
 
 let guided = [] // the steps of the lesson: { box, text }
-let watched = new Set() // the commands of these
+let watched = new Set() // their commands
 let stepsDone = 0, stepSince = 0, lookTimer
 
-// A status that is the same is not said again.
+// The same status is not announced twice.
 function atStep(i, mark, more = "") {
   const text = `${mark} ${i + 1}. ${guided[i].text}${more}`
   if (guided[i].box.textContent !== text) guided[i].box.textContent = text
@@ -415,7 +415,7 @@ function lookSoon(wait = 400) {
 function showSteps(done, sight, advice) {
   if (done !== stepsDone) stepSince = Date.now()
   stepsDone = done
-  const left = stepSince + 60000 - Date.now() // who is stuck for a minute is told
+  const left = stepSince + 60000 - Date.now() // whoever is stuck for a minute gets a hint
   guided.forEach((_, i) => atStep(i, i < done ? "✓" : "○",
     i === done && left <= 0 ? `. Seen: ${sight}. ${advice}` : ""))
   if (done < guided.length && left > 0) lookSoon(left)
@@ -423,7 +423,7 @@ function showSteps(done, sight, advice) {
 
 /* The blocks of the text. */
 
-// stepsOf cuts a block into what is typed, and what the text promises.
+// stepsOf cuts a block into what is typed and what the text promises.
 function stepsOf(figure) {
   const steps = []
   for (const node of figure.querySelector("code").childNodes) {
@@ -437,7 +437,7 @@ function stepsOf(figure) {
   return steps
 }
 
-// typeBlock types it, line by line, and returns what came.
+// typeBlock types a block line by line, and returns the output.
 async function typeBlock(figure, note) {
   const n = Number(figure.dataset.terminal || 1) - 1
   if (!machine && !await start()) return null
@@ -459,23 +459,23 @@ async function typeBlock(figure, note) {
     const said = await line.run(step.typed.join("\n"), 600000).catch(() => null)
     if (machine !== runs) return null
     if (said === null) throw new Failure(`There is no prompt after ${step.typed[0]}. Ctrl+C in the terminal ends it.`)
-    // A step may be undone by what comes next.
+    // The next command may undo a step.
     if (step.typed.some(command => watched.has(command))) {
       await machine.looking
       await machine.look()
       if (machine !== runs) return null
     }
-    // A shell says at some prompt or other that a job has ended.
+    // A shell says at some prompt that a job has ended.
     came.push(said.replace(/^\[\d+\][+-]?  +(Done|Terminated|Killed)\b.*\n?/gm, ""))
   }
   return came
 }
 
-// plain is a line without what differs each time: numbers, the space that they
-// take, and what kind of terminal it is.
+// plain returns a line without what differs from run to run: numbers, the space that they
+// take, and the kind of terminal.
 const plain = text => text.replace(/\bttyS/g, "pts/").replace(/\b(0x)?[0-9a-f]*\d[0-9a-f]*\b/g, "0").replace(/\s+/g, " ").trim()
 
-// compare puts what the text promises beside what came.
+// compare shows what the text promises beside the output.
 function compare(steps, came) {
   const box = element("div", { className: "machine-compare" })
   let differ = 0

@@ -13,7 +13,7 @@ import (
 	"os"
 )
 
-// block is the length of what is looked for in the old file.
+// block is the length of the pieces that are looked for in the old file.
 const block = 32
 
 func main() {
@@ -40,8 +40,8 @@ func run(args []string) error {
 	return out.Flush()
 }
 
-// pack writes the new file as pieces: how many bytes of its own come, these
-// bytes, and which part of the old file follows them.
+// pack writes the new file as pieces. Each has a number of new bytes, these bytes, and the
+// part of the old file that follows.
 func pack(out *bufio.Writer, old, file []byte) {
 	at := map[string]int{}
 	for i := 0; i+block <= len(old); i += 4 {

@@ -106,7 +106,8 @@ func startPage(o order) (answer, error) {
 		lines = append(lines, os.NewFile(uintptr(pair[0]), "line"))
 		ends = append(ends, os.NewFile(uintptr(pair[1]), "end"))
 	}
-	cmd := exec.Command("node", filepath.Join(o.Repository, "scripts/dev/machine/serve.mjs"), o.Page)
+	// Node's second compiler costs more than it saves: what it compiles is used a few times.
+	cmd := exec.Command("node", "--liftoff-only", filepath.Join(o.Repository, "scripts/dev/machine/serve.mjs"), o.Page)
 	cmd.ExtraFiles, cmd.Stderr = ends, os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

@@ -13,6 +13,9 @@ const wall = performance.now.bind(performance)
 const used = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1000 }
 let clock = 0, waits = 0, before = [wall(), used()]
 performance.now = () => {
+  // The machine asks all the time, and what was used is not asked for free.
+  const passed = wall() - before[0]
+  if (passed < 0.1) return clock
   const now = [wall(), used()]
   clock += Math.min(now[0] - before[0], now[1] - before[1] + waits)
   before = now

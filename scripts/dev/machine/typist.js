@@ -5,8 +5,9 @@
 
 // What stands before the prompt of a shell that has read our bashrc, and how
 // any other one looks. That may also be a line that is not yet whole: so
-// nothing may follow it for a while.
-const marked = /\x1b\]prompt\x07([$#]) $/
+// nothing may follow it for a while. Nor may it after a carriage return: when its
+// terminal has a new size, a shell draws the line again, with what has been typed.
+const marked = /(^|[^\r])\x1b\]prompt\x07([$#]) $/
 const other = /(?:^|\n)(?:> )*(?:\S+ ?)?([$#]) $/
 const quiet = 200
 const continued = /(?:^|\n)> $/
@@ -41,9 +42,9 @@ class Typist {
   look() {
     clearTimeout(this.later)
     const found = marked.exec(this.text.replace(/\x1b\[\?2004[hl]/g, ""))
-    if (found) return this.reach(found[1])
+    if (found) return this.reach(found[2])
     this.prompt = ""
-    const bare = this.text.replace(escapes, "").replace(/\r/g, "")
+    const bare = this.text.replace(escapes, "").replace(/\r+\n/g, "\n").replace(/[^\n]*\r/g, "")
     const maybe = other.exec(bare)
     if (maybe) this.later = setTimeout(() => this.reach(maybe[1]), quiet)
     else if (continued.test(bare)) this.later = setTimeout(() => this.reach(">"), quiet)

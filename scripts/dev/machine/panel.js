@@ -41,6 +41,7 @@ function loadScript(name) {
 }
 
 function bytesOf(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text) // not in every browser yet
   const binary = atob(text)
   const bytes = new Uint8Array(binary.length)
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i)
@@ -50,9 +51,11 @@ function bytesOf(text) {
 // loadData brings the parts of a file together.
 async function loadData(file, progress) {
   const whole = new Uint8Array(file.bytes)
+  const scripts = file.parts.map(part => loadScript(part.name))
+  Promise.allSettled(scripts) // one failure is enough to say so
   let at = 0
-  for (const part of file.parts) {
-    await loadScript(part.name)
+  for (const [i, part] of file.parts.entries()) {
+    await scripts[i]
     const text = parts.get(part.name)
     parts.delete(part.name)
     if (text?.length !== part.length) {
@@ -87,10 +90,11 @@ function load(progress) {
     const manifest = globalThis.machineManifest
     let done = 0
     const add = n => progress((done += n) / (manifest.wasm.bytes + manifest.state.bytes))
-    await Promise.all(["xterm.js", "addon-fit.js", "v86.js"].map(loadScript))
-    const wasm = loadData(manifest.wasm, add).then(inflate).then(WebAssembly.compile)
-    const state = loadData(manifest.state, add)
-    return { manifest, module: await wasm, state: await state }
+    const [module, state] = await Promise.all([
+      loadData(manifest.wasm, add).then(inflate).then(WebAssembly.compile),
+      loadData(manifest.state, add),
+      ...["xterm.js", "addon-fit.js", "v86.js"].map(loadScript)])
+    return { manifest, module, state }
   })().catch(error => { loaded = null; throw error })
 }
 
@@ -129,7 +133,6 @@ class Machine {
       addEventListener("unhandledrejection", failed, { once: true })
       setTimeout(() => reject(new Failure("The machine does not start. Reload the page, and try again.")), 60000)
     })
-    await machine.greet()
     return machine
   }
 
@@ -310,6 +313,7 @@ function start() {
       arrange()
       machine = await Machine.start(all)
       for (let n = 0; n < count; n++) connect(n)
+      machine.greet().catch(() => {})
       await machine.lines[0].ready(20000)
       startButton.hidden = true
       againButton.hidden = thirdButton.hidden = aloudLabel.hidden = false

@@ -158,6 +158,7 @@ show_report() {
 
 # show LINE... clears the screen, and shows these and the keys.
 show() {
+  # shellcheck disable=SC2034 # for print_line
   local line width=''
   printf '\e[H\e[2J'
   for line; do print_line "$line"; done

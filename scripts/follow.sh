@@ -139,10 +139,15 @@ look_map() {
   done <"/proc/$box/uid_map"
 } 2>/dev/null
 
+# look_root notes the root, and the files in root's home there.
 look_root() {
+  local file
   [[ -n $box ]] || return 0
-  seen[root]=ours
+  seen[root]=ours seen[files]=' '
   [[ /proc/$box/root -ef / ]] || seen[root]=$(readlink "/proc/$box/root")
+  for file in "/proc/$box/root/root"/*; do
+    [[ ! -e $file ]] || seen[files]+="${file##*/} "
+  done
 }
 
 # look_limits notes limits, how often each was reached, and the CPU time used in
@@ -311,7 +316,7 @@ begin_step() {
   [[ ${seen[box]} != "${last[box]:-}" ]] || return 0
   was=()
   for key in "${!seen[@]}"; do
-    case $key in name | used | host* | *mounts) was[$key]=${seen[$key]} ;; esac
+    case $key in name | used | host* | files | *mounts) was[$key]=${seen[$key]} ;; esac
   done
 }
 

@@ -19,9 +19,10 @@ import (
 
 // guide is scripts/follow.sh, which watches while a lesson's text is typed.
 type guide struct {
-	cmd    *exec.Cmd
-	typed  io.WriteCloser
-	answer *bufio.Reader
+	look     func() (string, error) // a line of follow.sh --lines
+	close    func() error
+	patience time.Duration
+	seldom   bool // looks around the steps alone: in the page it takes a while
 }
 
 // followed notes, for each command of a lesson's text, how many steps of the guide are
@@ -79,17 +80,26 @@ func startGuide(lesson string) (*guide, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	g := &guide{cmd: cmd, typed: typed, answer: bufio.NewReader(out)}
+	answer := bufio.NewReader(out)
+	g := &guide{patience: 10 * time.Second}
+	g.look = func() (string, error) {
+		if _, err := io.WriteString(typed, "\n"); err != nil {
+			return "", err
+		}
+		return answer.ReadString('\n')
+	}
+	g.close = func() error {
+		reaping.Lock() // it ends here, and is ours to wait for
+		defer reaping.Unlock()
+		return errors.Join(typed.Close(), cmd.Wait())
+	}
 	return g, g.expect(0)
 }
 
 // expect waits until so many steps are done, and fails if there are more.
 func (g *guide) expect(want int) error {
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if _, err := io.WriteString(g.typed, "\n"); err != nil {
-			return fmt.Errorf("the guide: %w", err)
-		}
-		line, err := g.answer.ReadString('\n')
+	for end := time.Now().Add(g.patience); ; time.Sleep(50 * time.Millisecond) {
+		line, err := g.look()
 		if err != nil {
 			return fmt.Errorf("the guide: %w", err)
 		}
@@ -105,10 +115,4 @@ func (g *guide) expect(want int) error {
 			return fmt.Errorf("the guide has ticked %d steps, not %d: %s", done, want, line)
 		}
 	}
-}
-
-func (g *guide) close() error {
-	reaping.Lock() // it ends here, and is ours to wait for
-	defer reaping.Unlock()
-	return errors.Join(g.typed.Close(), g.cmd.Wait())
 }

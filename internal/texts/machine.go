@@ -116,7 +116,7 @@ func machine() error {
 		}
 	}
 	return json.NewEncoder(os.Stdout).Encode(play(o,
-		func(string) (*terminal, error) { return newTerminal(o.Go) }, hostNamespaces()))
+		func(string) (*terminal, error) { return newTerminal(o.Go) }, startGuide, hostNamespaces()))
 }
 
 // furnish makes the host that the texts are about.

@@ -127,7 +127,7 @@ func startPage(o order) (answer, error) {
 		_ = end.Close()
 	}
 	p := &page{lines: lines, control: &terminal{screen: lines[3], patience: pagePatience}}
-	return play(o, p.open, strings.NewReplacer("ttyS", "pts/")), nil // its terminals
+	return play(o, p.open, p.follow, strings.NewReplacer("ttyS", "pts/")), nil // its terminals
 }
 
 // pagePatience is for a machine that is emulated while other tests run.
@@ -146,8 +146,8 @@ func (p *page) open(name string) (*terminal, error) {
 		return nil, fmt.Errorf("the page has no terminal %q", name)
 	}
 	t := &terminal{screen: p.lines[i], patience: pagePatience, end: func() error { return nil }}
-	t.forked = func(pid string) { _ = p.ask("forked " + pid) }
-	if err := p.ask("size " + name + " 50 80"); err != nil {
+	t.forked = func(pid string) { _, _ = p.ask("forked " + pid) }
+	if _, err := p.ask("size " + name + " 50 80"); err != nil {
 		return nil, err
 	}
 	settings := "exec bash"
@@ -188,18 +188,29 @@ func (p *page) open(name string) (*terminal, error) {
 
 var shellNumber = regexp.MustCompile(`(?m)(?:^|\$ )number (\d+)$`)
 
-// ask sends a request on the page's own line, and waits for the answer.
-func (p *page) ask(request string) error {
+// follow starts the guide in the machine, as the page does.
+func (p *page) follow(lesson string) (*guide, error) {
+	g := &guide{patience: 2 * time.Minute, seldom: true, close: func() error { return nil }}
+	g.look = func() (string, error) { return p.ask("look") }
+	if _, err := p.ask("follow " + lesson); err != nil {
+		return nil, err
+	}
+	return g, g.expect(0)
+}
+
+// ask sends a request by the page's own line, and returns what comes before its answer.
+func (p *page) ask(request string) (string, error) {
 	what, _, _ := strings.Cut(request, " ")
 	if _, err := p.control.screen.WriteString(request + "\n"); err != nil {
-		return err
+		return "", err
 	}
 	end := time.Now().Add(pagePatience)
-	for !strings.HasSuffix(string(p.control.unread), what+"\n") {
+	for !strings.HasSuffix("\n"+string(p.control.unread), "\n"+what+"\n") {
 		if err := p.control.read(end); err != nil {
-			return fmt.Errorf("the machine does not answer %q: %w", request, err)
+			return "", fmt.Errorf("the machine does not answer %q: %w", request, err)
 		}
 	}
+	said := strings.TrimSuffix(string(p.control.unread), what+"\n")
 	p.control.unread = nil
-	return nil
+	return said, nil
 }

@@ -327,7 +327,6 @@ func execute(t *testing.T, template order, repo, name string, update bool) (
 	}
 	start := startMachine
 	if template.Page != "" {
-		o.Lesson = ""
 		start = startPage
 	}
 	a, err := start(o)

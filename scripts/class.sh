@@ -166,7 +166,7 @@ remove_objects() {
 }
 
 remove() {
-  local name uid first count owner names=() uids=() ids=() whose=(-false) left=()
+  local name uid first count owner names=() uids=() ids=() whose=(-false) left=() i
   [[ -e $list ]] || die 'there is no class to remove'
   while IFS=: read -r name uid _; do
     owner=$(getent passwd "$uid" | cut -d : -f 1) || true
@@ -185,6 +185,13 @@ remove() {
   done <"$list"
 
   end_all || die "these processes do not end: $(running | xargs)" 'scripts/class.sh remove'
+  # logind forgets a user a moment after the last process.
+  for name in "${names[@]}"; do
+    for ((i = 0; i < 100; i++)); do
+      loginctl show-user "$name" &>/dev/null || break
+      sleep 0.1
+    done
+  done
   remove_objects || left+=('what is named above')
   for name in "${names[@]}"; do
     rm -rf --one-file-system "/home/${name:?}" "/var/mail/$name" || left+=("/home/$name")

@@ -2,7 +2,7 @@
 # test.sh runs everything that has to pass: formatting, linters, and the tests
 # as root, as an ordinary user, and in virtual machines with cgroup v2.
 # Usage: scripts/test.sh [--quick | --soak | --machine]
-#   --quick    takes two minutes instead of ten: no machine, no browser, no exercises
+#   --quick    takes three minutes instead of twelve: no machine, no browser, no exercises
 #   --soak     runs the lessons under load for ten minutes, and nothing else
 #   --machine  makes the machine in the lesson pages, uses it in a browser, and types all
 #              texts into it, and nothing else; some minutes, and more the first time
@@ -197,14 +197,14 @@ linters() {
 
 begin=$EPOCHSECONDS
 if [[ -z $quick ]]; then
-  say "this takes about ten minutes on two quiet CPUs; --quick takes two"
+  say "this takes about twelve minutes on two quiet CPUs; --quick takes three"
   install_for tour demo net exercise test vm vm-amd64 vm-arm64 site debian
   # systemd starts a Docker that is installed, and that changes the host's firewall.
   if [[ ! -d /run/systemd/system ]]; then
     (install_for engines) || say "so tests with Docker are skipped"
   fi
 else
-  say "this takes two minutes on two quiet CPUs, and is not all: see -h"
+  say "this takes three minutes on two quiet CPUs, and is not all: see -h"
   install_for tour demo net exercise test
 fi
 need_go

@@ -45,9 +45,8 @@ export async function start({ state, kernel, files, bios }) {
     autostart: true,
     ...state ? { initial_state: buffer(state) } : {
       bios: buffer(bios), bzimage: buffer(kernel), initrd: buffer(files),
-      // What is free is zero, and costs nothing to keep. No device that no
-      // machine of a learner has.
-      cmdline: "console=ttyS0 tsc=reliable init_on_free=1 dummy.numdummies=0 quiet",
+      // What is free is zero, and costs nothing to keep.
+      cmdline: "console=ttyS0 tsc=reliable init_on_free=1 quiet",
     },
   })
   emulator.add_listener("emulator-ready", () => {

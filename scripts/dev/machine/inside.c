@@ -138,11 +138,15 @@ static const unsigned char *map(const char *name, size_t *length)
 	return bytes;
 }
 
-/* Pieces: how many bytes of its own, which part of the lesson, and these bytes. */
+/*
+ * Pieces: how many bytes of its own, where in the lesson it goes on, counted from
+ * the end of the last piece, with how many bytes; and its own. Numbers as Go's
+ * encoding/binary has them: seven bits a byte, the sign in the lowest.
+ */
 static void prebuilt(int argc, char **argv)
 {
 	const unsigned char *old, *packed, *end;
-	size_t have, length, n[3];
+	size_t have, length, at = 0, n[3];
 
 	if (argc != 3)
 		errx(2, "LESSON and FILE");
@@ -157,12 +161,15 @@ static void prebuilt(int argc, char **argv)
 				if (!(*packed++ & 128))
 					break;
 			}
+			n[i] = n[i] >> 1 ^ -(n[i] & 1);
 		}
-		if (n[0] > (size_t)(end - packed) || n[1] > have || n[2] > have - n[1])
+		at += n[1];
+		if (n[0] > (size_t)(end - packed) || at > have || n[2] > have - at)
 			errx(1, "%s belongs to another lesson", argv[2]);
 		put((const char *)packed, n[0]);
-		put((const char *)old + n[1], n[2]);
+		put((const char *)old + at, n[2]);
 		packed += n[0];
+		at += n[2];
 	}
 }
 

@@ -37,6 +37,7 @@ const manifest = {
   steps,
   memory: 256 << 20,
   wasm: pack("wasm", zlib.gzipSync(fs.readFileSync(path.join(modules, "v86/build/v86.wasm")), { level: 9 })),
+  unpacked: fs.statSync(path.join(from, "state")).size,
   state: pack("state", fs.readFileSync(path.join(from, "state.zst"))),
 }
 fs.writeFileSync(path.join(out, "manifest.js"), `machineManifest = ${JSON.stringify(manifest, null, 1)}\n`)

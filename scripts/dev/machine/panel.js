@@ -75,6 +75,47 @@ async function inflate(bytes) {
   return new Response(stream).arrayBuffer()
 }
 
+// unpacker is what a worker does: it decompresses the state, with v86's own zstd.
+function unpacker() {
+  onmessage = async ({ data: { module, packed, bytes } }) => {
+    const env = {}
+    for (const { name, kind } of WebAssembly.Module.imports(module)) {
+      env[name] = kind === "table" ? new WebAssembly.Table({ element: "anyfunc", initial: 2048 }) : () => 0
+    }
+    const { exports: v86 } = await WebAssembly.instantiate(module, { env })
+    const context = v86.zstd_create_ctx(packed.length)
+    new Uint8Array(v86.memory.buffer, v86.zstd_get_src_ptr(context) >>> 0, packed.length).set(packed)
+    const state = new Uint8Array(bytes)
+    for (let at = 0; at < bytes; at += 1 << 20) {
+      const n = Math.min(1 << 20, bytes - at), from = v86.zstd_read(context, n) >>> 0
+      state.set(new Uint8Array(v86.memory.buffer, from, n), at)
+      v86.zstd_read_free(from, n)
+    }
+    postMessage(state.buffer, [state.buffer])
+  }
+}
+
+// makeUnpacker starts it, where a page may have a worker.
+function makeUnpacker() {
+  try {
+    return new Worker(URL.createObjectURL(new Blob([`(${unpacker})()`])))
+  } catch {
+    return null
+  }
+}
+
+// unpack returns the state as v86 takes it. The page does not stand still meanwhile.
+async function unpack(worker, { manifest, module, state }) {
+  if (worker) try {
+    return await new Promise((resolve, reject) => {
+      worker.onmessage = event => resolve(event.data)
+      worker.onerror = reject
+      worker.postMessage({ module, packed: state, bytes: manifest.unpacked })
+    })
+  } catch {}
+  return state.slice().buffer // v86 does it itself
+}
+
 let loaded // a promise, of the code and the state
 
 function load(progress) {
@@ -93,7 +134,7 @@ function load(progress) {
     const [module, state] = await Promise.all([
       loadData(manifest.wasm, add).then(inflate).then(WebAssembly.compile),
       loadData(manifest.state, add),
-      ...["xterm.js", "addon-fit.js", "v86.js"].map(loadScript)])
+      loadScript("v86.js")])
     return { manifest, module, state }
   })().catch(error => { loaded = null; throw error })
 }
@@ -101,7 +142,7 @@ function load(progress) {
 /* The machine. */
 
 class Machine {
-  static async start({ manifest, module, state }) {
+  static async start({ manifest, module }, state) {
     // If this fails, v86 does not say so.
     try {
       new WebAssembly.Memory({ initial: (manifest.memory + (64 << 20)) / 65536 })
@@ -119,7 +160,7 @@ class Machine {
       net_device: { type: "none" },
       uart1: true, uart2: true, uart3: true,
       disable_keyboard: true, disable_mouse: true, disable_speaker: true,
-      initial_state: { buffer: state.slice().buffer },
+      initial_state: { buffer: state },
       autostart: true,
     })
     machine.lines = [0, 1, 2, 3].map(n => {
@@ -241,6 +282,16 @@ function makeTerminal(n) {
   return terminals[n] = { screen, fit, section, tab }
 }
 
+// makeTerminals makes the first two, once.
+async function makeTerminals() {
+  if (terminals.length) return
+  await Promise.all(["xterm.js", "addon-fit.js"].map(loadScript))
+  tabs.hidden = false
+  for (const n of [0, 1]) makeTerminal(n)
+  mark()
+  arrange()
+}
+
 async function copyText(text) {
   if (!text) return
   try {
@@ -300,18 +351,16 @@ function start() {
     startButton.disabled = againButton.disabled = true
     says.classList.remove("failed")
     says.textContent = "Loading …"
+    const worker = makeUnpacker()
     try {
       const all = await load(part => { says.textContent = `Loading … ${Math.round(100 * part)} %` })
       says.textContent = "Starting …"
       const old = machine
       machine = null
       await old?.end()
-      tabs.hidden = false
-      const count = Math.max(2, terminals.length)
-      for (let n = 0; n < count; n++) makeTerminal(n)
-      mark()
-      arrange()
-      machine = await Machine.start(all)
+      const [state] = await Promise.all([unpack(worker, all), makeTerminals()])
+      const count = terminals.length
+      machine = await Machine.start(all, state)
       for (let n = 0; n < count; n++) connect(n)
       machine.greet().catch(() => {})
       await machine.lines[0].ready(20000)
@@ -327,6 +376,7 @@ function start() {
     } catch (error) {
       fail(error)
     } finally {
+      worker?.terminate()
       startButton.disabled = againButton.disabled = false
       starting = null
     }

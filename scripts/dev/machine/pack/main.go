@@ -13,8 +13,9 @@ import (
 	"os"
 )
 
-// block is the length of the pieces that are looked for in the old file.
-const block = 32
+// block is the length of the pieces that are looked for in the old file, and again that of
+// those that go on behind the last one: between them, an address has changed.
+const block, again = 32, 4
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -40,23 +41,25 @@ func run(args []string) error {
 	return out.Flush()
 }
 
-// pack writes the new file as pieces. Each has a number of new bytes, these bytes, and the
-// part of the old file that follows.
+// pack writes the new file as pieces: how many bytes of its own, where in the old file it
+// goes on, counted from the end of the last piece, with how many bytes, and its own.
 func pack(out *bufio.Writer, old, file []byte) {
 	at := map[string]int{}
 	for i := 0; i+block <= len(old); i += 4 {
 		at[string(old[i:i+block])] = i
 	}
+	end := 0
 	piece := func(own []byte, from, length int) {
-		for _, n := range []int{len(own), from, length} {
-			_, _ = out.Write(binary.AppendUvarint(nil, uint64(n)))
+		for _, n := range []int{len(own), from - end, length} {
+			_, _ = out.Write(binary.AppendVarint(nil, int64(n)))
 		}
 		_, _ = out.Write(own)
+		end = from + length
 	}
 	begin, next := 0, 0 // of the bytes of its own; in the old file, as it goes on
 	for i := 0; i < len(file); {
-		from, ok := next, i+block <= len(file) && next+block <= len(old) &&
-			string(file[i:i+block]) == string(old[next:next+block])
+		from, ok := next, i+again <= len(file) && next+again <= len(old) &&
+			string(file[i:i+again]) == string(old[next:next+again])
 		if !ok && i+block <= len(file) {
 			from, ok = at[string(file[i:i+block])]
 		}

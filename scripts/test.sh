@@ -2,10 +2,10 @@
 # test.sh runs everything that has to pass: formatting, linters, and the tests
 # as root, as an ordinary user, and in virtual machines with cgroup v2.
 # Usage: scripts/test.sh [--quick | --soak | --machine]
-#   --quick    takes three minutes instead of twelve: no machine, no browser, no exercises
+#   --quick    takes three minutes instead of sixteen: no machine, no browser, no exercises
 #   --soak     runs the lessons under load for ten minutes, and nothing else
 #   --machine  makes the machine in the lesson pages, uses it in a browser, and types all
-#              texts into it, and nothing else; some minutes, and more the first time
+#              texts into it, and nothing else: without it, README.md's, and 03's in the browser
 # With NS_STRICT=1 a test fails if it is skipped without a good reason. With CI=true
 # more than two flaky tests are a failure.
 # At its end it says which tests were flaky (they failed, and passed when they were run
@@ -34,10 +34,15 @@ passed=0 failed=0 skipped=0 flaky=0
 out=$(as_user mktemp -d /var/tmp/nsl.XXXXXX)
 
 beside='' # the process that runs what is done beside the rest
+page_group=''
 clean_up() {
   if [[ -n $beside ]]; then
     kill "$beside" 2>/dev/null || true
     wait "$beside" || true
+  fi
+  if [[ -n $page_group ]]; then
+    kill -- "-$page_group" 2>/dev/null || true
+    wait "$page_group" || true
   fi
   as_root rm -rf "$out"
   if id "$user" &>/dev/null; then
@@ -172,6 +177,11 @@ in_machines() {
     NSTEST_REPO="$repo" "$out/scripttest.test" -test.v -test.run "^Test($machines)"
 }
 
+# page is the name and the command of what is done with the Linux in the lesson pages, at
+# leisure: it is made, and the tour and all checks run there. A browser uses it later.
+page=("the tour and the checks, in the Linux of the pages" nice scripts/dev/machine/test.sh
+  "$out/texts.test" -test.v -test.run '^TestPage$/^(README.md|internal)')
+
 formatted() { ! gofmt -l . | grep .; }
 scripts() { git ls-files '*.sh' .ci/run; }
 shell_formatted() { scripts | xargs shfmt -d; }
@@ -196,9 +206,15 @@ linters() {
 }
 
 begin=$EPOCHSECONDS
+if [[ -n $quick ]]; then
+  page=()
+elif [[ $(uname -m) != x86_64 ]]; then
+  page=() skipped=$((skipped + 1))
+  echo "all tests of the Linux in the pages: it is made on x86_64 alone" >>"$out/skipped"
+fi
 if [[ -z $quick ]]; then
-  say "this takes about twelve minutes on two quiet CPUs; --quick takes three"
-  install_for tour demo net exercise test vm vm-amd64 vm-arm64 site debian
+  say "this takes about sixteen minutes on two quiet CPUs; --quick takes three"
+  install_for tour demo net exercise test vm vm-amd64 vm-arm64 site debian ${page:+machine}
   # systemd starts a Docker that is installed, and that changes the host's firewall.
   if [[ ! -d /run/systemd/system ]]; then
     (install_for engines) || say "so tests with Docker are skipped"
@@ -259,6 +275,12 @@ as_root_run() {
 # that is one failure.
 no_machine=''
 mkdir "$out/ahead"
+if [[ ${#page[@]} -gt 0 ]]; then
+  set -m # in a process group of its own, to end all of it
+  ahead "${page[@]}" &
+  page_group=$!
+  set +m
+fi
 if [[ -z $quick ]]; then
   check "a virtual machine starts" scripts/sandbox.sh true
   if [[ $failed -gt 0 ]]; then
@@ -289,7 +311,7 @@ say "the handout and the slides"
 if [[ -n $quick ]]; then
   check "site.sh" scripts/dev/site.sh
 else
-  check "site.sh --check, in a browser" scripts/dev/site.sh --check
+  check "site.sh --check, in a browser" scripts/dev/site.sh ${page:+--machine} --check
   check "slides.sh --check, in a browser" scripts/dev/slides.sh --check --plan day
 fi
 
@@ -324,6 +346,12 @@ if [[ -n $beside ]]; then
   wait "$beside" || true
   beside=''
   if [[ -n $quick ]]; then linters checked; else in_machines counted; fi
+fi
+if [[ -n $page_group ]]; then
+  say "in the Linux of the pages"
+  wait "$page_group" || true
+  page_group=''
+  counted "${page[@]}"
 fi
 
 if [[ -s $out/again ]]; then

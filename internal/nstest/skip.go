@@ -22,9 +22,9 @@ const (
 	// here and the other in the virtual machine.
 	OtherCgroups = "this host has the other version of cgroups"
 
-	// NoPage: the machine of the lesson pages takes minutes to build, and the
-	// scripts that build it run its tests.
-	NoPage = "not for the machine of the pages: test.sh --machine runs this"
+	// NoPage: the machine of the lesson pages takes minutes to build. test.sh runs
+	// its tests when it is there, beside the rest.
+	NoPage = "the Linux of the pages is for scripts/dev/machine/test.sh"
 
 	// The tests of lessons 06 to 08 run as root and as an ordinary user.
 	rootsPart = "root's part: this runs when root runs the tests"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2016,SC2034
+# shellcheck disable=SC2034
 # The steps of this lesson, for scripts/follow.sh: commands as README.md has them.
 facts=(members)
 draw 2000 $((RANDOM % 9000 + 1000))

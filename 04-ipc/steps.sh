@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2016,SC2034
+# shellcheck disable=SC2034
 # The steps of this lesson, for scripts/follow.sh: commands as README.md has them.
 facts=(queues)
 draw 4096 $((4096 * (RANDOM % 9 + 1)))

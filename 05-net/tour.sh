@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2034
+# shellcheck disable=SC2154,SC2034
 # The part of this lesson in scripts/tour.sh, which sources it.
 title "devices and addresses of its own"
 # Without the state: the link is up a moment later.

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2016,SC2034
+# shellcheck disable=SC2034
 # The steps of this lesson, for scripts/follow.sh: commands as README.md has them.
 facts=(map name mounts)
 draw 'hostname box' "hostname box-$((RANDOM % 900 + 100))"

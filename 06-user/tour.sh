@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2034
+# shellcheck disable=SC2154,SC2034
 # The part of this lesson in scripts/tour.sh, which sources it.
 title "root inside, you outside"
 run sh -c 'id; cat /proc/self/uid_map'

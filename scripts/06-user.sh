@@ -9,7 +9,6 @@
 #   --from   begin at the step with that number, or at the first one with that word
 # Exit status: 0 if the kernel showed everything that is said here, 1 if not.
 
-# shellcheck disable=SC2016 # what stands in '' is for the shells inside
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail
 source "$(dirname "$0")/lib/demo.sh"

@@ -73,7 +73,6 @@ add_learner() {
   echo "$1:$uid:$pass" >>"$list"
   (cd "$repo" && tar -c --exclude='*_test.go' 0* docs scripts rootfs go.mod go.sum README.md) |
     as_learner "$1" tar -C "$home" -x --one-top-level=namespaces --no-same-owner
-  # shellcheck disable=SC2016 # for the learner's bash
   as_learner "$1" bash -c 'ln -s "$1/bin" "$2/namespaces/bin"; cat >>"$2/.bashrc"' \
     bash "$course" "$home" <<'END'
 # Of the course: host, container one and container two have a color and a word each.

@@ -113,7 +113,6 @@ closed=$(find "${bring[@]}" ! -readable -print -quit 2>/dev/null) || true
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/namespaces-sandbox
 scratch=$cache/run.$$
 vm='' feeder='' terminal='' builder=''
-# shellcheck disable=SC2317 # trap calls it
 cleanup() {
   if [[ -n $builder ]]; then
     as_root kill -KILL "$builder" 2>/dev/null || true
@@ -226,7 +225,6 @@ if ! "${wall[@]}" true 2>"$scratch/log"; then
 fi
 # The machine is several processes. They end as a group, at the latest when
 # this script does: in its first moments bwrap would leave one behind.
-# shellcheck disable=SC2016 # the inner shell expands it
 leader=(setpriv --pdeathsig TERM bash -c '
   trap "kill -KILL -- -\$! \$! 2>/dev/null; wait; exit" TERM
   [[ $PPID -eq $0 ]] || exit # the parent died before the kernel was asked to tell us
@@ -256,7 +254,6 @@ vm=$!
 exec {from_vm}<&"${machine[0]}" {to_vm}>&"${machine[1]}" {out}>&- {err}>&-
 
 # A trap runs during wait, not during read.
-# shellcheck disable=SC2016 # sh expands it
 timeout "$minutes"m sh -c 'read -r word && [ "$word" = started ]' <&"$from_vm" {to_vm}>&- &
 wait $! || broken "the machine did not start"
 # qemu has opened everything: nothing is left here, even if this script is killed.

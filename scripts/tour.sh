@@ -55,7 +55,6 @@ expect() {
 
 # finish compares the namespaces inside with the host's, and notes the result.
 finish() {
-  # shellcheck disable=SC2016 # $t is for the shell inside
   find_namespaces "$("${launch[@]}" sh -c '
     for t in '"${ns_types[*]}"'; do readlink /proc/self/ns/$t; done' 2>/dev/null)" || true
   expect "namespaces of its own" "${ns_own[*]}" \

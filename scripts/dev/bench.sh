@@ -12,7 +12,6 @@ runs=${1:-50}
 [[ $# -le 1 && $runs =~ ^[1-9][0-9]*$ ]] || misused "RUNS must be a number"
 [[ $EUID -eq 0 ]] || exec sudo -H env PATH="$PATH" "$0" "$@"
 if mountpoint -q /sys/fs/cgroup/unified; then # crun refuses it beside v1, if it has a controller
-  # shellcheck disable=SC2016 # for that shell
   exec unshare --mount bash -c 'umount /sys/fs/cgroup/unified && exec "$0" "$@"' "$0" "$@"
 fi
 install_for bench

@@ -24,7 +24,6 @@ terminal() {
 
 # in_namespaces COMMAND... runs it at a terminal, as root of a host that has lo.
 in_namespaces() {
-  # shellcheck disable=SC2016 # the inner shell expands it
   terminal unshare --mount --uts --ipc --net --pid --fork --mount-proc \
     sh -c 'hostname sandbox; ip link set lo up; exec "$@"' sh "$@"
 }

@@ -4,7 +4,6 @@
 # Usage: scripts/dev/test-vm-arch.sh [all]
 #   all  everything for every lesson
 
-# shellcheck disable=SC2317 # step calls the functions
 set -euo pipefail
 source "$(dirname "$0")/../lib/all.sh"
 answer_help "$@"

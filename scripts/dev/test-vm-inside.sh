@@ -7,7 +7,6 @@
 #   all    leave nothing out
 # NSL_SLOW is how many times slower than the host the machine may be.
 
-# shellcheck disable=SC2317 # step calls the functions
 set -euo pipefail
 source "$(dirname "$0")/../lib/all.sh"
 answer_help "$@"
@@ -193,7 +192,6 @@ few() {
     holds "status of $line" "$status" '^(2|125)$'
     holds "what $line says" "$said" 'ulimit -u|resource temporarily unavailable'
   done
-  # shellcheck disable=SC2016 # for the shell of the session
   said=$(login bash -c 'for script in doctor tour; do scripts/$script.sh 2>&1; echo $?; done')
   echo "$said"
   line="sh: you have [0-9]+ processes and threads, and may have $most: ulimit -u"
@@ -287,7 +285,6 @@ class() {
   touch README.md go.sum # nobody reads them here
   before=$(of_users)
   scripts/class.sh add 1
-  # shellcheck disable=SC2016 # for the learner's shell
   me=learner1 login bash -c 'loginctl enable-linger; systemd-run --quiet --user sleep 1001
     systemd-run --quiet --user --on-active=1h true; touch $XDG_RUNTIME_DIR/file
     setsid sleep 1002 </dev/null &>/dev/null &'

@@ -49,7 +49,6 @@ done
 
 out=$(mktemp -d /var/tmp/nsl.XXXXXX)
 running=()
-# shellcheck disable=SC2317 # trap calls it
 clean_up() {
   local pid
   trap '' INT TERM HUP

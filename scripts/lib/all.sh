@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # all.sh: what every script begins with. It is sourced, not run.
 
 lib=${BASH_SOURCE[0]%/*}

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # cgroup.sh finds the directory of a cgroup. It is sourced, not run. It starts
 # no process: watch.sh calls it again and again.
 

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # containers.sh: the lessons' containers on this machine. It is sourced, not run.
 
 # shellcheck disable=SC2154 # of all.sh

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # demo.sh: what the demonstrations 01-pid.sh to 08-cgroups.sh share. It is
 # sourced, not run. A demonstration is a session at several terminals: `host`,
 # and one for each container. The prompt shows at which one a line is typed,

@@ -182,7 +182,6 @@ try_limit() {
     exit 1
   }
   echo "$none" >"$new/$limit" || exit 1
-  # shellcheck disable=SC2016 # for the other shell
   sh -c 'echo $$ >"$1"' sh "$new/$procs" || exit 1
 }
 
@@ -213,7 +212,6 @@ policy() {
 reaches_host() {
   local answer=''
   if [[ $EUID -eq 0 && -x $repo/bin/05-net ]]; then
-    # shellcheck disable=SC2016 # for the shell inside
     answer=$("${away[@]}" timeout 5 "$repo/bin/05-net" sh -c '
       gateway=$(ip route | sed -n "s/^default via \([^ ]*\) .*/\1/p")
       if busybox ping -c 1 -W 3 "$gateway" >&2; then echo yes; else echo no; fi' \

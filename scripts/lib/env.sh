@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # shellcheck disable=SC2034 # for what sources it
 # env.sh: the environment of a script. Nothing in the caller's environment may change
 # what a script does. It is sourced, not run.
@@ -32,7 +31,6 @@ repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 # An ordinary user's PATH often lacks the directories of ip and sysctl, and
 # sudo's lacks the one of go. The caller's own go commands need it on theirs.
 go_off_path=''
-# shellcheck disable=SC2016 # to be typed
 command -v go >/dev/null || [[ -n ${SUDO_UID:-} || ! -x /usr/local/go/bin/go ]] ||
   go_off_path='PATH=$PATH:/usr/local/go/bin'
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # exercise.sh: what the checks of the exercises share. It is sourced, not run.
 
 source "${BASH_SOURCE[0]%/*}/all.sh"

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # shellcheck disable=SC2154 # of env.sh
 # lessons.sh: the lessons, and what starts one. It is sourced, not run.
 

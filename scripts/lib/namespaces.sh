@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # namespaces.sh: which namespaces a process is in, and which of them are not ours.
 # It is sourced, not run.
 

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # packages.sh: which packages of lib/packages.tsv this machine has, and how to install
 # the rest. It is sourced, not run.
 

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034 # of env.sh, and for the script
 # questions.sh: reads and asks the questions of a lesson, NN-name/quiz.md. It is
 # sourced, not run.

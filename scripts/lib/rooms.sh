@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # shellcheck disable=SC2154 # of namespaces.sh
 # rooms.sh: all sets of namespaces that are not ours. It is sourced, not run, after
 # namespaces.sh. It looks at every process and starts none, so it can be called

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # say.sh: how a script prints messages, and how it ends. It is sourced, not run.
 
 # shellcheck disable=SC2034 # used by the scripts that source this file

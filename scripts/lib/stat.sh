@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # stat.sh: what proc_pid_stat(5) has of a process. It is sourced, not run.
 
 # read_stat PID sets stat_name and stat, the fields from the state on: stat[0] is the

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # shellcheck disable=SC2154 # of env.sh, say.sh and namespaces.sh
 # tree.sh: which user namespace owns which namespaces, for compare.sh --tree. It
 # is sourced, not run.

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # user.sh: as whom a command runs: you, root, or the caller of sudo. It is sourced,
 # not run.
 

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # why.sh says why a lesson does not run here, and what to type. It is sourced, by
 # doctor.sh, which has tried things: result[WHO.NAME] is how they went.
 # shellcheck disable=SC2034,SC2154 # what goes back and forth between the two
@@ -189,7 +188,6 @@ explain_limit() {
 # explain_processes is about the limits on processes and threads.
 explain_processes() {
   local name dir most now
-  # shellcheck disable=SC2016 # to be typed
   reason='a limit on processes is reached: ulimit -u' fix='ulimit -S -u $(ulimit -H -u)'
   find_cgroups /proc/self/cgroup
   for name in pids v2; do

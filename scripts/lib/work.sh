@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # shellcheck disable=SC2154 # of env.sh
 # work.sh: work/, where a learner's own lessons are, and broken ones. It is sourced,
 # not run.

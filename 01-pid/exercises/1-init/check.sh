@@ -13,7 +13,6 @@ point init 'the parent of the command' "$seen" 'process 1' \
   'Who is process 1 in the namespace, and who starts the command?'
 
 # Three orphans: the shell that has started them ends at once.
-# shellcheck disable=SC2016 # $! is for the shell inside
 ask a 'sh -c "for i in 1 2 3; do sleep 1000 >/dev/null 2>&1 & echo \$!; done"'
 orphans=() parents=()
 for orphan in $answer; do
@@ -25,7 +24,6 @@ point init 'the parents of three orphans' "${parents[*]//"$init"/init}" \
 
 # One SIGCHLD may stand for all three.
 kill_all "$(printf '%s\n' "${orphans[@]}")"
-# shellcheck disable=SC2317 # soon calls it
 reaped() { ! ps -p "${orphans[*]}" >/dev/null; }
 seen='all are reaped'
 soon reaped || seen="zombies: $(ps -o stat= -p "${orphans[*]}" | grep -c '^Z')"

@@ -10,7 +10,6 @@ run b -join "${shell[a]}"
 point join 'the PID namespace' "$(whose pid b)" "run a's" \
   'readlink /proc/PID/ns/pid, on the host. Whom does setns(2) move: its caller, or others?'
 
-# shellcheck disable=SC2016 # $$ and $PPID are for the shell inside
 ask b 'echo $$, parent $PPID'
 point join 'its PID for itself, and its parent' "$answer" \
   "$(number "${shell[b]}"), parent 0" \

@@ -27,7 +27,6 @@ ask a "cat '$dir/two/file'"
 point join 'a file in what run b has mounted' "${answer##*: }" yes \
   'Which list of mounts does mount(2) change?'
 
-# shellcheck disable=SC2016 # $PPID is for the shell inside
 ask b 'echo /proc/[0-9]* parent $PPID'
 point join 'the processes in /proc, for run b' "$answer" \
   "/proc/1 /proc/$(number "${shell[b]}") parent 0" \

@@ -55,7 +55,6 @@ point net 'the second still reaches the host when all others have ended' \
   'Is the bridge still there? ip neighbour inside: which MAC address is that, and which was it?'
 
 finish b
-# shellcheck disable=SC2317 # soon calls it
 as_before() { [[ $(host_devices) == "$devices" ]]; }
 seen='as before'
 soon as_before || seen=$(host_devices)

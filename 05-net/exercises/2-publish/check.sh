@@ -12,7 +12,6 @@ printf '#!/bin/sh\ncat\necho over\n' >"$dir/serve"
 chmod +x "$dir/serve"
 
 # listens checks whether somebody listens on port 80 inside: 0A is LISTEN.
-# shellcheck disable=SC2317 # soon calls it
 listens() { grep -q ':0050 [0-9A-F:]* 0A ' "/proc/${shell[a]}"/net/tcp{,6}; }
 
 # say_hello FD says it to an open connection, and prints the answer.

@@ -42,7 +42,6 @@ point user 'chown 33:44 inside' "$answer" 33:44 \
 point user 'the owner of that file outside' "$(stat -c %u:%g "$dir/shared/file")" \
   "$((${uids% *} + 32)):$((${gids% *} + 43))" 'The maps again: 0 is you. Who is 1?'
 
-# shellcheck disable=SC2016 # $( ) is for the shell inside
 ask a 'setpriv --reuid 33 --regid 44 --clear-groups sh -c "echo \$(id -u):\$(id -g):\$(id -G)"'
 point user 'to become user 33, group 44, with no other group' "$answer" 33:44:44 \
   'setgroups(2): who has allowed it in this user namespace?'

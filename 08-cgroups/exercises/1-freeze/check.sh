@@ -20,11 +20,9 @@ progress() {
 }
 
 # stopped checks whether the launcher is: its shell would print a prompt now.
-# shellcheck disable=SC2317 # soon calls it
 stopped() { [[ $(ps -o stat= --ppid "${launcher[a]}") == T* ]]; }
 
 run a -freeze
-# shellcheck disable=SC2016 # $! is for the shell inside
 ask a '(while :; do :; done) & echo $!'
 background=$(outside a "$answer")
 [[ -n $background ]] || die "the shell inside started no process: $answer"

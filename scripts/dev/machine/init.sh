@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck shell=sh
 # init: what the machine in the page does when it starts: what systemd does, as
 # far as the lessons can see it. Then it becomes /sbin/init,
 # which keeps a shell at each terminal. It runs once, when the machine is built:

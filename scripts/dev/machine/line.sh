@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck shell=sh
 # line: the page's own line to the machine, the fourth serial one. It takes a
 # request a line, and answers each by its first word:
 #   size N ROWS COLUMNS   of terminal N

@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck shell=sh
 # terminal N: a shell of the guest's at one of the machine's terminals, in a
 # cgroup of its own. loop starts it, and starts it again when it ends.
 echo 0 >"/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/app.slice/terminal-$1.scope/cgroup.procs"

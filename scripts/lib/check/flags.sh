@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # flags.sh: the flags that a lesson adds, each tried with a good value and with a
 # bad one, where the launcher is called as the lesson is. It is sourced by
 # check.sh, not run.

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # host.sh: the host, before the launcher and after it. It is sourced by
 # check.sh, not run.
 #

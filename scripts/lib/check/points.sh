@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # points.sh: what check.sh looks at, type by type. It is sourced, not run.
 #
 # Each point has what was seen, what is expected, and a question for when they differ.
@@ -70,7 +69,6 @@ check_namespace() {
 }
 
 check_pid() {
-  # shellcheck disable=SC2016 # $$ and $PPID are for the shell inside
   ask a 'echo process $$, parent $PPID'
   point pid 'the command is the first process' \
     "$answer; the kernel says $(awk '/^NSpid/ { print $NF }' "/proc/${shell[a]}/status")" \
@@ -410,7 +408,6 @@ check_cpu() {
   period=$(period_of "$1")
   if [[ $limit != none ]]; then
     # More of them than CPUs: then others do not keep them from their quota.
-    # shellcheck disable=SC2016 # $i and $loops are for the shell inside
     ask a 'loops=; i=0; while [ $i -lt 8 ]; do while :; do :; done & loops="$loops $!" i=$((i + 1)); done'
     # What they use, against the time that has gone by, both in 1/100 s. On a busy
     # machine they may not get so much in any period that the kernel has to throttle
@@ -423,7 +420,6 @@ check_cpu() {
       [[ $gone -lt 500 && $(($(cpu_time "$1") - used)) -lt $((allowed + 50)) ]] || break
     done
     used=$(($(cpu_time "$1") - used)) gone=$(($(hundredths) - since))
-    # shellcheck disable=SC2016
     ask a 'kill -KILL $loops'
     allowed=$((gone * limit / period + 20))
     if [[ $used -gt $allowed ]]; then

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # report.sh: the report of a check, a line for each point. It is sourced, by
 # check.sh and by the checks of the exercises, not run.
 

@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # session.sh: runs of a launcher, each with a shell inside that one can talk to
 # and that the kernel knows. It is sourced, by check.sh and by the checks of
 # the exercises, not run.
@@ -22,7 +21,6 @@ work_on_copies() {
   done
   shift
   if [[ $EUID -eq 0 && -z ${CHECK_COPIES:-} ]] && unshare "${flags[@]}" true; then
-    # shellcheck disable=SC2016 # $0 and $@ are for that shell
     CHECK_COPIES=yes exec unshare "${flags[@]}" --propagation private \
       sh -c 'mount --make-rshared / && exec "$0" "$@"' "$@"
   fi
@@ -48,7 +46,6 @@ covered='' most=${CHECK_MOST:-1500} # processes
 
 # What the shell inside does: a line in, its output and a mark with its exit
 # status out. All that it needs is a shell.
-# shellcheck disable=SC2016 # $line, $0 and $? are for the shell inside
 loop='while read -r line; do eval "$line" 2>&1; echo "$0 $?"; done'
 
 # start RUN [FLAG...] starts the launcher, with its flags. Opened for both

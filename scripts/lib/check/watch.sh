@@ -1,4 +1,3 @@
-# shellcheck shell=bash
 # watch.sh: check.sh --watch, in two halves with a pipe between them. One is the
 # learner's: it builds, shows, and reads keys. The other checks, as root where the
 # lesson needs root. It is sourced by check.sh, not run.

@@ -164,12 +164,22 @@ func (p *picture) text(in rect, s style, a align, lines ...string) {
 	}
 }
 
+// boxed draws a box with lines of text in it, and titled one with a line in the part of it
+// that begins at dy and is h high.
+func (p *picture) boxed(class string, r rect, s style, a align, lines ...string) {
+	p.titled(class, r, 0, r.h, s, a, lines...)
+}
+
+func (p *picture) titled(class string, r rect, dy, h float64, s style, a align, lines ...string) {
+	p.box(class, r)
+	p.text(r.row(dy, h), s, a, lines...)
+}
+
 // pill draws a short word on a patch of colour that begins at x. It returns where the
 // patch ends.
 func (p *picture) pill(x, y float64, word string) float64 {
 	r := rect{x, y, math.Ceil(measure(word, tag)) + 22, 34}
-	p.box("pill", r)
-	p.text(r, tag, middle, word)
+	p.boxed("pill", r, tag, middle, word)
 	return r.right()
 }
 
@@ -225,14 +235,12 @@ func (p *picture) cross(at point, d float64) {
 
 // entry draws a box with a name at the left, and what it stands for at the right.
 func (p *picture) entry(class string, r rect, name, what string) {
-	p.box(class, r)
-	p.text(r, mono, left, name)
+	p.boxed(class, r, mono, left, name)
 	p.text(r, plain, right, what)
 }
 
 // device draws a network device and its address.
 func (p *picture) device(class string, r rect, name, address string) {
-	p.box(class, r)
-	p.text(r.row(4, 38), monoBig, middle, name)
+	p.titled(class, r, 4, 38, monoBig, middle, name)
 	p.text(r.row(40, 36), mono, middle, address)
 }

@@ -13,8 +13,7 @@ func drawHotel() *picture {
 	p.line("line", point{24, 148}, point{640, 78}, point{1256, 148})
 	p.text(rect{440, 92, 400, 60}, plate, middle, "hotel")
 	one, two := rect{40, 158, 800, 352}, rect{856, 158, 384, 352}
-	p.box("wall", one)
-	p.text(one.row(4, 42), label, left, "room one, a container")
+	p.titled("wall", one, 4, 42, label, left, "room one, a container")
 	for i, t := range [][2]string{{"door number", "processes"}, {"furniture", "mounts"},
 		{"name plate", "hostname"}, {"house telephone", "queues"}, {"line to the street", "network"},
 		{"master of the room", "users"}, {"floor plan", "root /"}, {"meter on the wall", "limits"}} {
@@ -23,14 +22,11 @@ func drawHotel() *picture {
 		p.text(rect{x, at.y, 330, 36}, label, left, t[0])
 		p.text(rect{x, at.y + 34, 330, 34}, soft, left, t[1])
 	}
-	p.box("wall", two)
-	p.text(two.row(4, 42), label, left, "room two")
+	p.titled("wall", two, 4, 42, label, left, "room two")
 	p.text(two.row(90, 180), plain, middle, "the same eight,", "of its own,", "and it believes", "itself alone")
-	p.box("host", rect{40, 520, 1200, 74})
-	p.text(rect{40, 520, 1200, 74}, label, left, "management: the host")
+	p.boxed("host", rect{40, 520, 1200, 74}, label, left, "management: the host")
 	p.text(rect{640, 520, 600, 74}, plain, right, "sees every room, by numbers of its own")
-	p.box("shared", rect{40, 604, 1200, 74})
-	p.text(rect{40, 604, 1200, 74}, label, left, "the kernel")
+	p.boxed("shared", rect{40, 604, 1200, 74}, label, left, "the kernel")
 	p.text(rect{300, 604, 940, 74}, plain, right, "one for all. It keeps the lists: one for each room, or one for all")
 	return p
 }
@@ -43,11 +39,9 @@ func drawPropagation() *picture {
 			"both ways. To a copy that is a slave, the host's mounts come, and its own go nowhere. "+
 			"To a private copy nothing comes, and from it nothing goes.")
 	host := rect{16, top, 350, 604}
-	p.box("host", host)
-	p.text(host.row(8, 44), label, middle, "host")
+	p.titled("host", host, 8, 44, label, middle, "host")
 	mount := rect{host.x + 20, top + 60, host.w - 40, 524}
-	p.box("own", mount)
-	p.text(mount, plain, middle, "the mount at /,", "shared,", "as systemd", "makes it")
+	p.boxed("own", mount, plain, middle, "the mount at /,", "shared,", "as systemd", "makes it")
 	for i, c := range []struct{ kind, what, who, way string }{
 		{"shared", "a peer of the host's", "if nobody changes it", "both ways"},
 		{"slave", "listens to the host", "runc's default", "one way"},
@@ -55,8 +49,7 @@ func drawPropagation() *picture {
 	} {
 		y := float64(top + i*207)
 		box := rect{824, y, 440, 190}
-		p.box("wall", box)
-		p.text(box.row(16, 52), monoBig, middle, c.kind)
+		p.titled("wall", box, 16, 52, monoBig, middle, c.kind)
 		p.text(box.row(68, 46), plain, middle, c.what)
 		p.text(box.row(118, 46), soft, middle, c.who)
 		from, to := mount.right()+4, box.x-4
@@ -86,23 +79,19 @@ func drawNetwork() *picture {
 			"reaches it by three steps: first, a default route to the bridge; second, "+
 			"forwarding on the host; third, address translation on what leaves by nslwan.")
 	host := rect{396, top, 868, 340}
-	p.box("host", host)
-	p.text(host.row(6, 40), label, left, "host")
+	p.titled("host", host, 6, 40, label, left, "host")
 	for i, name := range []string{"room 2", "room 3"} {
 		room := rect{16, top + float64(i)*176, 316, 164}
-		p.box("wall", room)
-		p.text(room.row(6, 40), label, left, name)
+		p.titled("wall", room, 6, 40, label, left, name)
 		p.pill(room.right()-50, room.y+10, "1")
 		y := room.y + 106
 		p.pair(point{300, y}, point{424, y})
 		p.device("own", rect{34, y - 42, 266, 84}, "eth0", []string{"10.201.0.2/24", "10.201.0.3/24"}[i])
 		port := rect{424, y - 28, 92, 56}
-		p.box("own", port)
-		p.text(port, mono, middle, []string{"nsl2", "nsl3"}[i])
+		p.boxed("own", port, mono, middle, []string{"nsl2", "nsl3"}[i])
 	}
 	bridge := rect{516, top + 50, 270, 272}
-	p.box("shared", bridge)
-	p.text(bridge.row(60, 40), soft, middle, "a bridge")
+	p.titled("shared", bridge, 60, 40, soft, middle, "a bridge")
 	p.text(bridge.row(106, 40), monoBig, middle, "nslbr")
 	p.text(bridge.row(152, 40), mono, middle, "10.201.0.1/24")
 	wan := rect{968, top + 144, 270, 84}
@@ -111,8 +100,7 @@ func drawNetwork() *picture {
 	p.device("own", wan, "nslwan", "203.0.113.1/24")
 	p.pill(wan.right()-40, wan.y-42, "3")
 	internet := rect{942, top + 396, 322, 200}
-	p.box("wall", internet)
-	p.text(internet.row(144, 44), label, middle, "internet")
+	p.titled("wall", internet, 144, 44, label, middle, "internet")
 	eth0 := rect{968, internet.y + 44, 270, 84}
 	p.pair(point{1103, wan.bottom()}, point{1103, eth0.y})
 	p.device("own", eth0, "eth0", "203.0.113.2/24")
@@ -152,10 +140,8 @@ func drawUIDMaps() *picture {
 			p.entry(u.class, s, u.number, u.who)
 			return s
 		}
-		p.box("wall", in)
-		p.text(in.row(6, 42), label, middle, "inside")
-		p.box("host", out)
-		p.text(out.row(6, 42), label, middle, "host")
+		p.titled("wall", in, 6, 42, label, middle, "inside")
+		p.titled("host", out, 6, 42, label, middle, "host")
 		for i, u := range host {
 			outside := slot(out, u)
 			y := outside.y + 34
@@ -201,16 +187,14 @@ func drawPivotRoot() *picture {
 		return rect{r.x + 14, r.y + 56, w - 28, h - 70}
 	}
 	card := func(class string, r rect, name, what string) {
-		p.box(class, r)
-		p.text(r.row(6, 42), monoBig, left, name)
+		p.titled(class, r, 6, 42, monoBig, left, name)
 		head := measure(name, monoBig) + 10
 		p.text(rect{r.x + head, r.y + 6, r.w - head, 42}, plain, left, what)
 	}
 	filled := func(class string, r rect) {
 		for i, name := range []string{"proc", "sys", "dev", "tmp"} {
 			dir := rect{r.x + 8 + float64(i)*84, r.bottom() - 60, 78, 50}
-			p.box(class, dir)
-			p.text(dir, mono, middle, name)
+			p.boxed(class, dir, mono, middle, name)
 		}
 	}
 	for i, step := range []struct{ mark, call, class string }{
@@ -237,8 +221,7 @@ func drawPivotRoot() *picture {
 	p.text(rect{below.x, below.y + 56, 60, 44}, monoBig, left, "/")
 	filled("own", below)
 	above := rect{in.x + 60, in.y + 4, in.w - 60, 108}
-	p.box("shared", above)
-	p.text(above, plain, middle, "on top: the old root,", "the host's disk")
+	p.boxed("shared", above, plain, middle, "on top: the old root,", "the host's disk")
 
 	in = panel(4, "4", plain, "unmount the old root")
 	below = rect{in.x, in.y + 60, in.w - 26, 170}
@@ -270,8 +253,7 @@ func drawCgroups() *picture {
 			"container, process 4716, with the limits memory.max 32 MiB, pids.max 20 and cpu.max a tenth of a CPU. In "+
 			"the cgroup namespace of the container it is the root, and all above it is out of sight.")
 	dir := func(class string, r rect, name string) {
-		p.box(class, r)
-		p.text(r.row(4, 42), monoBig, left, name)
+		p.titled(class, r, 4, 42, monoBig, left, name)
 	}
 	branch := func(x, from, y, to float64) {
 		p.line("line", point{x, from}, point{x, y}, point{to, y})
@@ -322,10 +304,8 @@ func drawContainer() *picture {
 	const high, gap = 62, 8
 	host := rect{92, top, 500, 8*(high+gap) + 56}
 	inside := rect{764, top, 500, host.h}
-	p.box("host", host)
-	p.text(host.row(6, 42), label, middle, "host")
-	p.box("wall", inside)
-	p.text(inside.row(6, 42), label, middle, "container")
+	p.titled("host", host, 6, 42, label, middle, "host")
+	p.titled("wall", inside, 6, 42, label, middle, "container")
 	for i, t := range []struct{ out, outNote, tie, in, inNote string }{
 		{"4712", "a process", "same", "1", "a process"},
 		{"/proc, /home, …", "mounts", "", "/proc", "mounts"},

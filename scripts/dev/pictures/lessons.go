@@ -96,11 +96,9 @@ func drawLesson(all []lesson) *picture {
 			strings.Join(drawn, " "), strings.Join(own, ", "), strings.Join(shared, ", ")))
 	b := board{p, rect{16, top, 616, 224}, rect{648, top, 616, 224}, rect{16, top + 264, 1248, 190}}
 	for i, r := range b.containers() {
-		p.box("wall", r)
-		p.text(r.row(4, 38), label, left, "container "+[]string{"one", "two"}[i])
+		p.titled("wall", r, 4, 38, label, left, "container "+[]string{"one", "two"}[i])
 	}
-	p.box("host", b.host)
-	p.text(b.host.row(4, 38), label, left, "host")
+	p.titled("host", b.host, 4, 38, label, left, "host")
 
 	y := b.host.bottom() + 14
 	for i, side := range [][]string{own, shared} {
@@ -115,8 +113,7 @@ func drawLesson(all []lesson) *picture {
 				}
 			}
 			w := math.Ceil(measure(name, plain)) + 17
-			p.box(class, rect{x, y, w, 52})
-			p.text(rect{x, y, w, 52}, plain, middle, name)
+			p.boxed(class, rect{x, y, w, 52}, plain, middle, name)
 			x += w + 8
 		}
 	}
@@ -152,8 +149,7 @@ func (b board) processes() {
 
 func (b board) mounts() {
 	disk := center(b.host, 72, 300, 96)
-	b.box("shared", disk)
-	b.text(disk, label, middle, "the disk")
+	b.boxed("shared", disk, label, middle, "the disk")
 	list := func(class string, r rect, proc string) rect {
 		b.entry(class, r.row(0, 60), "/proc", proc)
 		b.entry(class, r.row(68, 60), "/", "the disk")
@@ -171,8 +167,7 @@ func (b board) mounts() {
 func (b board) hostname() {
 	for i, r := range []rect{b.one, b.two, b.host} {
 		sign := center(r, 62, 300, 110)
-		b.box([]string{"new", "new", "own"}[i], sign)
-		b.text(sign, plate, middle, []string{"room-1", "room-2", "hotel"}[i])
+		b.boxed([]string{"new", "new", "own"}[i], sign, plate, middle, []string{"room-1", "room-2", "hotel"}[i])
 		for _, x := range []float64{sign.x + 18, sign.right() - 18} { // screws
 			for _, y := range []float64{sign.y + 18, sign.bottom() - 18} {
 				b.add(`<circle class="head" cx="%g" cy="%g" r="5"/>`, x, y)
@@ -188,12 +183,10 @@ func (b board) queues() {
 		for n := range 5 {
 			socket := rect{at.x + float64(n)*84, at.y, 64, 48}
 			if n > 0 {
-				b.box("gone", socket)
-				b.text(socket, soft, middle, fmt.Sprint(n))
+				b.boxed("gone", socket, soft, middle, fmt.Sprint(n))
 				continue
 			}
-			b.box([]string{"new", "new", "own"}[i], socket)
-			b.text(socket, mono, middle, "0")
+			b.boxed([]string{"new", "new", "own"}[i], socket, mono, middle, "0")
 			b.line("line", point{socket.x + 32, socket.bottom()}, point{socket.x + 32, at.y + 72})
 		}
 		b.entry("own", rect{at.x, at.y + 74, 400, 54}, "0x"+[]string{"2bb442fa", "38c434ae", "b9ecbef8"}[i], "a queue")
@@ -206,14 +199,12 @@ func (b board) network() {
 		eth0 := center(r, 98, 260, 84)
 		host := rect{eth0.x, b.host.y + 64, 260, 84}
 		b.device("new", eth0, "eth0", []string{"10.200.0.170/30", "10.200.0.174/30"}[i])
-		b.box("new", rect{eth0.x - 136, eth0.y, 100, 84})
-		b.text(rect{eth0.x - 136, eth0.y, 100, 84}, monoBig, middle, "lo")
+		b.boxed("new", rect{eth0.x - 136, eth0.y, 100, 84}, monoBig, middle, "lo")
 		b.device("own", host, []string{"nsl42", "nsl43"}[i], []string{"10.200.0.169/30", "10.200.0.173/30"}[i])
 		b.tie(eth0, host, "a veth pair", b.pair)
 	}
 	wlan := center(b.host, 64, 160, 84)
-	b.box("own", wlan)
-	b.text(wlan, monoBig, middle, "wlan0")
+	b.boxed("own", wlan, monoBig, middle, "wlan0")
 }
 
 func (b board) users() {
@@ -243,16 +234,13 @@ func (b board) root() {
 	b.text(center(disk, 28, 300, 68), label, middle, "the disk")
 	for i, r := range b.containers() {
 		inside := center(r, 50, 520, 150)
-		b.box("new", inside)
-		b.text(inside.row(6, 50), monoBig, left, "/")
+		b.titled("new", inside, 6, 50, monoBig, left, "/")
 		for j, name := range []string{"bin", "dev", "proc", "tmp"} {
 			dir := rect{inside.x + 20 + float64(j)*124, inside.y + 66, 108, 60}
-			b.box("own", dir)
-			b.text(dir, mono, middle, name)
+			b.boxed("own", dir, mono, middle, name)
 		}
 		host := rect{r.x + r.w/2 - 100, disk.y + 28, 200, 68}
-		b.box("shared", host)
-		b.text(host, monoBig, middle, []string{"nsl-1/", "nsl-2/"}[i])
+		b.boxed("shared", host, monoBig, middle, []string{"nsl-1/", "nsl-2/"}[i])
 		b.tie(inside, host, "the same directory", b.both)
 	}
 }
@@ -270,8 +258,7 @@ func (b board) limits() {
 			b.text(rect{r.x + 436, y, 170, 46}, mono, left, t.limit)
 		}
 		host := rect{r.x + r.w/2 - 130, b.host.y + 74, 260, 76}
-		b.box("own", host)
-		b.text(host, monoBig, middle, []string{"nsl-4711-20", "nsl-4712-21"}[i])
+		b.boxed("own", host, monoBig, middle, []string{"nsl-4711-20", "nsl-4712-21"}[i])
 		b.tie(rect{host.x, r.y, 260, r.h}, host, "a cgroup holds it",
 			func(host, inside point) { b.arrow("line", host, inside) })
 	}

@@ -9,7 +9,7 @@ const fs = require("node:fs")
 const path = require("node:path")
 const { pathToFileURL } = require("node:url")
 const zlib = require("node:zlib")
-const puppeteer = require("puppeteer-core")
+const { launch, newPage } = require("../browser.cjs")
 
 const site = path.resolve(process.argv[2])
 const repo = path.resolve(__dirname, "../../..")
@@ -36,23 +36,10 @@ async function test(name, run) {
 // Tabs that are used again: a new one is a new process.
 const idle = []
 
-async function newPage() {
-  const page = await browser.newPage()
-  page.on("console", message => {
-    if (["error", "warn"].includes(message.type())) page.problems.push(message.text())
-  })
-  page.on("pageerror", error => page.problems.push(error.message))
-  page.on("requestfailed", request => page.problems.push("failed: " + request.url()))
-  page.on("request", request => {
-    if (!/^(file|data):/.test(request.url())) page.problems.push("request: " + request.url())
-  })
-  return page
-}
-
 // open opens a page, and fails when it asks for anything that is not there, or
 // reports an error.
 async function open(name, { size = desk, scheme = "light", script = true } = {}) {
-  const page = idle.pop() ?? await newPage()
+  const page = idle.pop() ?? await newPage(browser, problem => page.problems.push(problem))
   page.problems = []
   await page.setViewport(size)
   await page.setJavaScriptEnabled(script)
@@ -147,11 +134,7 @@ const isShown = (page, selector) => page.$eval(selector, e => e.checkVisibility(
 
 async function main() {
   assert.ok(pages.length > 10, "too few pages in " + site)
-  browser = await puppeteer.launch({
-    executablePath: process.env.CHROME_PATH,
-    args: ["--host-resolver-rules=MAP * ~NOTFOUND", "--disable-gpu", "--disable-dev-shm-usage",
-      ...(process.getuid() === 0 ? ["--no-sandbox"] : [])],
-  })
+  browser = await launch()
 
   const seen = {}
   for (const name of pages) {

@@ -64,21 +64,11 @@ func (s *site) difference(before, lesson string) ([]sourceFile, error) {
 			changed = append(changed, f)
 		}
 	}
-	// The first lesson is all new: read its main.go first.
+	// The first lesson is all new: what is for other systems comes last.
 	slices.SortStableFunc(fresh, func(a, b sourceFile) int {
-		return rank(a.Name) - rank(b.Name)
+		return strings.Count(a.Name, "_other") - strings.Count(b.Name, "_other")
 	})
 	return append(fresh, changed...), nil
-}
-
-func rank(name string) int {
-	switch filepath.Base(name) {
-	case "main.go":
-		return 0
-	case "main_other.go":
-		return 2
-	}
-	return 1
 }
 
 // compare shows what is new in a file as a difference, and as the whole file

@@ -9,7 +9,7 @@ const fs = require("node:fs")
 const path = require("node:path")
 const { pathToFileURL } = require("node:url")
 const zlib = require("node:zlib")
-const puppeteer = require("puppeteer-core")
+const { launch, newPage } = require("../browser.cjs")
 
 const [html, pdf, deck] = process.argv.slice(2)
 const size = { width: 1280, height: 720 }
@@ -74,18 +74,8 @@ async function main() {
     if (!/^<!--\n[^]+?\n-->$/m.test(slide)) problems.push(`slide ${i + 1} has no notes`)
   })
 
-  const browser = await puppeteer.launch({
-    executablePath: process.env.CHROME_PATH,
-    args: ["--host-resolver-rules=MAP * ~NOTFOUND", "--disable-gpu", "--disable-dev-shm-usage",
-      ...(process.getuid() === 0 ? ["--no-sandbox"] : [])],
-  })
-  const page = await browser.newPage()
-  page.on("console", m => { if (["error", "warn"].includes(m.type())) problems.push(m.text()) })
-  page.on("pageerror", e => problems.push(e.message))
-  page.on("requestfailed", r => problems.push("failed: " + r.url().slice(0, 100)))
-  page.on("request", r => {
-    if (!/^(file|data|blob):/.test(r.url())) problems.push("request: " + r.url())
-  })
+  const browser = await launch()
+  const page = await newPage(browser, problem => problems.push(problem))
   await page.setViewport(size)
   const url = pathToFileURL(path.resolve(html)).href
   for (const scheme of ["light", "dark"]) {

@@ -245,25 +245,30 @@ members_ended() {
 
 own_proc() { [[ -n ${seen["$box proc"]:-} && ${seen["$box proc"]} != "${seen["self proc"]:-}" ]]; }
 
+# has_new NOW BEFORE says whether a list has a word that was not in it before.
+has_new() {
+  local word all
+  read -ra all <<<"$1"
+  for word in "${all[@]}"; do
+    [[ $2 == *" $word "* ]] || return 0
+  done
+  return 1
+}
+
+# more NAME says whether what is seen has a word that was not there before, and fewer
+# whether one that was there is gone.
+more() { has_new "${seen[$1]:-}" "${was[$1]:-}"; }
+fewer() { has_new "${was[$1]:-}" "${seen[$1]:-}"; }
+
+host_mount() { more 'self mounts'; }
+
 # own_mount says whether there is a new mount in a place where the host has none.
-# It sets mount_point.
 own_mount() {
   local mount all
   read -ra all <<<"${seen["$box mounts"]:-}"
   for mount in "${all[@]}"; do
     [[ ${was["$box mounts"]:-} != *" $mount "* ]] || continue
-    mount_point=${mount#*:}
-    [[ ${seen["self mounts"]} == *":$mount_point "* ]] || return 0
-  done
-  return 1
-}
-
-# host_mount says whether the host has one more mount.
-host_mount() {
-  local mount all
-  read -ra all <<<"${seen["self mounts"]:-}"
-  for mount in "${all[@]}"; do
-    [[ ${was["self mounts"]:-} == *" $mount "* ]] || return 0
+    [[ ${seen["self mounts"]} == *":${mount#*:} "* ]] || return 0
   done
   return 1
 }
@@ -271,26 +276,6 @@ host_mount() {
 renamed() { [[ -n ${seen[name]:-} && ${seen[name]} != "${was[name]:-}" &&
   ${seen[name]} != "${seen[host_name]}" && ${seen[host_name]} == "${was[host_name]}" ]]; }
 host_renamed() { [[ ${seen[host_name]} != "${was[host_name]}" ]]; }
-
-# more NAME says whether what is seen has a word that was not there before.
-more() {
-  local word all
-  read -ra all <<<"${seen[$1]:-}"
-  for word in "${all[@]}"; do
-    [[ ${was[$1]:-} == *" $word "* ]] || return 0
-  done
-  return 1
-}
-
-# fewer NAME says whether a word that was there is gone.
-fewer() {
-  local word all
-  read -ra all <<<"${was[$1]:-}"
-  for word in "${all[@]}"; do
-    [[ ${seen[$1]:-} == *" $word "* ]] || return 0
-  done
-  return 1
-}
 
 # grown NAME [BY] says whether a counter has grown.
 grown() { [[ $((${seen[$1]:-0} - ${was[$1]:-0})) -ge ${2:-1} ]]; }
@@ -532,24 +517,14 @@ fi
 [[ -t 0 && -t 1 && ${TERM:-dumb} != dumb ]] ||
   die "follow.sh needs a terminal of its own" "for programs: $0 --lines ${lesson%%-*}"
 
-# The terminal: a screen of its own, no cursor, and keys that are not shown.
-# Ctrl-Z is off: it would leave the terminal like this.
-before=$(stty -g)
-trap 'stty "$before"; printf "\e[?25h\e[?1049l"' EXIT
-trap 'exit 0' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
+take_screen
 shown='' key=''
 trap "shown=''" WINCH
-stty -echo -icanon susp undef
-printf '\e[?1049h\e[?25l'
 while [[ $key != [qQ] ]]; do
   look
   [[ $now -lt ${#conditions[@]} ]] || note_typed "$lesson"
   picture=$(draw_picture)
   [[ $picture == "$shown" ]] || printf '\e[H\e[J%s' "${picture//$'\n'/$'\r\n'}"
   shown=$picture
-  key=''
-  # Its status is 1 at the end of file: the terminal is gone.
-  read -rsn 1 -t 1 key || [[ $? -gt 128 ]] || exit 1
+  read_key 1
 done

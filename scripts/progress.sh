@@ -309,16 +309,12 @@ watch_room() {
     crowd "$1" "${size[@]}"
     return
   fi
-  trap 'printf "\e[?25h\e[?1049l"' EXIT
-  exit_on_signals
-  printf '\e[?1049h\e[?25l'
+  take_screen
   while [[ $key != [qQ] ]]; do
     read -ra size < <(stty size)
     picture=$(crowd "$1" "${size[@]}")
     printf '\e[H%s\e[K\e[J' "${picture//$'\n'/$'\e[K\n'}"
-    key=''
-    # Its status is 1 at the end of file: the terminal is gone.
-    read -rsn 1 -t 2 key || [[ $? -gt 128 ]] || exit 1
+    read_key 2
   done
 }
 

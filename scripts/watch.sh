@@ -272,19 +272,10 @@ if [[ -n $once || ! -t 0 || ! -t 1 || ${TERM:-dumb} == dumb ]]; then
   exit
 fi
 
-# The terminal: a screen of its own, no cursor, and keys that are not shown.
-# Ctrl-Z is off: it would leave the terminal like this.
 live=yes resized=yes key=''
 home=$'\e[H' end_of_line=$'\e[K' end_of_screen=$'\e[J'
-before=$(stty -g)
-trap 'stty "$before"; printf "\e[?25h\e[?1049l"' EXIT
-trap 'exit 0' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
+take_screen
 trap resized=yes WINCH
-stty -echo -icanon susp undef
-printf '\e[?1049h\e[?25l'
-
 while [[ $key != [qQ] ]]; do
   if [[ -n $resized ]]; then
     resized=''
@@ -298,7 +289,5 @@ while [[ $key != [qQ] ]]; do
     printf '%s' "$home${text//$'\n'/$end_of_line$'\n'}$end_of_line$end_of_screen"
     read -rsn 1 || exit 1
   fi
-  key=''
-  # Its status is 1 at the end of file: the terminal is gone.
-  read -rsn 1 -t 1 key || [[ $? -gt 128 ]] || exit 1
+  read_key 1
 done

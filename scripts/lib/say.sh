@@ -101,3 +101,21 @@ exit_on_signals() {
   trap "trap '' HUP INT TERM; exit 130" INT
   trap "trap '' HUP INT TERM; exit 143" TERM
 }
+
+# take_screen gives the script a screen of its own until it ends, without a cursor, and
+# keys that are not shown. Ctrl-Z is off: it would leave the terminal like this.
+take_screen() {
+  terminal=$(stty -g)
+  trap 'stty "$terminal"; printf "\e[?25h\e[?1049l"' EXIT
+  trap 'exit 0' INT
+  trap 'exit 143' TERM
+  trap 'exit 129' HUP
+  stty -echo -icanon susp undef
+  printf '\e[?1049h\e[?25l'
+}
+
+# read_key SECONDS sets key to the one that somebody presses in that time, or to nothing.
+read_key() {
+  # Its status is 1 at the end of file: the terminal is gone.
+  read -rsn 1 -t "$1" key || [[ $? -gt 128 ]] || exit 1
+}

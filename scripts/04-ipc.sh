@@ -3,10 +3,6 @@
 # shared memory of its own, POSIX queues, and what is not isolated.
 #
 # Usage: scripts/04-ipc.sh [--auto | --list | --from STEP]
-#   --auto   ask nothing, and do not wait for Enter
-#   --list   list the steps with their numbers
-#   --from   begin at the step with that number, or at the first one with that word
-# Exit status: 0 if the kernel showed everything that is said here, 1 if not.
 
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail

@@ -5,10 +5,6 @@
 # the internet. The host's own firewall and forwarding stay as they are.
 #
 # Usage: scripts/05-net.sh [--auto | --list | --from STEP]
-#   --auto   ask nothing, and do not wait for Enter
-#   --list   list the steps with their numbers
-#   --from   begin at the step with that number, or at the first one with that word
-# Exit status: 0 if the kernel showed everything that is said here, 1 if not.
 
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail

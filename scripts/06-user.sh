@@ -4,10 +4,6 @@
 # continues as an ordinary user.
 #
 # Usage: scripts/06-user.sh [--auto | --list | --from STEP]
-#   --auto   ask nothing, and do not wait for Enter
-#   --list   list the steps with their numbers
-#   --from   begin at the step with that number, or at the first one with that word
-# Exit status: 0 if the kernel showed everything that is said here, 1 if not.
 
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail

@@ -4,11 +4,7 @@
 # continues as an ordinary user.
 #
 # Usage: [NSL_ALPINE=FILE.tar.gz] scripts/07-pivot-root.sh [--auto | --list | --from STEP]
-#   --auto       ask nothing, and do not wait for Enter
-#   --list       list the steps with their numbers
-#   --from       begin at the step with that number, or at the first one with that word
-#   NSL_ALPINE   take Alpine's root filesystem from FILE, and download nothing
-# Exit status: 0 if the kernel showed everything that is said here, 1 if not.
+#   NSL_ALPINE  take Alpine's root filesystem from FILE, and download nothing
 
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # not by sh
 set -euo pipefail

@@ -38,13 +38,6 @@ source "$lib/sandbox-tree.sh"
 source "$lib/sandbox-debian.sh"
 source "$lib/sandbox-machine.sh"
 
-# misused NOTE: the command line makes no sense.
-misused() {
-  printf '%s: %s\n' "${0##*/}" "$1" >&2
-  usage >&2
-  exit 2
-}
-
 # broken NOTE: the machine failed, not the command. Its kernel says why, in
 # the lines that are not a stack trace.
 broken() {

@@ -21,6 +21,17 @@ arguments=("$@")
 # shellcheck disable=SC2034 # a terminal's PID, set by start
 one='' two='' three='' lab=''
 
+# usage prints the comment at the top of a demonstration, and what all of them take.
+usage() {
+  sed -n '1d; /^#/!q; s/^# \{0,1\}//p' "$0"
+  cat <<'END'
+  --auto      ask nothing, and do not wait for Enter
+  --list      list the steps with their numbers
+  --from      begin at the step with that number, or at the first one with that word
+Exit status: 0 if the kernel showed everything that is said here, 1 if not.
+END
+}
+
 # begin root|user|any ARG... reads the command line, makes sure that everything we need
 # is there, becomes root or an ordinary user, and enters a scratch directory.
 begin() {

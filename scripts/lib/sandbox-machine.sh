@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # sandbox.sh's variables
 # shellcheck disable=SC2054 # the commas are meant
 # sandbox-machine.sh: the kernel of the machine of scripts/sandbox.sh, and the
@@ -176,6 +177,7 @@ set_machine() {
   fi
   disks=(-drive "file=run.$$/disk,format=raw,if=virtio,readonly=on")
   [[ $arch == amd64 ]] || console=ttyAMA0
+  # shellcheck disable=SC2016 # bash expands it
   command=(bash -c 'TMPDIR=$0 exec "$@" <&7 >&3' "run.$$"
     "$qemu" -M "$board" -accel "$accel" -cpu "$cpu" -nodefaults -no-user-config
     -display none -no-reboot -sandbox on,spawn=deny -m "$mem"

@@ -222,14 +222,19 @@ has_cap() {
 }
 sys_admin=21 net_admin=12 # see <linux/capability.h>
 
+# explain_capability NAME is about one that root lacks.
+explain_capability() {
+  reason="root lacks $1 here"
+  [[ $container == no ]] || reason+=', as in a container'
+  elsewhere
+}
+
 # explain_permission WHO TEXT ANSWER
 explain_permission() {
   if [[ $namespaces == *user* ]]; then
     explain_user_namespace "$@"
   elif ! has_cap "$1" $sys_admin; then
-    reason='root lacks CAP_SYS_ADMIN here'
-    [[ $container == no ]] || reason+=', as in a container'
-    elsewhere
+    explain_capability CAP_SYS_ADMIN
   elif [[ $1 == user && ! $((0x${result[user.is.CapEff]} >> sys_admin & 1)) -eq 1 ]]; then
     reason='needs root' root_helps=yes
     if [[ ${result[user.is.NoNewPrivs]} == 0 ]]; then
@@ -239,14 +244,19 @@ explain_permission() {
     fi
   elif [[ $2 == *veth* || $2 == *'set lo'* || $2 == *rtnetlink* ]] &&
     ! has_cap "$1" $net_admin; then
-    reason='root lacks CAP_NET_ADMIN here'
-    [[ $container == no ]] || reason+=', as in a container'
+    explain_capability CAP_NET_ADMIN
+  else
+    explain_refusal "$1" "$3"
+  fi
+}
+
+# explain_refusal WHO ANSWER is about what forbids what the capabilities allow.
+explain_refusal() {
+  if [[ ${result[$1.is.Seccomp]} == 2 ]]; then
+    reason="a seccomp filter forbids it ($2)"
     elsewhere
-  elif [[ ${result[$1.is.Seccomp]} == 2 ]]; then
-    reason="a seccomp filter forbids it ($3)"
-    elsewhere
-  elif ! explain_profile "$1" "$3"; then
-    reason="forbidden ($3)"
+  elif ! explain_profile "$@"; then
+    reason="forbidden ($2)"
     elsewhere
   fi
 }
@@ -281,12 +291,8 @@ explain_user_namespace() {
     :
   elif [[ $chroot == yes && $2 != *'mount "'* ]]; then
     reason='a chroot may not make user namespaces: leave it'
-  elif [[ ${result[$1.is.Seccomp]} == 2 ]]; then
-    reason="a seccomp filter forbids it ($3)"
-    elsewhere
-  elif ! explain_profile "$1" "$3"; then
-    reason="forbidden ($3)"
-    elsewhere
+  else
+    explain_refusal "$1" "$3"
   fi
 }
 

@@ -74,7 +74,8 @@ if [[ -n $arch ]]; then
     go test -c -o "$out/repo/bin/" ./0*
   )
   "$out/repo/scripts/sandbox.sh" --arch "$arch" --mem 768M --with "$out/repo/go.mod" \
-    "$out/repo/scripts/dev/test-vm-arch.sh" ${all:+"$all"} </dev/null &
+    env NSL_SLOW="$slow" "$out/repo/scripts/dev/test-vm-inside.sh" "$out/repo/bin" \
+    ${all:+"$all"} </dev/null &
   running=($!)
   status=0
   wait $! || status=$?

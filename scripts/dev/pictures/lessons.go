@@ -3,37 +3,16 @@ package main
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"namespaces/internal/lessons"
 )
 
-// lesson is a row of the table of lessons.
-type lesson struct {
-	name  string
-	types []string // of its own namespaces, and "root"
+// has says whether a lesson has a namespace of that type, or a root of its own. That is not
+// a namespace.
+func has(l lessons.Lesson, kind string) bool {
+	return l.Has(kind) || kind == "root" && l.HasRootfs()
 }
-
-// readLessons reads the table of a repository. A root directory is not a namespace: a
-// lesson has its own if its shell twin does.
-func readLessons(repo string) ([]lesson, error) {
-	table, err := lessons.Read(repo)
-	if err != nil {
-		return nil, err
-	}
-	var all []lesson
-	for _, row := range table {
-		l := lesson{row.Name, row.Namespaces}
-		if row.HasRootfs() {
-			l.types = append(l.types, "root")
-		}
-		all = append(all, l)
-	}
-	return all, nil
-}
-
-func (l lesson) has(kind string) bool { return slices.Contains(l.types, kind) }
 
 // board is in every lesson's picture: two containers, and the host below them.
 type board struct {
@@ -72,18 +51,18 @@ var things = []struct {
 // drawLesson draws the last of some lessons: what it adds, and below it the lists that the
 // kernel keeps, those of which each container has its own and those that all share. From
 // one lesson to the next, one list moves up.
-func drawLesson(all []lesson) *picture {
-	l, before := all[len(all)-1], lesson{}
+func drawLesson(all []lessons.Lesson) *picture {
+	l, before := all[len(all)-1], lessons.Lesson{}
 	if len(all) > 1 {
 		before = all[len(all)-2]
 	}
 	var gains, drawn, own, shared []string
 	for _, t := range things {
 		switch {
-		case !l.has(t.kind):
+		case !has(l, t.kind):
 			shared = append(shared, t.label)
 			continue
-		case !before.has(t.kind):
+		case !has(before, t.kind):
 			gains, drawn = append(gains, t.gain), append(drawn, t.about)
 		}
 		own = append(own, t.label)
@@ -91,7 +70,7 @@ func drawLesson(all []lesson) *picture {
 	if len(shared) == 0 {
 		shared = []string{"the kernel itself, and its clocks"}
 	}
-	p := newPicture(l.name, "Lesson "+l.name[:2]+": "+strings.Join(gains, ", "),
+	p := newPicture(l.Name, "Lesson "+l.Name[:2]+": "+strings.Join(gains, ", "),
 		fmt.Sprintf("A host and two containers. %s Below, the kernel's lists. One for each: %s. One for all: %s.",
 			strings.Join(drawn, " "), strings.Join(own, ", "), strings.Join(shared, ", ")))
 	b := board{p, rect{16, top, 616, 224}, rect{648, top, 616, 224}, rect{16, top + 264, 1248, 190}}
@@ -108,7 +87,7 @@ func drawLesson(all []lesson) *picture {
 		for _, name := range side {
 			class := []string{"own", "shared"}[i]
 			for _, t := range things {
-				if t.label == name && l.has(t.kind) && !before.has(t.kind) {
+				if t.label == name && has(l, t.kind) && !has(before, t.kind) {
 					class = "new"
 				}
 			}
@@ -118,7 +97,7 @@ func drawLesson(all []lesson) *picture {
 		}
 	}
 	for _, t := range things {
-		if l.has(t.kind) && !before.has(t.kind) {
+		if has(l, t.kind) && !has(before, t.kind) {
 			t.draw(b)
 		}
 	}

@@ -18,6 +18,8 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+
+	"namespaces/internal/lessons"
 )
 
 func main() {
@@ -48,7 +50,7 @@ func write(repo string) error {
 
 // pictures draws all pictures.
 func pictures(repo string) ([]*picture, error) {
-	rows, err := readLessons(repo)
+	rows, err := lessons.Read(repo)
 	if err != nil {
 		return nil, err
 	}

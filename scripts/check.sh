@@ -128,7 +128,7 @@ if [[ $EUID -ne 0 && ${command[0]} == sudo && ${command[1]:--} != -* ]]; then
 fi
 
 export CHECK_MINE=$mine CHECK_TODO=$todo
-work_on_copies --uts --ipc -- \
+work_on_copies \
   bash "$repo/scripts/check.sh" "${options[@]}" "$number" -- "${command[@]}"
 unset CHECK_MINE CHECK_TODO
 

@@ -140,13 +140,8 @@ remove_unless_used() {
 # end_process PID ends it, unless it ends by itself, as most do whose script is gone.
 # It has to be gone before its cgroups and devices are looked at.
 end_process() {
-  local tries
   kill -KILL "$1" 2>/dev/null || ! alive "$1" || return
-  for ((tries = 0; tries < 100; tries++)); do
-    alive "$1" || return 0
-    sleep 0.02
-  done
-  return 1
+  soon not alive "$1"
 }
 
 remove_process() {

@@ -226,13 +226,10 @@ start() {
 
 # stop NAME ends what start has started, and shows its last words.
 stop() {
-  local pid=${launcher[$1]} in=${to[$1]:-} out=${from[$1]:-} n
+  local pid=${launcher[$1]} in=${to[$1]:-} out=${from[$1]:-}
   kill "$pid" 2>/dev/null || true
   [[ -z $in ]] || exec {in}>&-
-  for ((n = 0; n < 60; n++)); do
-    kill -0 "$pid" 2>/dev/null || break
-    sleep 0.05
-  done
+  soon not kill -0 "$pid" 2>/dev/null || true
   kill -KILL "$pid" 2>/dev/null || true
   wait "$pid" 2>/dev/null || true
   [[ -z $out ]] || {
@@ -307,14 +304,7 @@ background() {
 }
 
 # await CMD waits until CMD succeeds: what runs in the background is ready.
-await() {
-  local n
-  for ((n = 0; n < 100; n++)); do
-    ! eval "$1" >/dev/null 2>&1 || return 0
-    sleep 0.05
-  done
-  fail "that within 5 seconds: $1" "nothing"
-}
+await() { soon eval "$1" >/dev/null 2>&1 || fail "that within 5 seconds: $1" "nothing"; }
 
 # side CMD [PLACE...] shows the answers of several terminals side by side.
 side() {

@@ -4,18 +4,10 @@ source "${BASH_SOURCE[0]%/*}/all.sh"
 source "$lib/check/report.sh"
 source "$lib/check/session.sh"
 
-# begin [FLAG...] -- COMMAND... prepares the check of the launcher COMMAND. A
-# launcher that needs root is checked as root from start to end. Root's check
-# has copies of the mounts, and of what these flags of unshare(1) are for: a
-# fault in the launcher stays in there. dir is a directory in a file system
-# that only the check has.
+# begin COMMAND... prepares the check of the launcher COMMAND. A launcher that needs root is
+# checked as root from start to end. Root's check has copies of what a fault in the launcher
+# could change. dir is a directory in a file system that only the check has.
 begin() {
-  local flags=()
-  while [[ $1 != -- ]]; do
-    flags+=("$1")
-    shift
-  done
-  shift
   [[ $# -gt 0 ]] || misused 'there is no COMMAND'
   answer_help "$1"
   command=("$@")
@@ -25,11 +17,11 @@ begin() {
     say "using sudo for the check: this launcher needs root" >&2
     exec sudo env CHECK_TIMEOUT="$patience" bash "$0" "${@:2}"
   fi
-  [[ $EUID -ne 0 ]] || unshare --mount "${flags[@]}" true ||
+  [[ $EUID -ne 0 ]] || unshare "${copies[@]}" true ||
     die "root may not make namespaces here: are you in a container?" \
       "start the container with --privileged, or use scripts/sandbox.sh"
   finished=''
-  work_on_copies "${flags[@]}" -- bash "$0" "$@"
+  work_on_copies bash "$0" "$@"
   install_for tour
   new_session
   trap clean_up EXIT
@@ -118,15 +110,6 @@ end_of() {
   soon gone "${shell[$1]}" || { echo 'it goes on' && return; }
   listen "$1"
   echo "${ended[$1]}"
-}
-
-# soon COMMAND... waits, but not for ever, until COMMAND succeeds.
-soon() {
-  local deadline=$((SECONDS + 5))
-  until "$@"; do
-    [[ $SECONDS -lt $deadline ]] || return 1
-    sleep 0.02
-  done
 }
 
 # gone PID... says whether all of these processes have ended. A zombie has: it

@@ -66,7 +66,4 @@ export PS1='lab# '
 bash --norc || true
 # They remove their cgroups. Everything else ends with process 1.
 kill "${launchers[@]}" 2>/dev/null || true
-for ((n = 0; n < 40; n++)); do
-  kill -0 "${launchers[@]}" 2>/dev/null || break
-  sleep 0.05
-done
+soon not kill -0 "${launchers[@]}" 2>/dev/null || true

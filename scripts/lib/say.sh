@@ -119,3 +119,15 @@ read_key() {
   # Its status is 1 at the end of file: the terminal is gone.
   read -rsn 1 -t "$1" key || [[ $? -gt 128 ]] || exit 1
 }
+
+# soon COMMAND... waits until COMMAND succeeds, and soon not COMMAND... until it fails, but
+# for no more than $within seconds.
+within=5
+soon() {
+  local deadline=$((SECONDS + within))
+  until "$@"; do
+    [[ $SECONDS -lt $deadline ]] || return 1
+    sleep 0.02
+  done
+}
+not() { ! "$@"; }

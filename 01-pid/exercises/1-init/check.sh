@@ -3,7 +3,7 @@
 # Usage: 01-pid/exercises/1-init/check.sh COMMAND...
 set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
-begin -- "$@"
+begin "$@"
 
 run a -init
 init=$(parent "${shell[a]}")

@@ -3,7 +3,7 @@
 # Usage: 01-pid/exercises/2-join/check.sh COMMAND...
 set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
-begin -- "$@"
+begin "$@"
 
 run a
 run b -join "${shell[a]}"

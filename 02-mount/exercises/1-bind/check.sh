@@ -3,7 +3,7 @@
 # Usage: 02-mount/exercises/1-bind/check.sh COMMAND...
 set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
-begin -- "$@"
+begin "$@"
 need_linux 5.12 'mount_setattr(2)'
 
 # In SRC is a file, and a filesystem with another one.

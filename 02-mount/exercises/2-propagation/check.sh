@@ -3,7 +3,7 @@
 # Usage: 02-mount/exercises/2-propagation/check.sh COMMAND...
 set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
-begin -- "$@"
+begin "$@"
 
 mkdir "$dir/before" "$dir/later" "$dir/inside"
 

@@ -3,7 +3,7 @@
 # Usage: 03-uts/exercises/2-join/check.sh COMMAND...
 set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
-begin --uts -- "$@"
+begin "$@"
 
 mkdir "$dir/one" "$dir/two"
 run a -hostname room-1

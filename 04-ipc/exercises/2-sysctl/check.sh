@@ -3,7 +3,7 @@
 # Usage: 04-ipc/exercises/2-sysctl/check.sh COMMAND...
 set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
-begin --uts --ipc -- "$@"
+begin "$@"
 
 # setting NAME prints its value on the host.
 setting() { cat "/proc/sys/${1//.//}"; }

@@ -3,7 +3,8 @@
 # Usage: 05-net/exercises/2-publish/check.sh COMMAND...
 set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
-begin --net -- "$@"
+copies+=(--net)
+begin "$@"
 ip link set lo up
 busybox=$(static_busybox)
 

@@ -3,7 +3,7 @@
 # Usage: 06-user/exercises/1-subids/check.sh COMMAND...
 set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
-begin -- "$@"
+begin "$@"
 install_for exercise
 
 # This is for ordinary users. As root the check runs the launcher as nobody,

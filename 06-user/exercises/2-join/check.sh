@@ -3,7 +3,7 @@
 # Usage: 06-user/exercises/2-join/check.sh COMMAND...
 set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
-begin --uts -- "$@"
+begin "$@"
 
 run a
 container=${shell[a]}

@@ -3,7 +3,7 @@
 # Usage: 07-pivot-root/exercises/1-overlay/check.sh COMMAND...
 set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
-begin -- "$@"
+begin "$@"
 grep -qw overlay /proc/filesystems || as_root modprobe overlay 2>/dev/null ||
   die 'this kernel has no overlay filesystem' 'grep overlay /proc/filesystems'
 

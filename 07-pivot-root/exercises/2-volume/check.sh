@@ -3,7 +3,7 @@
 # Usage: 07-pivot-root/exercises/2-volume/check.sh COMMAND...
 set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
-begin -- "$@"
+begin "$@"
 need_linux 5.12 'mount_setattr(2)'
 
 # A root of our own, with a link that leads to a directory in there, and to

@@ -3,7 +3,7 @@
 # Usage: 08-cgroups/exercises/1-freeze/check.sh COMMAND...
 set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
-begin -- "$@"
+begin "$@"
 
 # ticks PID prints the CPU time that a process has had.
 ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'; }

@@ -3,7 +3,7 @@
 # Usage: 08-cgroups/exercises/2-drop/check.sh COMMAND...
 set -euo pipefail
 source "$(dirname "$0")/../../../scripts/lib/exercise.sh"
-begin -- "$@"
+begin "$@"
 
 # try RUN COMMAND lets the shell inside run it: is root allowed to?
 try() {

@@ -435,9 +435,11 @@ check_cpu() {
     'Is the process in the cgroup whose limit you wrote? grep cpu /proc/PID/cgroup outside.' limits
 }
 
+remove_cgroup() { rmdir "$1" 2>/dev/null || [[ ! -d $1 ]]; }
+
 # check_end ends run a as it should end, and run b as it should not.
 check_end() {
-  local seen dirs=() dir deadline
+  local seen dirs=() dir
   finish a
   if [[ -z ${shell[a]} || -z ${shell[b]} ]]; then
     finish b
@@ -453,20 +455,14 @@ check_end() {
   mapfile -t dirs < <(cgroups_of b)
   pkill -KILL -P "${launcher[b]}" || true
   # A process that is about to end has given up its arguments already.
-  deadline=$((SECONDS + 2)) seen='its command is still there'
-  while [[ $SECONDS -lt $deadline && $seen != *gone ]]; do
-    grep -qs . "/proc/${shell[b]}/cmdline" || seen='its command is gone'
-    sleep 0.02
-  done
+  seen='its command is still there'
+  ! within=2 soon not grep -qs . "/proc/${shell[b]}/cmdline" || seen='its command is gone'
   point run 'when it is killed' "$seen" 'its command is gone' \
     'Who ends the command then? prctl(2), PR_SET_PDEATHSIG. And which signals does process 1 get?' \
     killed
   finish b
-  deadline=$((SECONDS + 5)) # whoever was in there may take a moment to end
   for dir in "${dirs[@]}"; do
     [[ $'\n'${before[cgroups]}$'\n' != *$'\n'"$dir"$'\n'* ]] || continue
-    until rmdir "$dir" 2>/dev/null || [[ ! -d $dir || $SECONDS -ge $deadline ]]; do
-      sleep 0.02
-    done
+    soon remove_cgroup "$dir" || true # whoever was in there may take a moment to end
   done
 }

@@ -9,19 +9,14 @@
 
 source "$lib/stat.sh"
 
-# work_on_copies FLAG... -- SCRIPT... starts SCRIPT again where the mounts are
-# copies, and what else these flags of unshare(1) are for. What root mounts,
-# all would have: so root works on copies, which are peers of each other as
-# systemd makes them. What a launcher leaks shows here, and goes no further.
+# work_on_copies SCRIPT... starts SCRIPT again where the mounts are copies, and what else
+# these flags of unshare(1) are for. What root mounts, all would have: so root works on
+# copies, which are peers of each other as systemd makes them. What a launcher leaks shows
+# here, and goes no further.
+copies=(--mount --uts --ipc)
 work_on_copies() {
-  local flags=(--mount)
-  while [[ $1 != -- ]]; do
-    flags+=("$1")
-    shift
-  done
-  shift
-  if [[ $EUID -eq 0 && -z ${CHECK_COPIES:-} ]] && unshare "${flags[@]}" true; then
-    CHECK_COPIES=yes exec unshare "${flags[@]}" --propagation private \
+  if [[ $EUID -eq 0 && -z ${CHECK_COPIES:-} ]] && unshare "${copies[@]}" true; then
+    CHECK_COPIES=yes exec unshare "${copies[@]}" --propagation private \
       sh -c 'mount --make-rshared / && exec "$0" "$@"' "$@"
   fi
   unset CHECK_COPIES

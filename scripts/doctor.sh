@@ -585,13 +585,6 @@ failures() {
   echo "$good work${list:+, these do not: ${list#, }}"
 }
 
-# masks WHO... prints what the kernel says about whoever has tried.
-masks() {
-  printf 'CapEff %s, CapBnd %s, Seccomp %s, NoNewPrivs %s' \
-    "${result[$1.is.CapEff]}" "${result[$1.is.CapBnd]}" \
-    "${result[$1.is.Seccomp]}" "${result[$1.is.NoNewPrivs]}"
-}
-
 distribution=$(. /etc/os-release 2>/dev/null && echo "${PRETTY_NAME:-}") || true
 systemd=no
 [[ ! -d /run/systemd/system ]] || systemd=yes
@@ -602,25 +595,24 @@ util_linux=$(lsns --version 2>/dev/null | grep -o '[0-9.]*$') ||
 limits=$(grep -E '^[0-9]{1,3}$' /proc/sys/user/max_*_namespaces |
   sed 's/.*max_//' | xargs) || limits=enough
 
-labels=(kernel you inside limits mounts cgroups network tools
-  'as user' 'as root')
-values=(
-  "$kernel $(uname -m), ${distribution:-unknown}; WSL $wsl; systemd $systemd"
-  "euid $EUID, $(masks "$me"); terminal $terminal"
-  "container $container, chroot $chroot, AppArmor ${result[$me.is.AppArmor]}"
-  "namespaces ${limits//_namespaces:/ }, unprivileged_userns_clone \
+machine=(
+  kernel "$kernel $(uname -m), ${distribution:-unknown}; WSL $wsl; systemd $systemd"
+  you "euid $EUID, CapEff ${result[$me.is.CapEff]}, CapBnd ${result[$me.is.CapBnd]}, \
+Seccomp ${result[$me.is.Seccomp]}, NoNewPrivs ${result[$me.is.NoNewPrivs]}; terminal $terminal"
+  inside "container $container, chroot $chroot, AppArmor ${result[$me.is.AppArmor]}"
+  limits "namespaces ${limits//_namespaces:/ }, unprivileged_userns_clone \
 $(sysctl_value kernel.unprivileged_userns_clone), \
 apparmor_restrict_unprivileged_userns \
 $(sysctl_value kernel.apparmor_restrict_unprivileged_userns)"
-  "/ $propagation; covered in /proc: ${hidden:-nothing}; $hidepid; \
+  mounts "/ $propagation; covered in /proc: ${hidden:-nothing}; $hidepid; \
 programs run from here: $([[ -n $noexec ]] && echo no || echo yes)"
-  "$cgroup_mode; lesson 08: $place; swap $swap"
-  "FORWARD $forward; INPUT $input; br_netfilter $bridge_filter; free $subnet; \
+  cgroups "$cgroup_mode; lesson 08: $place; swap $swap"
+  network "FORWARD $forward; INPUT $input; br_netfilter $bridge_filter; free $subnet; \
 systemd-networkd $networkd"
-  "util-linux $util_linux; Go ${go:-none}, go.mod $go_wanted; \
+  tools "util-linux $util_linux; Go ${go:-none}, go.mod $go_wanted; \
 missing: ${missing[*]:-none}"
-  "$(failures user)"
-  "$(failures root)"
+  'as user' "$(failures user)"
+  'as root' "$(failures root)"
 )
 
 # === The report ===
@@ -662,9 +654,7 @@ print_json() {
     comma=,
     json_object note "${notes[i]}" fix "${note_fixes[i]}"
   done
-  for i in "${!labels[@]}"; do pairs+=("${labels[i]}" "${values[i]}"); done
-  printf '],\n"machine": %s,\n' "$(json_object "${pairs[@]}")"
-  pairs=()
+  printf '],\n"machine": %s,\n' "$(json_object "${machine[@]}")"
   while read -r i; do
     pairs+=("$i" "${result[$i]}")
   done < <(printf '%s\n' "${!result[@]}" | sort)
@@ -706,9 +696,9 @@ print_text() {
     say "    ${note_fixes[i]}"
   done
   printf '\nThe machine, to paste into a bug report:\n'
-  for i in "${!labels[@]}"; do
-    printf '  %-9s' "${labels[i]}"
-    beside 11 "${values[i]}"
+  for ((i = 0; i < ${#machine[@]}; i += 2)); do
+    printf '  %-9s' "${machine[i]}"
+    beside 11 "${machine[i + 1]}"
   done
 }
 

@@ -55,27 +55,19 @@ next_lesson() {
 }
 
 show() {
-  local lesson left next
+  local lesson state left next
   for lesson in "${lessons[@]}"; do
     case $(sign_of "$lesson") in
-    x)
-      printf '%-15s %s\n' "$lesson" "${green}done$plain"
-      continue
-      ;;
+    x) state=${green}done$plain ;;
     o)
+      state='begun: its check has not passed yet'
       left=$(cat "work/$lesson"/*.go 2>/dev/null | grep -c TODO) || true
-      if [[ -f work/.progress/$lesson.passed ]]; then
-        printf '%-15s %s\n' "$lesson" "begun: changed since its check passed"
-      elif [[ $left -gt 0 ]]; then
-        printf '%-15s %s\n' "$lesson" "begun: TODO is in $left lines"
-      else
-        printf '%-15s %s\n' "$lesson" "begun: its check has not passed yet"
-      fi
+      [[ $left -eq 0 ]] || state="begun: TODO is in $left lines"
+      [[ ! -f work/.progress/$lesson.passed ]] || state='begun: changed since its check passed'
       ;;
-    t | .)
-      printf '%-15s %s\n' "$lesson" "${dim}not begun$plain"
-      ;;
+    *) state="${dim}not begun$plain" ;;
     esac
+    printf '%-15s %s\n' "$lesson" "$state"
   done
   next=$(next_lesson)
   if [[ -d work/$next && -n $next ]]; then

@@ -28,18 +28,12 @@ have() {
 # install_line NEED... prints what installs them on this machine: packages.tsv
 # has a column for each package manager.
 install_line() {
-  local column line packages typed
-  if command -v apt-get; then
-    column=3 line='sudo apt-get install'
-  elif command -v dnf; then
-    column=4 line='sudo dnf install'
-  elif command -v pacman; then
-    column=5 line='sudo pacman -S'
-  elif command -v apk; then
-    column=6 line='sudo apk add'
-  else
-    column=1 line='install'
-  fi >/dev/null
+  local column=2 line packages typed
+  for line in 'apt-get install' 'dnf install' 'pacman -S' 'apk add' ''; do
+    column=$((column + 1))
+    ! command -v "${line%% *}" >/dev/null || break
+  done
+  if [[ -n $line ]]; then line="sudo $line"; else column=1 line='install'; fi
   packages=$(rows lib/packages | awk -F '\t' -v needs=" $* " -v column="$column" '
     index(needs, " " $1 " ") { print $column }' | tr ' ' '\n' | sort -u | xargs)
   as_typed "$line ${packages:-$*}"

@@ -15,6 +15,7 @@ const site = path.resolve(process.argv[2])
 const repo = path.resolve(__dirname, "../../..")
 const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8")
 const pages = fs.readdirSync(site).filter(name => name.endsWith(".html")).sort()
+const lessons = pages.filter(name => /^0\d-/.test(name) && !name.includes("-exercises-"))
 const url = name => pathToFileURL(path.join(site, name)).href
 const widths = [320, 390, 412, 1400]
 const phone = { width: widths[0], height: 740 }
@@ -191,7 +192,6 @@ async function main() {
       assert.equal(listed.includes(name), !/-exercises-|\.go\.html$/.test(name), name)
       assert.ok(Object.values(seen).some(({ links }) => links.includes(url(name))), name + ": no link to it")
     }
-    const lessons = pages.filter(name => /^\d\d-[a-z-]+\.html$/.test(name) && !name.includes("-exercises-"))
     assert.deepEqual(way.slice(1, 1 + lessons.length), lessons, "the lessons in order")
     for (const [i, name] of lessons.entries()) {
       const { said } = seen[name]
@@ -205,7 +205,7 @@ async function main() {
   for (const script of [true, false]) {
     await test(`the switch ${script ? "with" : "without"} JavaScript`, async () => {
       let files = 0
-      for (const lesson of pages.filter(name => /^0\d-/.test(name) && !name.includes("-exercises-"))) {
+      for (const lesson of lessons) {
         const page = await open(lesson, { script })
         const sections = await page.$$("section.file")
         assert.ok(sections.length > 0, lesson)
@@ -298,7 +298,7 @@ async function main() {
 
   await test("questions", async () => {
     let count = 0
-    for (const lesson of pages.filter(name => /^0\d-/.test(name) && !name.includes("-exercises-"))) {
+    for (const lesson of lessons) {
       const quiz = fs.readFileSync(path.join(repo, lesson.replace(".html", ""), "quiz.md"), "utf8")
       const keys = [...quiz.matchAll(/^The answer is \*\*(.)\*\*/gm)].map(match => match[1])
       const page = await open(lesson)

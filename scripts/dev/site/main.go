@@ -281,27 +281,8 @@ func (p *page) Short() string {
 // file: only a link leads there.
 func (p *page) isText() bool { return path.Ext(p.Source) == ".md" }
 
-// Listed are the headings for the table of contents.
-func (p *page) Listed() []section {
-	var all []section
-	for _, sec := range p.Sections {
-		if sec.Level == 2 {
-			all = append(all, sec)
-		}
-	}
-	return all
-}
-
 // root is the way from a page to the root of the site.
 func root(url string) string { return strings.Repeat("../", strings.Count(url, "/")) }
-
-// found is an entry of the index that the search reads.
-type found struct {
-	URL     string `json:"u"`
-	Page    string `json:"p"`
-	Heading string `json:"h"`
-	Text    string `json:"t"`
-}
 
 func (s *site) writeAssets() error {
 	for _, name := range []string{"style.css", "script.js"} {
@@ -313,7 +294,7 @@ func (s *site) writeAssets() error {
 			return err
 		}
 	}
-	var index []found
+	var index []map[string]string // what the search reads
 	for _, p := range s.pages {
 		if !p.isText() {
 			continue // the solutions are for those who look for them there
@@ -323,8 +304,8 @@ func (s *site) writeAssets() error {
 			if sec.Level > 1 {
 				url += "#" + sec.ID
 			}
-			index = append(index, found{url, p.Title, sec.Title,
-				strings.Join(strings.Fields(sec.Text), " ")})
+			index = append(index, map[string]string{"u": url, "p": p.Title, "h": sec.Title,
+				"t": strings.Join(strings.Fields(sec.Text), " ")})
 		}
 	}
 	text, err := json.Marshal(index)

@@ -294,9 +294,9 @@ if command -v ip >/dev/null; then
 
   while read -r name netns_id; do
     who=''
-    ip link show "$name" >/dev/null 2>&1 || continue # it went with its peer
-    is_our_link "$name" || {
-      alike 'network device' "$name"
+    is_our_link "$name" 2>/dev/null || {
+      # Or it went with its peer.
+      ! ip link show "$name" &>/dev/null || alike 'network device' "$name"
       continue
     }
     if [[ -n $netns_id ]]; then

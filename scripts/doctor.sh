@@ -199,11 +199,10 @@ case $kernel in
 esac
 
 # look_around finds out, once, what else may explain that a lesson does not run.
-container='' subnet=unknown hidden='' hidden_sys='' noexec='' chroot=no
+container='' hidden='' hidden_sys='' noexec='' chroot=no
 look_around() {
   local numbers
   [[ -z $container ]] || return 0
-  ! command -v ip >/dev/null || subnet=$(free_subnet)
   # Such a file may come from the image that a machine was made of. But a container
   # has namespaces other than those of the boot, whose numbers are constants: see
   # <linux/proc_ns.h> of the kernel.
@@ -233,22 +232,6 @@ look_around() {
     grep -ow noexec | head -n 1) || noexec=''
 }
 
-# free_subnet prints a /30 of 10.200.0.0/16 that the host does not use otherwise.
-# A wider route does not count: the narrower one wins.
-free_subnet() {
-  local c d bits n
-  local -A taken=()
-  while IFS=./ read -r _ _ c d bits; do
-    [[ ${bits:-32} -lt 30 ]] || taken[$((c << 6 | d >> 2))]=yes
-  done < <({ ip -4 -o address && ip -4 route; } 2>/dev/null |
-    grep -Eo '(inet |^([a-z]+ )?)10\.200(\.[0-9]+){2}(/[0-9]+)?' | sed 's/.* //')
-  for ((n = 0; n < 1 << 14; n++)); do
-    [[ -z ${taken[$n]:-} ]] || continue
-    echo "10.200.$((n >> 6)).$((n * 4 & 255))/30"
-    return
-  done
-  echo none
-}
 # === Whether each lesson runs ===
 
 # guess WHO LESSON sets the result of a lesson that is not built, by what it needs.
@@ -273,7 +256,6 @@ guess() {
     [[ $why != ok ]] || why=${result[$1.veth]:-ok}
     # From lesson 06 on they do so by themselves, if a veth pair is not permitted.
     ! isolates "$2" user || [[ $why != *'not permitted'* ]] || why=ok
-    [[ $subnet != none ]] || why='no /30 of 10.200.0.0/16 is free'
     [[ $why == ok ]] || result[$1.said.$2]="veth: $why" flags=' -net=lo'
   fi
   if isolates "$2" cgroup; then
@@ -607,7 +589,7 @@ $(sysctl_value kernel.apparmor_restrict_unprivileged_userns)"
   mounts "/ $propagation; covered in /proc: ${hidden:-nothing}; $hidepid; \
 programs run from here: $([[ -n $noexec ]] && echo no || echo yes)"
   cgroups "$cgroup_mode; lesson 08: $place; swap $swap"
-  network "FORWARD $forward; INPUT $input; br_netfilter $bridge_filter; free $subnet; \
+  network "FORWARD $forward; INPUT $input; br_netfilter $bridge_filter; \
 systemd-networkd $networkd"
   tools "util-linux $util_linux; Go ${go:-none}, go.mod $go_wanted; \
 missing: ${missing[*]:-none}"

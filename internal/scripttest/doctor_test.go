@@ -485,17 +485,10 @@ func doctorTestUnbuilt(t *testing.T) {
 	assert.Contains(t, r.Lessons[0].Fix, "util-linux")
 	assert.Contains(t, r.Lessons[6].Reason, "does not have that system call, Linux 5.12 does: mount_setattr")
 
-	// A VPN's wide route takes no subnet: only one as narrow as the subnet does.
+	// A VPN's wide route takes no subnet.
 	r = doctorIn("ip link set lo up; ip route add 10.0.0.0/8 dev lo; ip route add 0.0.0.0/1 dev lo; "+
 		"ip address add 10.200.0.1/30 dev lo").reportOf(t, script)
-	assert.Contains(t, r.Machine["network"], "free 10.200.0.4/30")
 	assert.Empty(t, r.Lessons[4].Fix)
-	r = doctorIn("ip link set lo up; for ((i = 0; i < 1 << 16; i += 4)); do "+
-		"echo route add unreachable 10.200.$((i >> 8)).$((i & 255))/30; done | ip -batch -").reportOf(t, script)
-	assert.Contains(t, r.Machine["network"], "free none")
-	assert.Contains(t, r.Lessons[4].Reason, "no veth pair to the host")
-	assert.Equal(t, "bin/05-net -net=lo", r.Lessons[4].Fix)
-	assert.Equal(t, "bin/08-cgroups -net=lo", r.Lessons[7].Fix)
 }
 
 func doctorHybrid(t *testing.T) bool {

@@ -31,7 +31,7 @@ if [[ $# -eq 1 ]]; then
   exit
 fi
 
-mystery='' number=$2
+mystery='' number=$2 built=''
 if [[ $2 == '?' ]]; then
   mystery=yes
   number=${3:-$(basename "$(shuf -e -n 1 "${patches[@]}")" | cut -d - -f 1)}
@@ -90,6 +90,7 @@ mystery() {
   [[ -x $repo/bin/$lesson ]] || build_lessons
   [[ ! -x /usr/bin/prebuilt ]] || where+=-$number
   build_patched "$lesson" "$patch" "$where"
+  exec {built}<"$repo/work/$where/${where##*/}"
   dir=$(mktemp -d /var/tmp/nsl.XXXXXX)
   # shellcheck disable=SC2064 # these, now
   trap "rmdir '$dir'; rm -rf '$repo/work/mystery-$$'" EXIT
@@ -97,14 +98,15 @@ mystery() {
   set -m
   unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
     --uts --ipc --net bash "$repo/scripts/lib/lab.sh" "$lesson" "$repo/bin/$lesson" \
-    "$repo/work/$where/${where##*/}" "$dir" "${flags[@]}" || die "the lab failed"
+    "$repo/work/$where/${where##*/}" "$dir" "${flags[@]}" {built}<&- ||
+    die "the lab failed"
   set +m
   choose 'What is broken in it?' change 'Nothing: it is as healthy as the other one.'
 }
 [[ -z $mystery ]] || mystery "$@"
 
 broken=broken/$lesson-$number
-build_patched "$lesson" "$patch" "$broken"
+build_patched "$lesson" "$patch" "$broken" "$built"
 
 say "$(change "$patch")"
 sed -n '/^--- /,$p' "$patch"

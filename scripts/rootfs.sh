@@ -115,7 +115,7 @@ may_replace() {
 # make_busybox fills the new root with busybox, a link to it for each of the
 # commands it can be, and the few files that a shell looks for.
 make_busybox() {
-  local busybox applets applet
+  local busybox
   busybox=$(static_busybox)
   mkdir "$new"/{bin,dev,etc,proc,sys,tmp,usr}
   mkdir -m 700 "$new/root"
@@ -127,10 +127,10 @@ make_busybox() {
 
   cp -- "$busybox" "$new/bin/busybox"
   chmod 755 "$new/bin/busybox"
-  applets=$("$busybox" --list)
-  while read -r applet; do
-    [[ $applet == busybox ]] || "$busybox" ln -s busybox "$new/bin/$applet"
-  done <<<"$applets"
+  # Its shell has ln built in: a process less for each of 300 links.
+  # shellcheck disable=SC2016 # for that shell
+  "$busybox" --list | "$busybox" sh -euc 'cd -- "$0"
+    while read -r applet; do [ "$applet" = busybox ] || ln -s busybox "$applet"; done' "$new/bin"
 
   # nobody is how the kernel shows an owner who has no uid in the namespace.
   cat >"$new/etc/passwd" <<'END'

@@ -197,7 +197,7 @@ func buildFault(t *testing.T, place, name, old, fault string) string {
 		writeFile(t, strings.ReplaceAll(text, old, fault), dir, filepath.Base(file))
 	}
 	require.Equal(t, 1, found, "%s in %s", old, name)
-	cmd := exec.Command("go", "build", "-o", dir+"/fault", ".")
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", dir+"/fault", ".")
 	cmd.Dir, cmd.Env = dir, append(checkEnv(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)

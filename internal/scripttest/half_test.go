@@ -169,7 +169,7 @@ func TestCheckHalfDone(t *testing.T) {
 	// All are built at once, and without debug information: the linker takes half of
 	// the time.
 	build := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", "half/bin/", "./half/...")
-	build.Dir, build.Env = place, append(os.Environ(), "CGO_ENABLED=0", "GOGC=off")
+	build.Dir, build.Env = place, append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 

@@ -42,30 +42,28 @@ func TestRecordings(t *testing.T) {
 
 			text, err := os.ReadFile(script)
 			require.NoError(t, err)
-			shows, is := fits(string(text), events(lines))
-			assert.Equal(t, shows, is, "the script has changed:\n  scripts/dev/record.sh %s", name[:2])
+			assert.True(t, pattern(string(text)).MatchString(events(lines)),
+				"the script has changed:\n  scripts/dev/record.sh %s", name[:2])
 		})
 	}
 }
 
 // events are what a recording shows: sentences, and commands with their output, since a
-// command may have several lines.
-func events(lines []line) []string {
-	var all []string
-	var last kind
+// command may have several lines. A NUL ends each.
+func events(lines []line) string {
+	var all strings.Builder
+	last := output
 	for _, l := range lines {
 		switch {
-		case l.kind == command:
-			all = append(all, l.place+" "+l.text)
-		case l.kind == sentence && last != sentence:
-			all = append(all, l.text)
-		case last == sentence && l.kind != sentence:
-		case len(all) > 0:
-			all[len(all)-1] += "\n" + l.text
+		case l.kind == command || l.kind == sentence && last != sentence:
+			all.WriteString("\x00" + strings.TrimSpace(l.place+" "+l.text))
+		case last != sentence || l.kind == sentence:
+			all.WriteString("\n" + l.text)
 		}
 		last = l.kind
 	}
-	return all
+	_, text, _ := strings.Cut(all.String(), "\x00")
+	return text + "\x00"
 }
 
 // call is one of the functions of demo.sh that show something, with what it shows.
@@ -75,57 +73,38 @@ var call = regexp.MustCompile(`(?m)^( *)(step|run|quiet|side|start|background|ty
 // unknown is what the shell inserts: any text, and after $( everything to the end.
 var unknown = regexp.MustCompile(`(?s)\$\(.*|\$\{[^}]*\}|\$(\w+|[$?!#@*])`)
 
-// fits says whether these are what the calls of a script show, in their order. An indented
-// call may be missing. It returns the first that does not fit, and what would fit.
-func fits(script string, events []string) (want, got string) {
-	calls := call.FindAllStringSubmatch(script, -1)
-	next := 0
-	for _, event := range events {
-		for ; ; next++ {
-			if next == len(calls) {
-				return "the end", event
+// pattern is what the calls of a script show, in their order: sentences, and commands at
+// their prompts. An indented call may be missing, or be in a loop.
+func pattern(script string) *regexp.Regexp {
+	const any = "[^\x00]*"
+	all := "^"
+	for _, c := range call.FindAllStringSubmatch(script, -1) {
+		text := regexp.QuoteMeta(c[4] + c[6])
+		if c[5] != "" {
+			var parts []string
+			for _, part := range unknown.Split(strings.ReplaceAll(c[5], `\$`, "\x00"), -1) {
+				part = regexp.MustCompile(`\\([\\"`+"`"+`])`).ReplaceAllString(part, "$1")
+				parts = append(parts, regexp.QuoteMeta(strings.ReplaceAll(part, "\x00", "$")))
 			}
-			if re := shows(calls[next]); re.MatchString(event) {
-				break
-			} else if calls[next][1] == "" {
-				return re.String(), event
-			}
+			text = strings.Join(parts, any)
 		}
-		if calls[next][1] == "" { // an indented call may be in a loop
-			next++
+		place := strings.TrimSpace(c[3])
+		if place == "" || c[2] == "start" {
+			place = "host" + any
+		}
+		end := map[string]string{"start": ` +\(terminal ` + any + `\)`, "background": " &"}[c[2]]
+		if c[2] == "side" {
+			place = any
+		}
+		if c[2] != "step" {
+			text = place + "[#$] " + text
+		}
+		all += "(" + text + end + "(\n" + any + ")?\x00)"
+		if c[1] != "" {
+			all += "*"
 		}
 	}
-	for _, c := range calls[next:] {
-		if c[1] == "" {
-			return shows(c).String(), "the end"
-		}
-	}
-	return "", ""
-}
-
-// shows returns what a call prints: a sentence, or a prompt and a command.
-func shows(c []string) *regexp.Regexp {
-	text := regexp.QuoteMeta(c[4] + c[6])
-	if c[5] != "" {
-		var parts []string
-		for _, part := range unknown.Split(strings.ReplaceAll(c[5], `\$`, "\x00"), -1) {
-			part = regexp.MustCompile(`\\([\\"`+"`"+`])`).ReplaceAllString(part, "$1")
-			parts = append(parts, regexp.QuoteMeta(strings.ReplaceAll(part, "\x00", "$")))
-		}
-		text = strings.Join(parts, ".*")
-	}
-	place := strings.TrimSpace(c[3])
-	if place == "" || c[2] == "start" {
-		place = "host.*"
-	}
-	end := map[string]string{"start": ` +\(terminal .*\)`, "background": " &"}[c[2]]
-	if c[2] == "side" {
-		place = ".*"
-	}
-	if c[2] != "step" {
-		text = place + "[#$] " + text
-	}
-	return regexp.MustCompile(`(?s)^` + text + end + `(\n|$)`)
+	return regexp.MustCompile(all + "$")
 }
 
 // typed is what a short demonstration prints at a terminal.

@@ -24,8 +24,7 @@ start two 'bin/01-pid sh'
 side 'echo "PID $$, parent $PPID"'
 differ host one
 same one two
-seen=${answer[one]}
-expect '^PID 1, parent 0$'
+expect_at one '^PID 1, parent 0$'
 
 step 'The flag CLONE_NEWPID does this. unshare(1) is another launcher: without --pid, its command
 is a process like any other, and unshare is its parent.'

@@ -50,8 +50,7 @@ list of mounts, not of the files. Lesson 07 takes those away.'
 quiet one 'echo hello from one > letter'
 side 'cat letter'
 same host one two
-seen=${answer[host]}
-expect '^hello from one$'
+expect_at host '^hello from one$'
 
 step "Each mount says whether it propagates: shared:N, master:N, or - for private, in the third
 column. systemd makes / shared; our lesson made all of its own mounts private."
@@ -72,21 +71,17 @@ for kind in shared slave private; do
 done
 side 'grep " $PWD/m " /proc/self/mountinfo | cut -d " " -f 7' lab shared slave private
 same lab shared
-seen=${answer[shared]}
-expect '^shared:[0-9]+$'
+expect_at shared '^shared:[0-9]+$'
 group=${seen#shared:}
-seen=${answer[slave]}
-expect "^master:$group$"
-seen=${answer[private]}
-expect '^-$'
+expect_at slave "^master:$group$"
+expect_at private '^-$'
 
 step 'A mount in lab propagates to the peer and to the slave, not to the private copy:'
 quiet lab 'mount -t tmpfs from-lab m/x'
 side "grep -c from-lab /proc/self/mountinfo" lab shared slave private
 same lab shared slave
 differ slave private
-seen=${answer[private]}
-expect '^0$'
+expect_at private '^0$'
 
 step 'A mount in the peer propagates back. One in the slave or in the private copy does not:'
 quiet shared 'mount -t tmpfs from-shared m/y'

@@ -15,8 +15,7 @@ start two 'bin/03-uts -hostname room-2 sh'
 side 'hostname'
 differ host one two
 before=${answer[host]}
-seen=${answer[one]}
-expect '^room-1$'
+expect_at one '^room-1$'
 
 step 'lsns: pid, mnt and now uts differ from the host, and nothing else.'
 run host "diff <(lsns -n -o TYPE,NS -p $$ | sort) <(lsns -n -o TYPE,NS -p $one | sort)"
@@ -29,8 +28,7 @@ run one "hostname room-3; bash -c 'hostname suite-3; p=\"\h\"
 judge "$seen"
 quiet one 'hostname room-9'
 side 'hostname'
-seen=${answer[one]}
-expect '^room-9$'
+expect_at one '^room-9$'
 [[ ${answer[host]} == "$before" ]] || fail "the host to be $before" "${answer[host]}"
 
 step "sethostname(2) sets the name of the namespace in which it is called. Without the lesson's flag, that
@@ -46,8 +44,7 @@ quiet one 'echo lesson > /proc/sys/kernel/domainname'
 side 'cat /proc/sys/kernel/domainname'
 differ host one
 same host two
-seen=${answer[one]}
-expect '^lesson$'
+expect_at one '^lesson$'
 step 'Everything else that uname shows describes the kernel, which is the same for all:'
 side 'uname -sr'
 same host one two

@@ -32,15 +32,12 @@ two_id=$(made)
 step 'Each sees only its own queue. Compare the keys, which are random: each namespace counts its
 msqids from 0, so the same number is a different queue.'
 side 'ipcs -q | cut -c 1-21'
-seen=${answer[host]}
-expect "^0x[0-9a-f]+ +$host_id *$"
+expect_at host "^0x[0-9a-f]+ +$host_id *$"
 host_key=$(key "$host_id")
-seen=${answer[one]}
-expect '^0x[0-9a-f]+ +0 *$'
+expect_at one '^0x[0-9a-f]+ +0 *$'
 expect_not "$host_key"
 one_key=$(key "$one_id")
-seen=${answer[two]}
-expect '^0x[0-9a-f]+ +0 *$'
+expect_at two '^0x[0-9a-f]+ +0 *$'
 expect_not "$host_key" "$one_key"
 [[ $one_id == "$two_id" ]] || fail 'the same id in one and two' "$one_id and $two_id"
 
@@ -101,8 +98,7 @@ background 'socat -U UNIX-LISTEN:socket,fork EXEC:hostname'
 await 'test -S socket'
 side 'echo I am $(hostname), it is $(socat -u UNIX-CONNECT:socket -)'
 for place in one two; do
-  seen=${answer[$place]}
-  expect "^I am room-., it is $(hostname)$"
+  expect_at "$place" "^I am room-., it is $(hostname)$"
 done
 
 step 'An abstract socket has a name but no file. It belongs to a network namespace, so up to

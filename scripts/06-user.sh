@@ -16,11 +16,9 @@ missing, since the network of the host is not ours.'
 start one 'bin/06-user -hostname room-1 sh'
 start two 'bin/06-user -hostname room-2 sh'
 side 'id | tr " " "\n"'
-seen=${answer[host]}
-expect "^uid=$uid" "^gid=$gid"
+expect_at host "^uid=$uid" "^gid=$gid"
 for place in one two; do
-  seen=${answer[$place]}
-  expect '^uid=0\(root\)$' '^gid=0\(root\)$'
+  expect_at "$place" '^uid=0\(root\)$' '^gid=0\(root\)$'
 done
 
 step 'Root inside may do some of what root may:' 1
@@ -46,20 +44,16 @@ quiet one 'touch made-inside'
 side 'stat -c "%n: %u" made-inside'
 differ host one
 same one two
-seen=${answer[host]}
-expect "^made-inside: $uid$"
-seen=${answer[one]}
-expect '^made-inside: 0$'
+expect_at host "^made-inside: $uid$"
+expect_at one '^made-inside: 0$'
 run host 'if test -O made-inside; then echo it is mine; else echo it is not mine; fi'
 judge "$seen"
 
 step "Users who are not in the map have no number inside, such as the host's root. The kernel shows
 65534, nobody, instead. And nothing can be given to a user who is not in the map." 3
 side 'stat -c "%n: %u %U" /etc/passwd'
-seen=${answer[host]}
-expect '^/etc/passwd: 0 root$'
-seen=${answer[one]}
-expect '^/etc/passwd: 65534 '
+expect_at host '^/etc/passwd: 0 root$'
+expect_at one '^/etc/passwd: 65534 '
 judge "$seen"
 run one 'chown 1 made-inside'
 expect 'Invalid argument'
@@ -67,10 +61,8 @@ expect 'Invalid argument'
 step 'Root inside has all capabilities: each bit is one. You have none, although you started it.'
 side 'grep CapEff /proc/self/status'
 differ host one
-seen=${answer[host]}
-expect ':\s+0+$'
-seen=${answer[one]}
-expect ':\s+0*[1-9a-f][0-9a-f]*ff$'
+expect_at host ':\s+0+$'
+expect_at one ':\s+0*[1-9a-f][0-9a-f]*ff$'
 step 'They count for what this user namespace owns: its own hostname, mounts, devices.'
 quiet one 'hostname room-9 && mkdir m && mount -t tmpfs tmpfs m && ip link set lo down'
 run one 'hostname'
@@ -97,8 +89,7 @@ fi
 step "What may root inside still not do? Change groups: a group may be there to keep somebody
 out, and you could leave it. So before a user may map groups, setgroups has to be denied."
 side 'cat /proc/self/setgroups'
-seen=${answer[one]}
-expect '^deny$'
+expect_at one '^deny$'
 run one 'setpriv --clear-groups true'
 expect 'setgroups failed: Operation not permitted'
 

@@ -21,14 +21,11 @@ start one 'bin/07-pivot-root -net=lo -hostname room-1 -rootfs one'
 start two 'bin/07-pivot-root -net=lo -hostname room-2 -rootfs two'
 side 'ls /'
 differ host one two
-seen=${answer[one]}
-expect '^namespace1.txt$'
+expect_at one '^namespace1.txt$'
 expect_not '^namespace2.txt$' '^var$'
-seen=${answer[two]}
-expect '^namespace2.txt$'
+expect_at two '^namespace2.txt$'
 expect_not '^namespace1.txt$' '^var$'
-seen=${answer[host]}
-expect '^var$'
+expect_at host '^var$'
 expect_not '^namespace'
 
 step 'lsns: nothing new since lesson 06. The root is not a namespace: it is what a mount
@@ -94,11 +91,9 @@ if [[ $status -eq 0 ]]; then
   start two 'bin/07-pivot-root -net=lo -hostname room-2 -rootfs alpine'
   side 'uname -sr; grep -s ^PRETTY_NAME /etc/os-release || echo no os-release'
   for place in one two; do
-    seen=${answer[$place]}
-    expect "^$(uname -sr)$"
+    expect_at "$place" "^$(uname -sr)$"
   done
-  seen=${answer[two]}
-  expect '^PRETTY_NAME="Alpine Linux'
+  expect_at two '^PRETTY_NAME="Alpine Linux'
   run two 'cat /etc/alpine-release; apk --version'
   expect '^3\.' '^apk-tools'
 else

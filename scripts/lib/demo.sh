@@ -331,6 +331,12 @@ expect() {
   done
 }
 
+# expect_at PLACE REGEX... requires them in what side has shown there.
+expect_at() {
+  seen=${answer[$1]}
+  expect "${@:2}"
+}
+
 # expect_not REGEX... allows none of them in the last answer.
 expect_not() {
   local regex

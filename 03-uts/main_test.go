@@ -49,9 +49,8 @@ func TestHostKeepsItsName(t *testing.T) {
 	before, err := os.Hostname()
 	require.NoError(t, err)
 	c := suite.Cat(t, nstest.Sh("hostname changed && exec cat")...)
-	now, err := os.ReadFile(kernelName)
-	require.NoError(t, err)
-	require.Equal(t, before+"\n", string(now))
+	now := nstest.Read(t, kernelName)
+	require.Equal(t, before+"\n", now)
 	require.Zero(t, c.Finish().Status)
 
 	require.Equal(t, "changed\n", suite.Output(t,

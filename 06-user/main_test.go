@@ -112,9 +112,8 @@ func TestRootInside(t *testing.T) {
 	nstest.RequireNoPropagation(t, c.Init)
 	require.Equal(t, "proc", nstest.MountAt(t, c.Init, "/proc").Type)
 	// It has every capability of this kernel, over its own namespaces.
-	all, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
-	require.NoError(t, err)
-	last, err := strconv.Atoi(strings.TrimSpace(string(all)))
+	all := nstest.Read(t, "/proc/sys/kernel/cap_last_cap")
+	last, err := strconv.Atoi(strings.TrimSpace(all))
 	require.NoError(t, err)
 	require.Equal(t, fmt.Sprintf("%016x", uint64(1)<<(last+1)-1),
 		nstest.Status(t, c.Init, "CapEff"))

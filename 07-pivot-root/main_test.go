@@ -236,12 +236,11 @@ func TestEnvironment(t *testing.T) {
 	cmd.Env = append(os.Environ(), "SECRET=hunter2", "TERM=vt100",
 		"PATH="+os.Getenv("PATH"), "HOME=/home/somebody", "LD_PRELOAD=")
 	c := suite.Start(t, cmd, nstest.Echo)
-	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", c.Init))
-	require.NoError(t, err)
+	environ := nstest.Read(t, fmt.Sprintf("/proc/%d/environ", c.Init))
 	require.ElementsMatch(t, []string{
 		"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"HOME=/root", "TERM=vt100",
-	}, strings.Split(strings.TrimSuffix(string(environ), "\x00"), "\x00"))
+	}, strings.Split(strings.TrimSuffix(environ, "\x00"), "\x00"))
 	require.Zero(t, c.Finish().Status)
 }
 
@@ -382,8 +381,7 @@ func TestSudo(t *testing.T) {
 
 // The official minimal root filesystem of Alpine Linux.
 func TestAlpine(t *testing.T) {
-	repo, err := nstest.Repo()
-	require.NoError(t, err)
+	repo := nstest.Repo(t)
 	archives, err := filepath.Glob(filepath.Join(repo, "..", "shared",
 		"alpine-minirootfs-*.tar.gz"))
 	require.NoError(t, err)

@@ -153,9 +153,8 @@ func TestBusyLoop(t *testing.T) {
 // clock ticks.
 func cpuTicks(t *testing.T, pid int) int {
 	t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	require.NoError(t, err)
-	_, after, _ := strings.Cut(string(stat), ") ")
+	stat := nstest.Read(t, fmt.Sprintf("/proc/%d/stat", pid))
+	_, after, _ := strings.Cut(stat, ") ")
 	fields := strings.Fields(after)
 	user, err := strconv.Atoi(fields[11])
 	require.NoError(t, err)
@@ -211,11 +210,10 @@ func TestBornInside(t *testing.T) {
 		"-e", "trace=clone,clone3,openat"}, suite.Command(t, "true").Args...)...)
 	r := suite.Start(t, cmd).Finish()
 	require.Zero(t, r.Status, r.Stderr)
-	text, err := os.ReadFile(log)
-	require.NoError(t, err)
-	require.NotContains(t, string(text), "cgroup.procs")
+	text := nstest.Read(t, log)
+	require.NotContains(t, text, "cgroup.procs")
 
-	before, after, born := strings.Cut(string(text), "CLONE_NEWPID")
+	before, after, born := strings.Cut(text, "CLONE_NEWPID")
 	require.True(t, born, "no clone in:\n%s", text)
 	thread := before[strings.LastIndexByte(before, '\n')+1:]
 	thread, _, _ = strings.Cut(thread, " ")
@@ -233,19 +231,16 @@ func TestBornInside(t *testing.T) {
 func TestParentStaysOutside(t *testing.T) {
 	nstest.NeedCgroup(t)
 	c := suite.Cat(t)
-	own, err := os.ReadFile("/proc/self/cgroup")
-	require.NoError(t, err)
+	own := nstest.Read(t, "/proc/self/cgroup")
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/cgroup", c.Parent))
 	require.NoError(t, err)
 	require.NotEmpty(t, threads)
 	for _, thread := range threads {
-		text, err := os.ReadFile(thread)
-		require.NoError(t, err)
-		require.Equal(t, string(own), string(text))
+		text := nstest.Read(t, thread)
+		require.Equal(t, own, text)
 	}
-	inside, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", c.Init))
-	require.NoError(t, err)
-	require.NotEqual(t, string(own), string(inside))
+	inside := nstest.Read(t, fmt.Sprintf("/proc/%d/cgroup", c.Init))
+	require.NotEqual(t, own, inside)
 	require.Zero(t, c.Finish().Status)
 }
 
@@ -427,9 +422,8 @@ func TestInternalProcesses(t *testing.T) {
 		inside, _, err := nstest.CgroupOf(c.Init, controller)
 		require.NoError(t, err)
 		require.Equal(t, own, filepath.Dir(inside))
-		members, err := os.ReadFile(filepath.Join(own, "cgroup.procs"))
-		require.NoError(t, err)
-		require.Contains(t, strings.Fields(string(members)), strconv.Itoa(c.Parent))
+		members := nstest.Read(t, own, "cgroup.procs")
+		require.Contains(t, strings.Fields(members), strconv.Itoa(c.Parent))
 		require.Zero(t, c.Finish().Status)
 	}
 }
@@ -466,9 +460,8 @@ func TestNestedLimits(t *testing.T) {
 // and parts of its /proc are covered.
 func TestInItself(t *testing.T) {
 	nstest.NeedCgroup(t)
-	program, err := os.ReadFile(suite.Path())
-	require.NoError(t, err)
-	lesson := suite.Put(t, string(program), 0o755)
+	program := nstest.Read(t, suite.Path())
+	lesson := suite.Put(t, program, 0o755)
 	inner := filepath.Join(suite.Rootfs(t), filepath.Dir(lesson), "inner")
 	require.NoError(t, nstest.MakeRootfs(inner))
 	args := []string{lesson, "-net=lo", "-rootfs", filepath.Join(filepath.Dir(lesson), "inner")}

@@ -372,9 +372,8 @@ func newHost(t *testing.T) host {
 	h.Port = listen(t, "tcp4", "0.0.0.0:0").(*net.TCPAddr).Port
 
 	h.Setting = writable(t, "/sys/kernel", "/sys/module")
-	text, err := os.ReadFile("/proc/meminfo")
-	require.NoError(t, err)
-	h.Memory, _, _ = strings.Cut(string(text), "\n")
+	text := nstest.Read(t, "/proc/meminfo")
+	h.Memory, _, _ = strings.Cut(text, "\n")
 
 	h.makeRootfs(t, h.rootfs)
 	return h
@@ -408,15 +407,13 @@ func static(t *testing.T, dir string) string {
 	own, err := os.Executable()
 	require.NoError(t, err)
 	if loader(t, own) == "" {
-		text, err := os.ReadFile(own)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(program, text, 0o755))
+		text := nstest.Read(t, own)
+		require.NoError(t, os.WriteFile(program, []byte(text), 0o755))
 		return program
 	}
 	build := exec.Command("go", "test", "-c", "-o", program, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	nstest.Printed(t, build)
 	return program
 }
 
@@ -553,10 +550,9 @@ func comeIn(t *testing.T, h host, _ attempt) string {
 	nsenter, err := exec.LookPath("nsenter")
 	require.NoError(t, err)
 	if nstest.Root() { // root may overwrite it: so it is a copy
-		text, err := os.ReadFile(nsenter)
-		require.NoError(t, err)
+		text := nstest.Read(t, nsenter)
 		nsenter = filepath.Join(filepath.Dir(h.dir), "nsenter")
-		require.NoError(t, os.WriteFile(nsenter, text, 0o755))
+		require.NoError(t, os.WriteFile(nsenter, []byte(text), 0o755))
 		defer os.Remove(nsenter)
 	}
 	dir := h.trap(t, loader(t, nsenter))
@@ -566,10 +562,9 @@ func comeIn(t *testing.T, h host, _ attempt) string {
 		args = append(args, "--preserve-credentials")
 	}
 	args = append(args, "/bin/command")
-	out, err := exec.Command(nsenter, args...).CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	out := nstest.Printed(t, exec.Command(nsenter, args...))
 	require.Zero(t, c.Finish().Status)
-	return answerOf(t, nstest.Result{Stdout: string(out)})
+	return answerOf(t, nstest.Result{Stdout: out})
 }
 
 // init takes over where this program is the loader of a different one, which the kernel
@@ -636,11 +631,9 @@ func atTerminal(t *testing.T, h host, a attempt) string {
 
 // TestTable compares both columns of the readers' table with ours.
 func TestTable(t *testing.T) {
-	repo, err := nstest.Repo()
-	require.NoError(t, err)
-	text, err := os.ReadFile(filepath.Join(repo, "docs", "containers.md"))
-	require.NoError(t, err)
-	_, text2, ok := strings.Cut(string(text), "\n| attempt |")
+	repo := nstest.Repo(t)
+	text := nstest.Read(t, repo, "docs", "containers.md")
+	_, text2, ok := strings.Cut(text, "\n| attempt |")
 	require.True(t, ok, "no table of attempts in docs/containers.md")
 	var rows, want []string
 	for _, line := range strings.Split(text2, "\n")[2:] {

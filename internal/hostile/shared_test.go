@@ -393,9 +393,8 @@ func swapping(point string, prepare func(h host, x string) error) func(*testing.
 		}
 		require.Zero(t, flipper.Finish().Status)
 		t.Logf("%v", seen)
-		text, err := os.ReadFile(h.Secret)
-		require.NoError(t, err)
-		if seen[done] > 0 || string(text) != h.Words {
+		text := nstest.Read(t, h.Secret)
+		if seen[done] > 0 || text != h.Words {
 			require.NoError(t, os.WriteFile(h.Secret, []byte(h.Words), 0o644))
 			return fmt.Sprintf("%s (%v, %q)", done, seen, text)
 		}

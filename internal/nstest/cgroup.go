@@ -109,10 +109,9 @@ func CgroupFile(t *testing.T, pid int, controller, v1name, v2name string) string
 	if v1 {
 		name = v1name
 	}
-	text, err := os.ReadFile(filepath.Join(dir, name))
-	require.NoError(t, err)
+	text := Read(t, dir, name)
 	require.NotEmpty(t, text)
-	return strings.TrimSpace(string(text))
+	return strings.TrimSpace(text)
 }
 
 // AgeCgroups makes the cgroups that a lesson has left look old enough to be swept.

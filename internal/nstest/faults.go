@@ -4,7 +4,6 @@ package nstest
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -112,11 +111,10 @@ func (r *Runner) underStrace(t *testing.T, f fault, number int) (Result, string)
 		"-e", fmt.Sprintf("inject=%s:error=EIO:when=%d", f.call, number)},
 		command.Args...)...)
 	result := r.Start(t, cmd).Finish()
-	log, err := os.ReadFile(file)
-	require.NoError(t, err, result.Stderr)
+	log := Read(t, file)
 	var lesson int
-	_, err = fmt.Sscan(string(log), &lesson)
-	require.NoError(t, err, string(log))
+	_, err := fmt.Sscan(log, &lesson)
+	require.NoError(t, err, log)
 	r.note(lesson)
-	return result, string(log)
+	return result, log
 }

@@ -21,10 +21,9 @@ type Mount struct {
 // Mounts returns what a process sees, in the order in which they cover each other.
 func Mounts(t *testing.T, pid int) []Mount {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", pid))
-	require.NoError(t, err)
+	text := Read(t, fmt.Sprintf("/proc/%d/mountinfo", pid))
 	var mounts []Mount
-	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
 		mount, super, _ := strings.Cut(line, " - ")
 		m, s := strings.Fields(mount), strings.Fields(super)
 		require.GreaterOrEqual(t, len(m), 6, line)

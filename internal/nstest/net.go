@@ -54,10 +54,9 @@ func Listed[T any](list func() ([]T, error)) ([]T, error) {
 // Devices returns the names of a process's network devices.
 func Devices(t *testing.T, pid int) []string {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/dev", pid))
-	require.NoError(t, err)
+	text := Read(t, fmt.Sprintf("/proc/%d/net/dev", pid))
 	var names []string
-	for _, line := range strings.Split(string(text), "\n") {
+	for _, line := range strings.Split(text, "\n") {
 		if name, _, ok := strings.Cut(line, ":"); ok {
 			names = append(names, strings.TrimSpace(name))
 		}
@@ -72,7 +71,6 @@ func RequireLoopbackOnly(t *testing.T, pid int) {
 	t.Helper()
 	require.Equal(t, []string{"lo"}, Devices(t, pid))
 	// The kernel gives lo this address when it is set up.
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/fib_trie", pid))
-	require.NoError(t, err)
-	require.Contains(t, string(text), "127.0.0.1")
+	text := Read(t, fmt.Sprintf("/proc/%d/net/fib_trie", pid))
+	require.Contains(t, text, "127.0.0.1")
 }

@@ -45,9 +45,8 @@ func Namespaces(t *testing.T, pid int) map[string]string {
 // Status returns a field of /proc/PID/status.
 func Status(t *testing.T, pid int, field string) string {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	require.NoError(t, err)
-	_, after, ok := strings.Cut("\n"+string(text), "\n"+field+":\t")
+	text := Read(t, fmt.Sprintf("/proc/%d/status", pid))
+	_, after, ok := strings.Cut("\n"+text, "\n"+field+":\t")
 	require.True(t, ok, "no field %s in /proc/%d/status", field, pid)
 	value, _, _ := strings.Cut(after, "\n")
 	return value

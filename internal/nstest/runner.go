@@ -173,7 +173,7 @@ func enterOwnHost() error {
 
 // prepare reads what the table says about the lesson, and builds it.
 func (r *Runner) prepare() error {
-	repo, err := Repo()
+	repo, err := repository()
 	if err != nil {
 		return err
 	}
@@ -277,7 +277,14 @@ func DefaultSignals() {
 }
 
 // Repo returns the directory of the repository.
-func Repo() (string, error) {
+func Repo(t testing.TB) string {
+	t.Helper()
+	repo, err := repository()
+	require.NoError(t, err)
+	return repo
+}
+
+func repository() (string, error) {
 	if repo := os.Getenv("NSTEST_REPO"); repo != "" {
 		return repo, nil
 	}

@@ -19,6 +19,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Read returns what is in a file.
+func Read(t testing.TB, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(path...))
+	require.NoError(t, err)
+	return string(text)
+}
+
+// Printed runs a command, which must succeed, and returns all that it prints.
+func Printed(t testing.TB, cmd *exec.Cmd) string {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s: %s", cmd, out)
+	return string(out)
+}
+
 // Sh returns the command line that runs a shell script.
 func Sh(script string) []string { return []string{"sh", "-c", script} }
 
@@ -219,7 +235,5 @@ func (c *Container) Wait() Result {
 }
 
 func (c *Container) stderr() string {
-	text, err := os.ReadFile(c.err.Name())
-	require.NoError(c.t, err)
-	return string(text)
+	return Read(c.t, c.err.Name())
 }

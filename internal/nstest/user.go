@@ -4,7 +4,6 @@ package nstest
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -20,9 +19,8 @@ func RequireMap(t *testing.T, pid, uid, gid int) {
 		"gid_map":   fmt.Sprintf("0 %d 1", gid),
 		"setgroups": "deny",
 	} {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
-		require.NoError(t, err)
-		require.Equal(t, want, strings.Join(strings.Fields(string(text)), " "),
+		text := Read(t, fmt.Sprintf("/proc/%d/%s", pid, file))
+		require.Equal(t, want, strings.Join(strings.Fields(text), " "),
 			file)
 	}
 	for field, id := range map[string]int{"Uid": uid, "Gid": gid} {

@@ -43,7 +43,7 @@ var neutral = regexp.MustCompile(`healthy|unknown|nsl-?[0-9]+(-[0-9]+)?|\b402[0-
 func TestBreak(t *testing.T) {
 	nstest.NeedRoot(t)
 	place := checkPlace(t)
-	page := readFile(t, "../../docs/diagnosis.md")
+	page := nstest.Read(t, "../../docs/diagnosis.md")
 	commands := tableCommand.FindAllStringSubmatch(page, -1)
 	require.Len(t, commands, strings.Count(page, "\n| 0"), "rows that are no command")
 	for _, lesson := range checkLessons {
@@ -67,7 +67,7 @@ func TestBreak(t *testing.T) {
 				before, after, found := strings.Cut(out, "What is broken in it?")
 				require.True(t, found, out)
 				requireMystery(t, before, i == 0)
-				change, _, _ := strings.Cut(readFile(t, patch), "\n")
+				change, _, _ := strings.Cut(nstest.Read(t, patch), "\n")
 				assert.NotContains(t, before, change)
 				assert.NotContains(t, before, what)
 				assert.Contains(t, after, " "+change)
@@ -150,8 +150,7 @@ func TestBreakNotAsPredicted(t *testing.T) {
 	nstest.NeedRoot(t)
 	place := checkPlace(t)
 	breaks := filepath.Join(place, "03-uts/breaks")
-	patch, err := os.ReadFile(filepath.Join(breaks, "2-no-sethostname.patch"))
-	require.NoError(t, err)
+	patch := nstest.Read(t, breaks, "2-no-sethostname.patch")
 	for number, c := range map[string]struct{ old, new, message string }{
 		"6": {"Fails: uts: the hostname", "Fails: ipc: /dev/mqueue",
 			"predicted, but not seen: ipc: /dev/mqueue"},
@@ -162,8 +161,8 @@ func TestBreakNotAsPredicted(t *testing.T) {
 	} {
 		t.Run(c.message, func(t *testing.T) {
 			t.Parallel()
-			require.Contains(t, string(patch), c.old)
-			text := strings.Replace(string(patch), c.old, c.new, 1)
+			require.Contains(t, patch, c.old)
+			text := strings.Replace(patch, c.old, c.new, 1)
 			if number == "9" { // it breaks nothing
 				text = strings.Replace(text, ",6 @@", ",7 @@", 1)
 			}

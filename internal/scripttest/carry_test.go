@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // carryPlace makes a repository of its own, with a commit, to change at will.
@@ -27,9 +28,8 @@ func carryChanged(t *testing.T, place string) string {
 	t.Helper()
 	cmd := exec.Command("git", "status", "--short", "--untracked-files=all")
 	cmd.Dir = place
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return string(out)
+	out := nstest.Printed(t, cmd)
+	return out
 }
 
 // A line of lesson 03 is carried to 04 to 08, and the eight are a course as
@@ -56,7 +56,7 @@ func TestCarry(t *testing.T) {
 			carryChanged(t, place))
 	}
 	for _, lesson := range checkLessons[2:] {
-		text := readFile(t, place, lesson, "uts.go")
+		text := nstest.Read(t, place, lesson, "uts.go")
 		assert.Contains(t, text, changed, lesson)
 	}
 	out, err = course("TestEachLessonOnlyAdds|TestColumns")
@@ -75,7 +75,7 @@ func TestCarryMain(t *testing.T) {
 	assert.Equal(t, 1, status, out)
 	assert.Contains(t, out, "does not apply any more: 03-uts/breaks/1-no-newuts.patch\n")
 	for i, lesson := range checkLessons {
-		text := readFile(t, place, lesson, "main.go")
+		text := nstest.Read(t, place, lesson, "main.go")
 		assert.Equal(t, i > 0, strings.Contains(text, "/* first */"), lesson)
 		assert.Equal(t, i == 1, strings.Contains(text, "How to use it"), lesson)
 	}
@@ -92,8 +92,7 @@ func TestCarryConflict(t *testing.T) {
 	cmd := exec.Command("git", "-c", "user.name=test", "-c", "user.email=test@localhost",
 		"commit", "--quiet", "-m", "lesson 06 is another", "06-user/uts.go")
 	cmd.Dir = place
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	nstest.Printed(t, cmd)
 
 	before := carryChanged(t, place)
 	said, status := workRun(t, place, "", "dev/carry.sh", "03")
@@ -108,10 +107,10 @@ func TestCarryConflict(t *testing.T) {
 	diffReplace(t, other, "opens with a copy", "comes with a copy")
 	said = workDone(t, place, "", "dev/carry.sh", "03")
 	assert.Contains(t, said, "06-user/uts.go: you have changed it, so it stays\n")
-	text := readFile(t, other)
+	text := nstest.Read(t, other)
 	assert.Contains(t, text, "comes with a copy")
 	for _, lesson := range []string{"04-ipc", "05-net", "07-pivot-root", "08-cgroups"} {
-		text := readFile(t, place, lesson, "uts.go")
+		text := nstest.Read(t, place, lesson, "uts.go")
 		assert.Contains(t, text, "begins with a copy", lesson)
 	}
 }

@@ -170,6 +170,13 @@ func checkCommand(place string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// by has other commands start one.
+func by(cmd *exec.Cmd, others ...string) *exec.Cmd {
+	outer := exec.Command(others[0], append(others[1:], cmd.Args...)...)
+	outer.Dir, outer.Env = cmd.Dir, cmd.Env
+	return outer
+}
+
 // checkEnv returns the environment without the variables of sudo: its caller could not
 // build in a place that belongs to root.
 func checkEnv() []string {
@@ -284,12 +291,9 @@ func TestCheck(t *testing.T) {
 			script := "#!/bin/sh\nset -e\n" + c.script + "\n"
 			require.NoError(t, os.WriteFile(cheat, []byte(script), 0o755))
 
-			cmd := checkCommand(place, "--tap", c.lesson, "--", cheat)
 			// A host of its own, for those that harm it.
-			cmd.Args = append([]string{"unshare", "--net", "--uts", "--mount"}, cmd.Args...)
-			var err error
-			cmd.Path, err = exec.LookPath("unshare")
-			require.NoError(t, err)
+			cmd := by(checkCommand(place, "--tap", c.lesson, "--", cheat),
+				"unshare", "--net", "--uts", "--mount")
 			cmd.Env = append(cmd.Env, "SHARED="+checkShared(t))
 			if c.name == "leaves a cgroup" {
 				cmd.Env = append(cmd.Env, "CGROUP="+checkCgroup(t))
@@ -366,14 +370,13 @@ func TestCheckOnlyAndQuiet(t *testing.T) {
 		assert.Contains(t, []string{"run", "uts"}, p.kind)
 	}
 
-	out, err := checkCommand(place, "--quiet", "06", "--", "bin/06-user").CombinedOutput()
-	assert.NoError(t, err)
-	assert.Regexp(t, `^06-user: \d+ of \d+ points hold\n$`, string(out))
+	out := nstest.Printed(t, checkCommand(place, "--quiet", "06", "--", "bin/06-user"))
+	assert.Regexp(t, `^06-user: \d+ of \d+ points hold\n$`, out)
 
-	out, err = checkCommand(place, "--quiet", "--only", "user", "06", "--", "env").CombinedOutput()
-	assert.Error(t, err)
-	assert.Contains(t, string(out), "not ok")
-	assert.NotContains(t, strings.ReplaceAll(string(out), "not ok", ""), "ok ")
+	out, status := output(t, checkCommand(place, "--quiet", "--only", "user", "06", "--", "env"))
+	assert.Equal(t, 1, status)
+	assert.Contains(t, out, "not ok")
+	assert.NotContains(t, strings.ReplaceAll(out, "not ok", ""), "ok ")
 }
 
 // The processes in the cgroup of a killed launcher may take a moment to end, and until

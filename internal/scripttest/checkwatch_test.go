@@ -55,7 +55,7 @@ func TestCheckWatch(t *testing.T) {
 	main := filepath.Join(place, "work/03-uts/main.go")
 	const gap = "\t// TODO: 1 new line in lesson 03\n"
 	write := func(old, new string) {
-		text := readFile(t, main)
+		text := nstest.Read(t, main)
 		require.Contains(t, text, old)
 		// An editor writes a new file, which takes the old one's place.
 		writeFile(t, strings.Replace(text, old, new, 1), main+"~")
@@ -72,7 +72,7 @@ func TestCheckWatch(t *testing.T) {
 
 	// Changes to the scripts count from the next start on.
 	for _, name := range []string{"check.sh", "lib/check/points.sh", "lib/check/session.sh"} {
-		text := readFile(t, place, "scripts", name)
+		text := nstest.Read(t, place, "scripts", name)
 		first, rest, _ := strings.Cut(text, "\n")
 		writeFile(t, first+"\ntouch '"+tmp+"/evil'\n"+rest, place, "scripts", name)
 		t.Cleanup(func() { writeFile(t, text, place, "scripts", name) })
@@ -168,7 +168,7 @@ func TestCheckWatchSudo(t *testing.T) {
 	}
 	x.Type("q")
 	assert.Equal(t, 0, x.Wait())
-	log := readFile(t, place, "sudo.log")
+	log := nstest.Read(t, place, "sudo.log")
 	assert.Regexp(t, `^env CHECK_TIMEOUT=5 .*check\.sh --serve 03\n$`, log)
 	nothingLeft(t, tmp)
 }

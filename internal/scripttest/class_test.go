@@ -141,7 +141,7 @@ func TestRehearsal(t *testing.T) {
 		has "$said" 'rehearse.sh: 02: type: status 1, expected'
 		same "$before" "$(state)"`)
 	assert.Contains(t, out, " s  after class\n")
-	_, plan, _ := strings.Cut(readFile(t, "../../docs", "workshop.md"), "\n### Short: 90 minutes\n")
+	_, plan, _ := strings.Cut(nstest.Read(t, "../../docs", "workshop.md"), "\n### Short: 90 minutes\n")
 	plan, _, _ = strings.Cut(plan, "\n**")
 	rows := regexp.MustCompile(`(?m)^\| \d+ \| \[(\d\d)-.*\) \| (.*) \|$`).FindAllStringSubmatch(plan, -1)
 	require.NotEmpty(t, rows)

@@ -118,8 +118,7 @@ const cleanupRoom = cover + `
 // cleanupIn runs a script in such a room, and returns what it prints.
 func cleanupIn(t *testing.T, script string) string {
 	t.Helper()
-	repo, err := filepath.Abs("../..")
-	require.NoError(t, err)
+	repo := nstest.Repo(t)
 	name := fmt.Sprintf("cleanup_test-%d-%d", os.Getpid(), time.Now().UnixNano())
 	t.Cleanup(func() {
 		left, err := filepath.Glob("/sys/fs/cgroup/*/" + name)

@@ -30,20 +30,12 @@ var compareTypes = []string{
 	"pid", "mnt", "uts", "ipc", "net", "user", "cgroup", "time",
 }
 
-// compareRepo is the root of the repository.
-func compareRepo(t *testing.T) string {
-	t.Helper()
-	repo, err := filepath.Abs("../..")
-	require.NoError(t, err)
-	return repo
-}
-
 // compareScript prepares a run of a script that must end within a minute.
 func compareScript(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
-	path := filepath.Join(compareRepo(t), "scripts", name)
+	path := filepath.Join(nstest.Repo(t), "scripts", name)
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.WaitDelay = 5 * time.Second // what it started must not outlive it
 	return cmd
@@ -143,8 +135,8 @@ type compareContainer struct {
 // compareStart starts a command in a container, as begin does.
 func compareStart(t *testing.T, lesson string, args ...string) compareContainer {
 	t.Helper()
-	launcher := exec.Command(filepath.Join(compareRepo(t), "bin", lesson), args...)
-	launcher.Dir = compareRepo(t)
+	launcher := exec.Command(filepath.Join(nstest.Repo(t), "bin", lesson), args...)
+	launcher.Dir = nstest.Repo(t)
 	end := begin(t, launcher)
 	return compareContainer{onlyChild(t, launcher.Process.Pid), end}
 }
@@ -345,8 +337,7 @@ func TestCompareLeavesNothingBehind(t *testing.T) {
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			require.NoError(t, cmd.Start())
 			// It asks for their namespaces when both containers run.
-			_, err := os.ReadFile(asked)
-			require.NoError(t, err)
+			nstest.Read(t, asked)
 			launchers := slices.DeleteFunc(nstest.Children(cmd.Process.Pid), func(pid int) bool {
 				name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 				return string(name) != "02-mount\n"
@@ -358,15 +349,12 @@ func TestCompareLeavesNothingBehind(t *testing.T) {
 				group = cmd.Process.Pid // the worst case: nobody ends the others
 			}
 			require.NoError(t, unix.Kill(group, sig))
-			err = cmd.Wait()
-			require.Error(t, err)
+			require.Error(t, cmd.Wait())
 			if sig == unix.SIGKILL {
 				require.NoError(t, unix.Kill(-cmd.Process.Pid, unix.SIGTERM), "the slow readlink")
 			}
 			gone()
-			left, err := os.ReadDir(tmp)
-			require.NoError(t, err)
-			assert.Empty(t, left)
+			assert.Empty(t, names(t, tmp))
 		})
 	}
 }
@@ -403,7 +391,7 @@ func TestCompareAndDiffOn80Columns(t *testing.T) {
 	}
 	for _, args := range [][]string{args, {"diff.sh", "08"}} {
 		cmd := exec.Command("sh", append([]string{"-c", `stty columns 80; exec "$@"`, "sh",
-			filepath.Join(compareRepo(t), "scripts", args[0])}, args[1:]...)...)
+			filepath.Join(nstest.Repo(t), "scripts", args[0])}, args[1:]...)...)
 		cmd.Env = append(os.Environ(), "NO_COLOR=1", "TERM=xterm")
 		x := nstest.StartTerminal(t, cmd)
 		require.Zero(t, x.Wait(), x.Screen())

@@ -99,8 +99,7 @@ func newDemoHost(t *testing.T, bin string) *demoHost {
 			nstest.Skip(t, "needs "+tool+": scripts/test.sh installs it")
 		}
 	}
-	repo, err := nstest.Repo()
-	require.NoError(t, err)
+	repo := nstest.Repo(t)
 	// Only 08-cgroups makes cgroups, which have the PID of the lesson in
 	// their names: so note it.
 	cmd := exec.Command("unshare", "--mount", "--uts", "--ipc", "--net",
@@ -143,29 +142,21 @@ func newDemoHost(t *testing.T, bin string) *demoHost {
 	return host
 }
 
-// builtBin is the directory of the built lessons, which is named bin.
-var builtBin = sync.OnceValues(func() (string, error) {
-	if bin := os.Getenv("NSTEST_BIN"); bin != "" {
-		return bin, nil
-	}
-	repo, err := nstest.Repo()
-	if err != nil {
-		return "", err
-	}
-	build := exec.Command("sh", "-c", "go build -o bin/ ./0*")
-	build.Dir = repo
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build ./0*: %w\n%s", err, out)
-	}
-	return filepath.Join(repo, "bin"), nil
-})
+var built sync.Once
 
+// lessonsBin is the directory of the built lessons, which is named bin.
 func lessonsBin(t testing.TB) string {
 	t.Helper()
-	bin, err := builtBin()
-	require.NoError(t, err)
-	return bin
+	if bin := os.Getenv("NSTEST_BIN"); bin != "" {
+		return bin
+	}
+	repo := nstest.Repo(t)
+	built.Do(func() {
+		build := exec.Command("sh", "-c", "CGO_ENABLED=0 go build -o bin/ ./0*")
+		build.Dir = repo
+		nstest.Printed(t, build)
+	})
+	return filepath.Join(repo, "bin")
 }
 
 // command returns a command on the host, with the rights of the user uid.
@@ -177,13 +168,12 @@ func (h *demoHost) command(uid int, args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command("nsenter", append(all, args...)...)
 	cmd.Env = slices.DeleteFunc(checkEnv(), func(v string) bool { return strings.HasPrefix(v, "NSL_") })
-	cmd.Env = append(cmd.Env, h.mark, "NSL_ALPINE="+alpineOrNone())
+	cmd.Env = append(cmd.Env, h.mark, "NSL_ALPINE="+alpineOrNone(h.t))
 	return cmd
 }
 
-func alpineOrNone() string {
-	repo, _ := nstest.Repo()
-	found, _ := filepath.Glob(filepath.Join(repo, "../shared/alpine-minirootfs-*.tar.gz"))
+func alpineOrNone(t *testing.T) string {
+	found, _ := filepath.Glob(filepath.Join(nstest.Repo(t), "../shared/alpine-minirootfs-*.tar.gz"))
 	if len(found) == 0 {
 		return "/nowhere.tar.gz" // fails at once, without a download
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // diffHunk is a part of the script's output: lines under one heading.
@@ -59,7 +60,7 @@ func diffRead(t *testing.T, text string) (hunks []diffHunk) {
 // lesson, and with four spaces for a tab.
 func diffSource(t *testing.T, path string) []string {
 	t.Helper()
-	text := readFile(t, path)
+	text := nstest.Read(t, path)
 	text = regexp.MustCompile(`(?s)\n/\*\n.*?\n\*/\n`).ReplaceAllString(text, "\n")
 	text = regexp.MustCompile(`(?m)^const lesson = .*\n`).ReplaceAllString(text, "")
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
@@ -123,7 +124,7 @@ func diffFiles(t *testing.T, dir string) (names []string) {
 // Nothing that a lesson adds is missing, and nothing else is shown as new.
 func TestDiffShowsWhatALessonAdds(t *testing.T) {
 	t.Parallel()
-	repo, names := compareRepo(t), checkLessons
+	repo, names := nstest.Repo(t), checkLessons
 	for i := 1; i < len(names); i++ {
 		t.Run(names[i], func(t *testing.T) {
 			text := compareOutput(t, compareScript(t, "diff.sh", names[i][:2]))
@@ -170,7 +171,7 @@ func TestDiffNamesTheFunction(t *testing.T) {
 			if hunk.part == "new" {
 				continue
 			}
-			parts := diffParts(t, filepath.Join(compareRepo(t), lesson, hunk.file))
+			parts := diffParts(t, filepath.Join(nstest.Repo(t), lesson, hunk.file))
 			body, ok := parts[hunk.part]
 			if assert.True(t, ok, "%s: %s has no %q", lesson, hunk.file, hunk.part) {
 				assert.Subset(t, strings.Split(body, "\n"), hunk.added,
@@ -185,7 +186,7 @@ func TestDiffNamesTheFunction(t *testing.T) {
 // diffParts returns the text of each function and type in a file.
 func diffParts(t *testing.T, path string) map[string]string {
 	t.Helper()
-	text := readFile(t, path)
+	text := nstest.Read(t, path)
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, path, text, 0)
 	require.NoError(t, err)
@@ -217,7 +218,7 @@ func TestDiffShowsTheFirstLesson(t *testing.T) {
 	hunks := diffRead(t, compareOutput(t, compareScript(t, "diff.sh", "01")))
 	require.Len(t, hunks, 1)
 	assert.Equal(t, "main.go", hunks[0].file)
-	assert.Equal(t, diffSource(t, filepath.Join(compareRepo(t), "01-pid/main.go")), hunks[0].added)
+	assert.Equal(t, diffSource(t, filepath.Join(nstest.Repo(t), "01-pid/main.go")), hunks[0].added)
 }
 
 // diffCopy is a copy of the scripts and of two lessons to change.
@@ -229,7 +230,7 @@ func diffCopy(t *testing.T) string {
 // diffReplace changes one place in a file.
 func diffReplace(t *testing.T, path, old, new string) {
 	t.Helper()
-	text := readFile(t, path)
+	text := nstest.Read(t, path)
 	require.Equal(t, 1, strings.Count(text, old), "%q in %s", old, path)
 	writeFile(t, strings.Replace(text, old, new, 1), path)
 }

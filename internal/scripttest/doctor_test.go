@@ -327,7 +327,7 @@ func doctorTestUser(t *testing.T) {
 		assert.Equal(t, "sudo -v", r.Lessons[0].Fix)
 		assert.Contains(t, r.Lessons[0].Reason, "sudo, not tried: it asks for a password")
 		assert.Empty(t, r.note("You are not root here"))
-		text := readFile(t, dir, "calls")
+		text := nstest.Read(t, dir, "calls")
 		for _, call := range strings.Split(strings.TrimSpace(text), "\n") {
 			assert.Regexp(t, `^-n `, call, "it would have asked for a password")
 		}
@@ -493,7 +493,7 @@ func doctorTestUnbuilt(t *testing.T) {
 
 func doctorHybrid(t *testing.T) bool {
 	t.Helper()
-	return strings.Contains(readFile(t, "/proc/self/mountinfo"), " - cgroup cgroup ")
+	return strings.Contains(nstest.Read(t, "/proc/self/mountinfo"), " - cgroup cgroup ")
 }
 
 // In more or less restricted containers, what is ready runs and nothing else does.

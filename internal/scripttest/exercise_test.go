@@ -45,13 +45,13 @@ func runExercise(t *testing.T, place string, args ...string) (string, int) {
 // Each exercise has a check, a solution, a text, and a place in the list.
 func TestExerciseComplete(t *testing.T) {
 	names := exercises(t)
-	text := readFile(t, "../../docs/exercises.md")
+	text := nstest.Read(t, "../../docs/exercises.md")
 	list, status := runExercise(t, "../..")
 	assert.Equal(t, 0, status, list)
 	assert.Len(t, strings.Split(strings.TrimSpace(list), "\n"), len(names), list)
 	for _, name := range names {
 		assert.FileExists(t, exerciseFile(t, name, "solution.patch"))
-		task := readFile(t, exerciseFile(t, name, "README.md"))
+		task := nstest.Read(t, exerciseFile(t, name, "README.md"))
 		title, _, _ := strings.Cut(task, "\n")
 		title = strings.TrimPrefix(title, "# Exercise ")
 		assert.Contains(t, text, "- ["+title+"](../"+lessonOf(t, name)+"/exercises/"+name[3:]+"/)\n")
@@ -168,8 +168,7 @@ func TestExercise(t *testing.T) {
 // there is a newer one.
 func TestExerciseOldKernel(t *testing.T) {
 	nstest.NeedRoot(t)
-	repo, err := filepath.Abs("../..")
-	require.NoError(t, err)
+	repo := nstest.Repo(t)
 	path := fakes(t, os.Getenv("PATH"), map[string]string{"uname": "echo 5.11.0-49-generic"})
 	for _, name := range []string{"02-1-bind", "07-2-volume"} {
 		check := filepath.Join(repo, lessonOf(t, name), "exercises", name[3:], "check.sh")
@@ -192,15 +191,14 @@ func buildFault(t *testing.T, place, name, old, fault string) string {
 	require.NoError(t, err)
 	found := 0
 	for _, file := range files {
-		text := readFile(t, file)
+		text := nstest.Read(t, file)
 		found += strings.Count(text, old)
 		writeFile(t, strings.ReplaceAll(text, old, fault), dir, filepath.Base(file))
 	}
 	require.Equal(t, 1, found, "%s in %s", old, name)
 	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", dir+"/fault", ".")
 	cmd.Dir, cmd.Env = dir, append(checkEnv(), "CGO_ENABLED=0")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	nstest.Printed(t, cmd)
 	return filepath.Join(dir, "fault")
 }
 
@@ -219,7 +217,7 @@ func lessonOf(t *testing.T, name string) string {
 // without returns the points that fail without the solution, as its patch lists them.
 func without(t *testing.T, name string) []string {
 	t.Helper()
-	patch := readFile(t, exerciseFile(t, name, "solution.patch"))
+	patch := nstest.Read(t, exerciseFile(t, name, "solution.patch"))
 	var points []string
 	for _, line := range strings.Split(patch, "\n") {
 		if point, ok := strings.CutPrefix(line, "Without: "); ok {

@@ -74,7 +74,7 @@ func followStart(t *testing.T, machine []string, script ...string) *followGuide 
 func followLesson(t *testing.T, lesson string) *followGuide {
 	t.Helper()
 	return followStart(t, followMachine(t),
-		filepath.Join(compareRepo(t), "scripts/follow.sh"), "--lines", lesson)
+		filepath.Join(nstest.Repo(t), "scripts/follow.sh"), "--lines", lesson)
 }
 
 // done waits until so many steps are done, and no more. It returns what the guide
@@ -241,7 +241,7 @@ func TestFollowBack(t *testing.T) {
 	t.Parallel()
 	older := &followGuide{t: t, machine: followMachine(t)}
 	older.run("unshare", "--fork", "--pid", "--mount-proc", "--uts", "sh").run("true")
-	g := followStart(t, older.machine, filepath.Join(compareRepo(t), "scripts/follow.sh"), "--lines", "03")
+	g := followStart(t, older.machine, filepath.Join(nstest.Repo(t), "scripts/follow.sh"), "--lines", "03")
 
 	shell, err := exec.LookPath("dash")
 	require.NoError(t, err)
@@ -266,7 +266,7 @@ func TestFollowBack(t *testing.T) {
 // q or Ctrl-C the terminal is as before.
 func TestFollowAtATerminal(t *testing.T) {
 	t.Parallel()
-	script := filepath.Join(compareRepo(t), "scripts/follow.sh")
+	script := filepath.Join(nstest.Repo(t), "scripts/follow.sh")
 	g := &followGuide{t: t, machine: followMachine(t)}
 	var drawn []string
 	for _, cmd := range []*exec.Cmd{

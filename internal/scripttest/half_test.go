@@ -170,8 +170,7 @@ func TestCheckHalfDone(t *testing.T) {
 	// the time.
 	build := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", "half/bin/", "./half/...")
 	build.Dir, build.Env = place, append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	nstest.Printed(t, build)
 
 	t.Cleanup(func() {
 		exec.Command("find", "/sys/fs/cgroup", "-depth", "-name", "half-*", "-type", "d",
@@ -183,9 +182,8 @@ func TestCheckHalfDone(t *testing.T) {
 				t.Parallel()
 				program := filepath.Join(dir(lesson, i), lesson) // called as the lesson is
 				require.NoError(t, os.Rename(filepath.Join(place, "half/bin", filepath.Base(dir(lesson, i))), program))
-				cmd := checkCommand(place, "--tap", "--first", lesson[:2], "--", program)
-				cmd.Args = append([]string{"unshare", "--net", "--uts", "--ipc", "--mount",
-					"--propagation=shared"}, cmd.Args...)
+				cmd := by(checkCommand(place, "--tap", "--first", lesson[:2], "--", program),
+					"unshare", "--net", "--uts", "--ipc", "--mount", "--propagation=shared")
 				tmp := t.TempDir()
 				cmd.Env = append(cmd.Env, "CHECK_COPIES=yes", "TMPDIR="+tmp)
 				if strings.HasPrefix(h.point, "todo") {
@@ -193,8 +191,6 @@ func TestCheckHalfDone(t *testing.T) {
 					require.NoError(t, os.Rename(dir(lesson, i), filepath.Join(place, "work", lesson)))
 					cmd.Args = cmd.Args[:10] // your own
 				}
-				cmd.Path, err = exec.LookPath("unshare")
-				require.NoError(t, err)
 				if strings.Contains(h.seen, "no answer") {
 					cmd.Env = append(cmd.Env, "CHECK_TIMEOUT=1")
 				}

@@ -95,7 +95,7 @@ func TestInstruments(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o755))
 	cmd := exec.Command("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-euo", "pipefail", "-c", instrumentsScript, "bash",
-		compareRepo(t), dir, pathWithout(t, os.Getenv("PATH"), "perl"))
+		nstest.Repo(t), dir, pathWithout(t, os.Getenv("PATH"), "perl"))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	require.NoError(t, err, "%s", out)

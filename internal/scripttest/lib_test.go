@@ -18,25 +18,22 @@ func TestLibSudoIsForRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
 		nstest.Skip(t, "needs root to become somebody else")
 	}
-	repo, err := nstest.Repo()
-	require.NoError(t, err)
-	lib := readFile(t, repo+"/scripts/lib/env.sh")
+	repo := nstest.Repo(t)
+	lib := nstest.Read(t, repo+"/scripts/lib/env.sh")
 	for user, want := range map[string]string{"0": "0 root", "54321": "none none"} {
 		cmd := exec.Command("setpriv", "--reuid="+user, "--regid="+user, "--clear-groups",
 			"bash", "-euc", `source <(cat); echo "${SUDO_UID:-none} ${SUDO_USER:-none}"`)
 		cmd.Stdin = strings.NewReader(lib)
 		cmd.Env = append(os.Environ(), "SUDO_UID=0", "SUDO_GID=0", "SUDO_USER=root")
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		require.Equal(t, want+"\n", string(out), "user %s", user)
+		out := nstest.Printed(t, cmd)
+		require.Equal(t, want+"\n", out, "user %s", user)
 	}
 	// Half of what sudo sets is not from sudo.
 	cmd := exec.Command("bash", "-euc", `source <(cat); echo "${SUDO_UID:-none}"`)
 	cmd.Stdin = strings.NewReader(lib)
 	cmd.Env = append(os.Environ(), "SUDO_UID=1000", "SUDO_GID=")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.Equal(t, "none\n", string(out))
+	out := nstest.Printed(t, cmd)
+	require.Equal(t, "none\n", out)
 
 	// A shell of root's may have kept what is out of date: root goes on as root.
 	for name, want := range map[string]string{"daemon": "1 daemon", "nobody": "none none", "is-gone": "none none",
@@ -48,9 +45,8 @@ func TestLibSudoIsForRoot(t *testing.T) {
 		cmd := exec.Command(command[0], command[1:]...)
 		cmd.Stdin = strings.NewReader(lib)
 		cmd.Env = append(os.Environ(), "SUDO_UID=1", "SUDO_GID=1", "SUDO_USER="+name)
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		require.Equal(t, want+"\n", string(out), "%v %s", command, name)
+		out := nstest.Printed(t, cmd)
+		require.Equal(t, want+"\n", out, "%v %s", command, name)
 	}
 }
 
@@ -180,7 +176,7 @@ func TestLibNoModules(t *testing.T) {
 // Advice that begins with sudo is su's where there is no sudo, and root needs neither.
 func TestLibAdvice(t *testing.T) {
 	nstest.NeedRoot(t)
-	say := readFile(t, "../../scripts/lib/say.sh")
+	say := nstest.Read(t, "../../scripts/lib/say.sh")
 	for want, path := range map[string]string{"sudo reboot": "", "su -c \"reboot\"": "PATH=/nowhere;"} {
 		cmd := exec.Command("setpriv", "--reuid=54321", "--clear-groups",
 			"bash", "-euc", "source <(cat); "+path+" as_typed 'sudo reboot'; echo \"$typed\"")

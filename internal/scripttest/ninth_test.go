@@ -102,7 +102,7 @@ func TestNinthLesson(t *testing.T) {
 		"public/09-time.html":       "09-time: clocks",
 		"public/all.md":             "# The ninth",
 	} {
-		text := readFile(t, place, file)
+		text := nstest.Read(t, place, file)
 		assert.Contains(t, text, want)
 	}
 }

@@ -31,7 +31,7 @@ const (
 func placesPackages(t *testing.T) []string {
 	t.Helper()
 	want := []string{"git", "golang-go"}
-	for _, line := range strings.Split(readFile(t, "../..", "scripts/lib/packages.tsv"), "\n") {
+	for _, line := range strings.Split(nstest.Read(t, "../..", "scripts/lib/packages.tsv"), "\n") {
 		f := strings.Split(line, "\t")
 		if len(f) > 2 && slices.Contains([]string{"tour", "demo", "net", "exercise"}, f[1]) {
 			want = append(want, strings.Fields(f[2])...)
@@ -46,13 +46,12 @@ func placesParses(t *testing.T, shell, script string) {
 	t.Helper()
 	cmd := exec.Command(shell, "-n")
 	cmd.Stdin = strings.NewReader(script)
-	out, err := cmd.CombinedOutput()
-	assert.NoError(t, err, "%s\n%s", out, script)
+	nstest.Printed(t, cmd)
 }
 
 // go.mod allows the Go of that Debian.
 func TestPlacesGo(t *testing.T) {
-	m := regexp.MustCompile(`(?m)^go 1\.(\d+)$`).FindStringSubmatch(readFile(t, "../..", "go.mod"))
+	m := regexp.MustCompile(`(?m)^go 1\.(\d+)$`).FindStringSubmatch(nstest.Read(t, "../..", "go.mod"))
 	require.NotNil(t, m)
 	least, err := strconv.Atoi(m[1])
 	require.NoError(t, err)
@@ -61,7 +60,7 @@ func TestPlacesGo(t *testing.T) {
 
 func TestPlacesDevcontainer(t *testing.T) {
 	text := regexp.MustCompile(`(?m)^\s*//.*$`).ReplaceAllString(
-		readFile(t, "../..", ".devcontainer/devcontainer.json"), "")
+		nstest.Read(t, "../..", ".devcontainer/devcontainer.json"), "")
 	// The schema of the format has these, and we need no others.
 	var place struct {
 		Name              string
@@ -93,8 +92,7 @@ func TestPlacesDevcontainer(t *testing.T) {
 		cmd := exec.Command("bash", "-euc", commands[0]+`; declare -F "$1"`, "",
 			strings.Fields(command)[0])
 		cmd.Dir = "../.."
-		out, err := cmd.CombinedOutput()
-		assert.NoError(t, err, "no function of lib/all.sh: %s %s", command, out)
+		nstest.Printed(t, cmd)
 	}
 }
 
@@ -114,7 +112,7 @@ func TestPlacesWindows(t *testing.T) {
 func placesDockerfile(t *testing.T) []string {
 	t.Helper()
 	m := regexp.MustCompile(`\nFROM debian:(\w+)\nRUN ((?s:.*))\n$`).FindStringSubmatch(
-		readFile(t, "../..", ".devcontainer/Dockerfile"))
+		nstest.Read(t, "../..", ".devcontainer/Dockerfile"))
 	require.NotNil(t, m)
 	return m
 }
@@ -143,7 +141,7 @@ func TestPlacesLima(t *testing.T) {
 		Base               string
 		Provision          []struct{ Mode, Script string }
 	}
-	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, "../..", "scripts/dev/lima.yaml")), &place))
+	require.NoError(t, yaml.Unmarshal([]byte(nstest.Read(t, "../..", "scripts/dev/lima.yaml")), &place))
 	assert.Equal(t, "2.0.0", place.MinimumLimaVersion, "it has template: and Debian 13")
 	assert.Equal(t, "template:debian-"+placesNumber, place.Base)
 	require.Len(t, place.Provision, 1)
@@ -162,7 +160,7 @@ func TestPlacesLima(t *testing.T) {
 }
 
 func TestPlacesCloudInit(t *testing.T) {
-	text := readFile(t, "../..", "scripts/dev/cloud-init.yaml")
+	text := nstest.Read(t, "../..", "scripts/dev/cloud-init.yaml")
 	assert.True(t, strings.HasPrefix(text, "#cloud-config\n"), "how it is recognised")
 	assert.Contains(t, text, "Debian "+placesNumber)
 	var keys map[string]any

@@ -76,7 +76,7 @@ func TestDemoAsks(t *testing.T) {
 	for name := range demos {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			steps := asked.FindAllStringSubmatch(readFile(t, "../../scripts", name+".sh"), -1)
+			steps := asked.FindAllStringSubmatch(nstest.Read(t, "../../scripts", name+".sh"), -1)
 			require.GreaterOrEqual(t, len(steps), 2)
 			require.LessOrEqual(t, len(steps), 4)
 			all := readQuiz(t, name)
@@ -203,7 +203,7 @@ func TestQuizAtATerminal(t *testing.T) {
 	x.Type("\x03")
 	require.Equal(t, 130, x.Wait(), x.Screen())
 	require.Equal(t, "04-ipc 0 "+all[0].wrong()+"\n04-ipc 1 "+all[1].key+"\n04-ipc 2 "+all[2].wrong()+"\n",
-		readFile(t, place, "work/.progress/quiz"))
+		nstest.Read(t, place, "work/.progress/quiz"))
 	require.Equal(t, []string{".progress", "go.mod", "go.sum"}, names(t, filepath.Join(place, "work")))
 
 	// There are twelve, of all lessons, and no answers are shown.

@@ -206,14 +206,6 @@ func writeFile(t *testing.T, text string, path ...string) {
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 }
 
-// readFile returns what is in a file.
-func readFile(t *testing.T, path ...string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(path...))
-	require.NoError(t, err)
-	return string(text)
-}
-
 // inRoot runs a shell command in the root filesystem dir, in namespaces of
 // its own and without the caller's environment, and returns what it printed.
 func inRoot(t *testing.T, dir, command string) string {
@@ -296,7 +288,7 @@ func TestRootfsAsOrdinaryUser(t *testing.T) {
 			archive := filepath.Join(c.Dir, "alpine.tar.gz")
 			if kind == "alpine" {
 				// A copy: the original may be where the user may not read.
-				writeFile(t, readFile(t, alpineArchive(t)), archive)
+				writeFile(t, nstest.Read(t, alpineArchive(t)), archive)
 				args = append(args, "--alpine", archive)
 			}
 			c.Path, c.Args = "/bin/sh", args

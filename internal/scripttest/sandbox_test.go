@@ -39,8 +39,7 @@ func newSandbox(t *testing.T, args ...string) *sandbox {
 	if testing.Short() {
 		nstest.Skip(t, "-short leaves out the virtual machine")
 	}
-	repo, err := nstest.Repo()
-	require.NoError(t, err)
+	repo := nstest.Repo(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	script := filepath.Join(repo, "scripts", "sandbox.sh")
@@ -75,8 +74,7 @@ func withKernel(t *testing.T, dir string) (cache string) {
 	require.NoError(t, err)
 	cache = filepath.Join(dir, "namespaces-sandbox")
 	require.NoError(t, os.MkdirAll(cache, 0o755))
-	out, err := exec.Command("cp", append(append([]string{"-r"}, kernels...), cache)...).CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	nstest.Printed(t, exec.Command("cp", append(append([]string{"-r"}, kernels...), cache)...))
 	return cache
 }
 
@@ -167,8 +165,7 @@ kill -KILL $$
 `
 
 func TestSandboxMachine(t *testing.T) {
-	repo, err := nstest.Repo()
-	require.NoError(t, err)
+	repo := nstest.Repo(t)
 	s := newSandbox(t, "bash", "-c", sandboxProbe)
 	// Processes that the command leaves behind hold its pipes, and stdin has no end: the
 	// script ends all the same.
@@ -267,7 +264,7 @@ func TestSandboxDebianInterrupted(t *testing.T) {
 		for lines.Scan() && lines.Text() != "mounted" {
 		}
 		require.Equal(t, "mounted", lines.Text())
-		mounts := readFile(t, "/proc/self/mountinfo")
+		mounts := nstest.Read(t, "/proc/self/mountinfo")
 		assert.NotContains(t, mounts, filepath.Dir(cache))
 
 		require.NoError(t, s.Process.Signal(signal))
@@ -432,17 +429,13 @@ func TestSandboxHoldsRoot(t *testing.T) {
 }
 
 func TestSandboxAsOrdinaryUser(t *testing.T) {
-	repo, err := nstest.Repo()
-	require.NoError(t, err)
+	repo := nstest.Repo(t)
 	dir := t.TempDir() // a checkout and home of that user
 	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
-	out, err := exec.Command("cp", "-r", filepath.Join(repo, "scripts"),
-		filepath.Join(repo, "bin"), dir).CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	nstest.Printed(t, exec.Command("cp", "-r", repo+"/scripts", repo+"/bin", dir))
 	withKernel(t, filepath.Join(dir, ".cache"))
 	if nstest.Root() {
-		out, err = exec.Command("chown", "-R", fmt.Sprint(nobody), dir+"/.cache").CombinedOutput()
-		require.NoError(t, err, "%s", out)
+		nstest.Printed(t, exec.Command("chown", "-R", fmt.Sprint(nobody), dir+"/.cache"))
 	}
 	s := newSandbox(t, "bash", "-c", "id -u; stat -c %u . / bin /usr/bin/bash")
 	s.Path, s.Dir = filepath.Join(dir, "scripts", "sandbox.sh"), dir
@@ -647,8 +640,7 @@ func TestSandboxUsage(t *testing.T) {
 }
 
 func TestVMUsage(t *testing.T) {
-	repo, err := nstest.Repo()
-	require.NoError(t, err)
+	repo := nstest.Repo(t)
 	for _, args := range [][]string{
 		{"--arch"}, {"--arch", "riscv64"}, {"--as", "me"}, {"--suite"}, {"more"},
 	} {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // stickTools replace apt-get, whose package for a different processor has a text in place
@@ -40,8 +41,7 @@ export BUSYBOX=$(type -p busybox) PATH=$1/tools:$PATH
 
 // Each archive has what its processor needs, and builds without a network.
 func TestStick(t *testing.T) {
-	repo, err := filepath.Abs("../..")
-	require.NoError(t, err)
+	repo := nstest.Repo(t)
 	dir := t.TempDir()
 	made, status := output(t, exec.Command("bash", "-euc", stickTools, "bash", dir, repo))
 	require.Zero(t, status, made)
@@ -55,9 +55,9 @@ func TestStick(t *testing.T) {
 		require.Zero(t, status, out)
 		tree := filepath.Join(dir, machine, "namespaces")
 		for _, name := range []string{"01-pid", "08-cgroups"} {
-			assert.Equal(t, "linux "+arch+" 0\n", readFile(t, tree, "bin", name))
+			assert.Equal(t, "linux "+arch+" 0\n", nstest.Read(t, tree, "bin", name))
 		}
-		assert.Equal(t, arch != runtime.GOARCH, readFile(t, tree, "rootfs/bin/sh") == arch+"\n")
+		assert.Equal(t, arch != runtime.GOARCH, nstest.Read(t, tree, "rootfs/bin/sh") == arch+"\n")
 		for _, name := range []string{"README.md", "scripts/doctor.sh", "docs/pictures/hotel.svg"} {
 			assert.FileExists(t, filepath.Join(tree, name))
 		}

@@ -17,8 +17,7 @@ import (
 // that is started as sh warns, before the command's own output.
 func TestTourInALocaleThatIsNotHere(t *testing.T) {
 	nstest.NeedRoot(t)
-	repo, err := nstest.Repo()
-	require.NoError(t, err)
+	repo := nstest.Repo(t)
 	bash, err := exec.LookPath("bash")
 	require.NoError(t, err)
 	dir := tourIn(t, repo)
@@ -38,8 +37,7 @@ func TestTourInALocaleThatIsNotHere(t *testing.T) {
 // Whoever may not use sudo is asked for a password once, and sees what works without it.
 func TestTourWithoutSudo(t *testing.T) {
 	nstest.NeedRoot(t)
-	repo, err := nstest.Repo()
-	require.NoError(t, err)
+	repo := nstest.Repo(t)
 	dir := tourIn(t, repo)
 	require.NoError(t, os.WriteFile(dir+"/tools/sudo", []byte("#!/bin/sh\necho sudo \"$@\"\nexit 1\n"), 0o755))
 	require.NoError(t, os.Rename(dir+"/bin/01-pid", dir+"/bin/06-user"))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // All scripts answer -h with the comment at their top. The first that does not ends the
@@ -24,7 +25,7 @@ func TestUsage(t *testing.T) {
 		for _, file := range files {
 			info, err := os.Stat(file)
 			require.NoError(t, err)
-			text := readFile(t, file)
+			text := nstest.Read(t, file)
 			if info.Mode()&0o111 == 0 || !regexp.MustCompile(`(?m)^source .*/(all|demo|exercise)\.sh"$`).MatchString(text) {
 				continue
 			}
@@ -34,15 +35,13 @@ func TestUsage(t *testing.T) {
 			require.NotNil(t, comment, file)
 			want := regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(comment[1], "")
 			if all := regexp.MustCompile(`(?s)  --auto .* 1 if not\.\n`); strings.Contains(text, "/demo.sh") {
-				want += all.FindString(readFile(t, "../../scripts/lib/demo.sh"))
+				want += all.FindString(nstest.Read(t, "../../scripts/lib/demo.sh"))
 			}
-			out, err := exec.Command(file, "-h").CombinedOutput()
-			require.NoError(t, err, file)
-			require.Equal(t, want, string(out), file)
+			out := nstest.Printed(t, exec.Command(file, "-h"))
+			require.Equal(t, want, out, file)
 			if pattern == "*.sh" { // learners may start these by sh
-				out, err = exec.Command("dash", file, "-h").CombinedOutput()
-				require.NoError(t, err, "dash %s: %s", file, out)
-				require.Equal(t, want, string(out), file)
+				out = nstest.Printed(t, exec.Command("dash", file, "-h"))
+				require.Equal(t, want, out, file)
 			}
 			scripts++
 		}

@@ -102,7 +102,7 @@ func TestWatchOnceTellsTheFacts(t *testing.T) {
 
 // A container that was started in another is below it, with all its PIDs.
 func TestWatchShowsTheTree(t *testing.T) {
-	lesson := filepath.Join(compareRepo(t), "bin/01-pid")
+	lesson := filepath.Join(nstest.Repo(t), "bin/01-pid")
 	outer := compareStart(t, "03-uts", lesson, "sh", "-c", compareWait)
 	inner := onlyChild(t, outer.pid)
 	pids := strings.ReplaceAll(nstest.Status(t, inner, "NSpid"), "\t", " > ")
@@ -185,7 +185,7 @@ func watchStart(t *testing.T, columns, rows uint16, before string) *watchTermina
 		t.Cleanup(func() { write.Close() })
 		w.cmd.ExtraFiles, w.stdin = []*os.File{read}, write
 	}
-	w.cmd.Dir = compareRepo(t)
+	w.cmd.Dir = nstest.Repo(t)
 	w.cmd.Env = append(os.Environ(), "TERM=xterm", "LC_ALL=C", "NO_COLOR=")
 	w.cmd.Stdin, w.cmd.Stdout, w.cmd.Stderr = slave, slave, slave
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -393,7 +393,7 @@ func watchHasAll(picture string, texts []string) bool {
 // for, in hundredths of a second. See proc_pid_stat(5).
 func watchTicks(t *testing.T, pid int) (sum int) {
 	t.Helper()
-	stat := readFile(t, fmt.Sprintf("/proc/%d/stat", pid))
+	stat := nstest.Read(t, fmt.Sprintf("/proc/%d/stat", pid))
 	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+2:])
 	for _, field := range fields[11:15] {
 		n, err := strconv.Atoi(field)
@@ -420,9 +420,8 @@ func TestProcessName(t *testing.T) {
 				[[ $(</proc/$!/stat) == *$'\n'* ]]
 				echo | bash -c "scripts/$0"
 				[[ ! -e /tmp/x ]]`, line)
-			cmd.Dir = compareRepo(t)
-			out, err := cmd.CombinedOutput()
-			require.NoError(t, err, "%s", out)
+			cmd.Dir = nstest.Repo(t)
+			nstest.Printed(t, cmd)
 		})
 	}
 }

@@ -54,7 +54,7 @@ func workFiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
 	for _, name := range names(t, dir) {
-		text := readFile(t, dir, name)
+		text := nstest.Read(t, dir, name)
 		files[name] = text
 	}
 	return files
@@ -89,9 +89,8 @@ func TestWork(t *testing.T) {
 			workIsStart(t, lesson, files)
 		}
 	}
-	out, err := exec.Command("gofmt", "-l", filepath.Join(place, "work")).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	assert.Empty(t, string(out), "not as gofmt has it")
+	out := nstest.Printed(t, exec.Command("gofmt", "-l", filepath.Join(place, "work")))
+	assert.Empty(t, out, "not as gofmt has it")
 
 	for i, lesson := range checkLessons {
 		t.Run(lesson, func(t *testing.T) {
@@ -123,7 +122,7 @@ func TestWork(t *testing.T) {
 			assert.Equal(t, "done", workLine(t, place, lesson))
 
 			main := filepath.Join(place, "work", lesson, "main.go")
-			text := readFile(t, main)
+			text := nstest.Read(t, main)
 			writeFile(t, text+"// more\n", main)
 			assert.Equal(t, "begun: changed since its check passed",
 				workLine(t, place, lesson))
@@ -339,7 +338,7 @@ func TestWorkRoom(t *testing.T) {
 		}()
 	}
 	all.Wait()
-	text := readFile(t, shared)
+	text := nstest.Read(t, shared)
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	assert.Len(t, lines, learners)
 	for _, line := range lines {
@@ -413,7 +412,7 @@ func TestWorkRoomOnOneScreen(t *testing.T) {
 		assert.Equal(t, 1, status, said)
 		assert.Contains(t, said, "cannot write to ")
 	}
-	assert.NotContains(t, readFile(t, room, "..", "secret"), "me")
+	assert.NotContains(t, nstest.Read(t, room, "..", "secret"), "me")
 }
 
 // A hand goes up where the line was shared, at the learner's present lesson, and down with
@@ -436,7 +435,7 @@ func TestWorkHelpMe(t *testing.T) {
 	assert.Contains(t, workDone(t, place, "", "progress.sh", "--room", filepath.Dir(file)), "  hand up in 05\n")
 	workDone(t, place, "", "progress.sh", "--share", file, "Ada B.")
 	assert.Regexp(t, `^\d+ \.{8} Ada B\.\n\d+ xt\.{6}!02 Ada B\.\n\d+ xt\.{6}!05 Ada B\.\n\d+ xt\.{6} Ada B\.\n$`,
-		readFile(t, file))
+		nstest.Read(t, file))
 }
 
 // What the scripts write in work/ belongs to the learner, even if they call sudo.
@@ -456,19 +455,17 @@ func TestWorkBySudo(t *testing.T) {
 		// This is how check.sh calls itself for a learner's own lesson.
 		cmd.Env = append(checkEnv(), "SUDO_USER=nobody", "CHECK_MINE=sum",
 			fmt.Sprintf("SUDO_UID=%d", nobody), fmt.Sprintf("SUDO_GID=%d", nobody))
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%q: %s", args, out)
+		nstest.Printed(t, cmd)
 	}
 	cmd := exec.Command(filepath.Join(place, "scripts/check.sh"), "--quiet", "01", "--",
 		"unshare", "--pid", "--fork", "--kill-child")
 	cmd.Env = append(checkEnv(), "SUDO_USER=nobody",
 		fmt.Sprintf("SUDO_UID=%d", nobody), fmt.Sprintf("SUDO_GID=%d", nobody))
 	assert.NoFileExists(t, place+"/work/.progress/01-pid.typed")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	nstest.Printed(t, cmd)
 	assert.FileExists(t, place+"/work/.progress/01-pid.typed")
 	count := 0
-	err = filepath.WalkDir(place, func(path string, entry os.DirEntry, err error) error {
+	err := filepath.WalkDir(place, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || !strings.HasPrefix(path, place+"/work") && path != place+"/room" {
 			return err
 		}

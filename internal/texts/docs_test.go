@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"namespaces/internal/lessons"
+	"namespaces/internal/nstest"
 )
 
 var (
@@ -146,10 +147,9 @@ func TestLessonTables(t *testing.T) {
 // that each of its scripts exists.
 func TestScripts(t *testing.T) {
 	repo := repository(t)
-	text, err := os.ReadFile(repo + "/docs/scripts.md")
-	require.NoError(t, err)
+	text := nstest.Read(t, repo+"/docs/scripts.md")
 	listed := map[string]bool{"dev/test-vm-inside.sh": true} // a script runs it
-	for _, m := range regexp.MustCompile("(?m)^\\| `(\\S+\\.sh)").FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `(\\S+\\.sh)").FindAllStringSubmatch(text, -1) {
 		listed[m[1]] = true
 		assert.FileExists(t, filepath.Join(repo, "scripts", m[1]))
 	}
@@ -170,11 +170,10 @@ func TestScripts(t *testing.T) {
 // picture, demonstration and question.
 func TestWorkshop(t *testing.T) {
 	repo := repository(t)
-	text, err := os.ReadFile(repo + "/docs/workshop.md")
-	require.NoError(t, err)
+	text := nstest.Read(t, repo+"/docs/workshop.md")
 	plan := regexp.MustCompile(`(?m)^### (.*): (\d+) minutes$((?s:.*?))\n\n\*\*`)
 	minutes := regexp.MustCompile(`(?m)^\| (\d+) \|`)
-	plans := plan.FindAllStringSubmatch(string(text), -1)
+	plans := plan.FindAllStringSubmatch(text, -1)
 	require.Len(t, plans, 3)
 	for _, m := range plans {
 		want, err := strconv.Atoi(m[2])
@@ -193,7 +192,7 @@ func TestWorkshop(t *testing.T) {
 	require.NotEmpty(t, lessons)
 	for _, dir := range lessons {
 		name := filepath.Base(dir)
-		_, own, found := strings.Cut(string(text), "\n### "+name+"\n")
+		_, own, found := strings.Cut(text, "\n### "+name+"\n")
 		require.True(t, found, name)
 		own, _, _ = strings.Cut(own, "\n## ")
 		own, _, _ = strings.Cut(own, "\n### ")
@@ -277,10 +276,9 @@ func sectionsOf(d *document) []section {
 // computed part of a string becomes %w.
 func sourceLines(t *testing.T, repo, name string) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(repo, name))
-	require.NoError(t, err)
+	text := nstest.Read(t, repo, name)
 	if filepath.Ext(name) != ".go" {
-		code := remark.ReplaceAllString(string(text), "")
+		code := remark.ReplaceAllString(text, "")
 		return strings.Split(quotes.ReplaceAllString(code, " "), "\n")
 	}
 	tree, err := parser.ParseFile(token.NewFileSet(), name, text, 0)
@@ -372,16 +370,15 @@ func sameWord(message, source string) bool {
 // code and messages.
 func TestReplacedWords(t *testing.T) {
 	repo := repository(t)
-	glossary, err := os.ReadFile(repo + "/docs/glossary.md")
-	require.NoError(t, err)
+	glossary := nstest.Read(t, repo+"/docs/glossary.md")
 	var words []string
-	for _, m := range regexp.MustCompile(`(?m)^\| .* \| (\w+) \|$`).FindAllStringSubmatch(string(glossary), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\| .* \| (\w+) \|$`).FindAllStringSubmatch(glossary, -1) {
 		words = append(words, m[1])
 	}
 	require.NotEmpty(t, words)
 	replaced := regexp.MustCompile(`(?i)\b(?:` + strings.Join(words, "|") + `)(?:s|ed|ing)?\b`)
 	read := 0
-	err = filepath.WalkDir(repo, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(repo, func(path string, entry fs.DirEntry, err error) error {
 		name := entry.Name()
 		switch {
 		case err != nil:

@@ -4,7 +4,6 @@ package texts
 
 import (
 	"math"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // partOf says which part of a lesson a section belongs to.
@@ -74,9 +74,8 @@ func TestMinutes(t *testing.T) {
 		lesson := filepath.Base(filepath.Dir(file))
 		text := all[lesson+"/README.md"]
 		least := minutesOf(text)
-		steps, err := os.ReadFile(repo + "/scripts/" + lesson + ".sh")
-		require.NoError(t, err)
-		least["show"] = (strings.Count(string(steps), "\nstep ") + 3) / 4 // 15 seconds each
+		steps := nstest.Read(t, repo+"/scripts/"+lesson+".sh")
+		least["show"] = (strings.Count(steps, "\nstep ") + 3) / 4 // 15 seconds each
 		m := minutesLine.FindStringSubmatch(strings.Join(text.lines, "\n"))
 		require.NotNil(t, m, "%s does not say its minutes: %v", lesson, least)
 		said[lesson] = map[string]int{}

@@ -3,7 +3,6 @@
 package texts
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"namespaces/internal/lessons"
+	"namespaces/internal/nstest"
 )
 
 // readQuiz has the scripts' own reader print, for each question: title, letters, the right
@@ -83,17 +83,15 @@ func TestPredict(t *testing.T) {
 	all, err := lessons.Read(repo)
 	require.NoError(t, err)
 	for _, lesson := range all {
-		quiz, err := os.ReadFile(filepath.Join(repo, lesson.Name, "quiz.md"))
-		require.NoError(t, err)
-		want := predict(string(quiz))
+		quiz := nstest.Read(t, repo, lesson.Name, "quiz.md")
+		want := predict(quiz)
 		require.NotEmpty(t, want, lesson.Name)
 		file := filepath.Join(repo, lesson.Name, "README.md")
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		have := predict(string(text))
+		text := nstest.Read(t, file)
+		have := predict(text)
 		require.NotEmpty(t, have, file)
 		if *update {
-			write(t, file, strings.Replace(string(text), have, want, 1))
+			write(t, file, strings.Replace(text, have, want, 1))
 			continue
 		}
 		assert.Equal(t, want, have, "%s; -update takes it from quiz.md", file)

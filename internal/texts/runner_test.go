@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"namespaces/internal/nstest"
 )
 
 // TestRunner checks that the tests of this package find the faults in some texts.
@@ -49,14 +50,13 @@ func TestRunner(t *testing.T) {
 // TestUpdate has -update write a text twice.
 func TestUpdate(t *testing.T) {
 	template := prepare(t, repository(t))
-	text, err := os.ReadFile("testdata/update.md")
-	require.NoError(t, err)
-	want := strings.Replace(string(text), "wrong", "1", 1)
+	text := nstest.Read(t, "testdata/update.md")
+	want := strings.Replace(text, "wrong", "1", 1)
 	want = strings.Replace(want, "echo new\n", "echo new\n   new\n", 1)
 
 	dir := t.TempDir()
 	file := filepath.Join(dir, "update.md")
-	require.NoError(t, os.WriteFile(file, text, 0o644))
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 	problems, _ := execute(t, template, dir, "update.md", false)
 	assert.Len(t, problems, 2)
 	for range 2 {

@@ -182,14 +182,13 @@ func TestLinks(t *testing.T) {
 // TestSpelling has hunspell read the texts.
 func TestSpelling(t *testing.T) {
 	repo := repository(t)
-	list, err := os.ReadFile("words.txt")
-	require.NoError(t, err)
-	own := strings.Fields(string(list))
+	list := nstest.Read(t, "words.txt")
+	own := strings.Fields(list)
 	if slices.SortFunc(own, foldCase); *update {
 		own = slices.Compact(own)
 		write(t, "words.txt", strings.Join(own, "\n")+"\n")
 	} else {
-		assert.Equal(t, strings.Join(own, "\n")+"\n", string(list), "-update sorts it")
+		assert.Equal(t, strings.Join(own, "\n")+"\n", list, "-update sorts it")
 	}
 	for _, d := range documents(t, repo) {
 		report(t, misspelled(t, d))
@@ -294,9 +293,8 @@ func execute(t *testing.T, template order, repo, name string, update bool) (
 	[]string, string,
 ) {
 	t.Helper()
-	file, err := os.ReadFile(filepath.Join(repo, name))
-	require.NoError(t, err)
-	d := read(name, string(file))
+	file := nstest.Read(t, repo, name)
+	d := read(name, file)
 	if blocks, _ := d.count(); blocks == 0 && !d.noCommands() {
 		d.problem(1, "no console block in this file")
 	}
@@ -318,12 +316,12 @@ func execute(t *testing.T, template order, repo, name string, update bool) (
 		}
 	}
 	if len(d.problems) > 0 || len(o.Steps) == 0 {
-		return d.problems, string(file)
+		return d.problems, file
 	}
 	var err2 error
 	if o.Lesson, err2 = followed(repo, name, o.Steps); err2 != nil {
 		d.problem(1, "%v", err2)
-		return d.problems, string(file)
+		return d.problems, file
 	}
 	start := startMachine
 	if template.Page != "" {
@@ -360,7 +358,7 @@ func execute(t *testing.T, template order, repo, name string, update bool) (
 		}
 	}
 	if a.Problem != "" {
-		return d.problems, string(file)
+		return d.problems, file
 	}
 	return d.problems, d.replace(changed)
 }
@@ -374,21 +372,14 @@ func report(t *testing.T, problems []string) {
 
 func write(t *testing.T, file, text string) {
 	t.Helper()
-	old, err := os.ReadFile(file)
-	require.NoError(t, err)
-	if string(old) != text {
+	old := nstest.Read(t, file)
+	if old != text {
 		t.Logf("writing %s", file)
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 	}
 }
 
-func repository(t *testing.T) string {
-	t.Helper()
-	repo, err := filepath.Abs("../..")
-	require.NoError(t, err)
-	require.FileExists(t, filepath.Join(repo, "go.mod"))
-	return repo
-}
+func repository(t *testing.T) string { return nstest.Repo(t) }
 
 // made are the directories of a checkout that git ignores.
 var made = []string{".git", "bin", "rootfs", "work", "public"}
@@ -457,7 +448,5 @@ func run(t *testing.T, dir, script string) string {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", "umask 022; "+script)
 	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s: %s", script, out)
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(nstest.Printed(t, cmd))
 }

@@ -52,6 +52,20 @@ func Status(t *testing.T, pid int, field string) string {
 	return value
 }
 
+// Ticks is the CPU time of a process and the children that it has waited for, in
+// hundredths of a second: see proc_pid_stat(5) and sysconf(_SC_CLK_TCK).
+func Ticks(t *testing.T, pid int) (sum int) {
+	t.Helper()
+	stat := Read(t, fmt.Sprintf("/proc/%d/stat", pid))
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+2:])
+	for _, field := range fields[11:15] {
+		n, err := strconv.Atoi(field)
+		require.NoError(t, err)
+		sum += n
+	}
+	return sum
+}
+
 // process is what /proc/PID/stat has of a process.
 type process struct {
 	pid, parent int

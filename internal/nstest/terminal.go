@@ -49,26 +49,34 @@ func (x *Terminal) Type(keys string) {
 	require.NoError(x.t, err)
 }
 
-// Expect waits for a text on the screen.
-func (x *Terminal) Expect(text string) {
+// Expect waits for a text on the screen, and returns what comes before it.
+func (x *Terminal) Expect(text string) (before string) {
 	x.t.Helper()
-	x.Either(text)
+	_, before = x.find(text)
+	return before
 }
 
 // Either waits for one of these texts, and returns the one that comes first.
 func (x *Terminal) Either(texts ...string) string {
 	x.t.Helper()
+	first, _ := x.find(texts...)
+	return first
+}
+
+func (x *Terminal) find(texts ...string) (first, before string) {
+	x.t.Helper()
 	x.deadline = time.Now().Add(Patience)
 	for {
-		first, at := "", x.screen.Len()
+		at := x.screen.Len()
 		for _, text := range texts {
 			if i := bytes.Index(x.screen.Bytes(), []byte(text)); i >= 0 && i < at {
 				first, at = text, i
 			}
 		}
 		if first != "" {
-			x.screen.Next(at + len(first))
-			return first
+			before = string(x.screen.Next(at))
+			x.screen.Next(len(first))
+			return first, before
 		}
 		buf := make([]byte, 4096)
 		n, err := x.read(buf)

@@ -8,18 +8,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
 
-	"github.com/creack/pty"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 	"namespaces/internal/nstest"
 )
 
@@ -151,109 +148,44 @@ func TestWatchAsAnOrdinaryUser(t *testing.T) {
 // watchRows is room for all containers that others run at the same time.
 const watchRows = 1 << 15
 
-// watchTerminal is the script at a terminal of its own.
-type watchTerminal struct {
-	cmd     *exec.Cmd
-	master  *os.File
-	slave   *os.File
-	settled chan error // what Wait says
-	stdin   *os.File   // of what runs before
-
-	mutex sync.Mutex
-	bytes []byte
+// watched is the script at a terminal of its own.
+type watched struct {
+	*nstest.Terminal
+	cmd   *exec.Cmd
+	stdin *os.File // of what runs before
 }
 
 // watchStart starts the script. Before is what a shell does first, if it is not
 // empty: both are in a PID namespace of their own then, where the containers of
 // others are out of sight. Descriptor 3 reads what the test writes to stdin.
-func watchStart(t *testing.T, columns, rows uint16, before string) *watchTerminal {
+func watchStart(t *testing.T, columns, rows int, before string) watched {
 	t.Helper()
-	master, slave, err := pty.Open()
+	read, write, err := os.Pipe()
 	require.NoError(t, err)
-	t.Cleanup(func() { master.Close() })
-	t.Cleanup(func() { slave.Close() })
-
-	w := &watchTerminal{master: master, slave: slave, settled: make(chan error, 1)}
-	w.resize(t, columns, rows)
-	w.cmd = exec.Command("scripts/watch.sh")
+	defer read.Close()
+	t.Cleanup(func() { write.Close() })
+	cmd := exec.Command("bash", "-c", fmt.Sprintf("stty columns %d rows %d\n", columns, rows)+before+`
+		exec 3<&-; before=$(stty -g)
+		scripts/watch.sh && [[ $(stty -g) == "$before" ]]`)
 	if before != "" {
-		w.cmd = exec.Command("unshare", "--fork", "--pid", "--mount-proc", "--kill-child",
-			"sh", "-c", before+"\nexec 3<&-; exec scripts/watch.sh")
-		read, write, err := os.Pipe()
-		require.NoError(t, err)
-		defer read.Close()
-		t.Cleanup(func() { write.Close() })
-		w.cmd.ExtraFiles, w.stdin = []*os.File{read}, write
+		cmd = by(cmd, "unshare", "--fork", "--pid", "--mount-proc", "--kill-child")
 	}
-	w.cmd.Dir = nstest.Repo(t)
-	w.cmd.Env = append(os.Environ(), "TERM=xterm", "LC_ALL=C", "NO_COLOR=")
-	w.cmd.Stdin, w.cmd.Stdout, w.cmd.Stderr = slave, slave, slave
-	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	require.NoError(t, w.cmd.Start())
-	t.Cleanup(func() { _ = w.cmd.Process.Kill() })
-	go func() { w.settled <- w.cmd.Wait() }()
-	go func() {
-		buffer := make([]byte, 4096)
-		for {
-			n, err := master.Read(buffer)
-			w.mutex.Lock()
-			w.bytes = append(w.bytes, buffer[:n]...)
-			w.mutex.Unlock()
-			if err != nil {
-				return
-			}
+	cmd.ExtraFiles, cmd.Dir = []*os.File{read}, nstest.Repo(t)
+	cmd.Env = append(os.Environ(), "TERM=xterm", "LC_ALL=C", "NO_COLOR=")
+	return watched{nstest.StartTerminal(t, cmd), cmd, write}
+}
+
+// waitFor returns the next whole picture for which a condition holds.
+func (w watched) waitFor(t *testing.T, what string, holds func(picture string) bool) string {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		w.Expect("\x1b[H")
+		if picture := w.Expect("\x1b[J"); holds(picture) {
+			return picture
 		}
-	}()
-	return w
-}
-
-func (w *watchTerminal) resize(t *testing.T, columns, rows uint16) {
-	t.Helper()
-	require.NoError(t, pty.Setsize(w.slave, &pty.Winsize{Rows: rows, Cols: columns}))
-}
-
-func (w *watchTerminal) output() string {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	return string(w.bytes)
-}
-
-// waitFor returns the first whole picture from now on for which a condition holds.
-func (w *watchTerminal) waitFor(t *testing.T, what string, holds func(picture string) bool) string {
-	t.Helper()
-	seen, found := len(w.output()), ""
-	require.Eventually(t, func() bool {
-		output := w.output()
-		for {
-			_, after, _ := strings.Cut(output[seen:], "\x1b[H")
-			picture, rest, whole := strings.Cut(after, "\x1b[J")
-			if !whole {
-				return false
-			}
-			if seen = len(output) - len(rest); holds(picture) {
-				found = picture
-				return true
-			}
-		}
-	}, time.Minute, 20*time.Millisecond, "no picture with %s", what)
-	return found
-}
-
-// ends waits for the script's end, and returns what it wrote last.
-func (w *watchTerminal) ends(t *testing.T) string {
-	t.Helper()
-	select {
-	case err := <-w.settled:
-		assert.NoError(t, err)
-	case <-time.After(30 * time.Second):
-		require.Fail(t, "the script has not ended")
 	}
-	var last string
-	require.Eventually(t, func() bool {
-		last = w.output()
-		return strings.HasSuffix(last, "\x1b[?1049l")
-	}, 5*time.Second, 10*time.Millisecond, "the screen is not restored")
-	return last
+	require.Fail(t, "no picture with "+what)
+	return ""
 }
 
 // The terminal is the same afterwards, whichever key ends it.
@@ -262,23 +194,14 @@ func TestWatchRestoresTheTerminal(t *testing.T) {
 	for name, key := range map[string]string{"q": "q", "Ctrl-C": "\x03"} {
 		t.Run(name, func(t *testing.T) {
 			w := watchStart(t, 80, watchRows, "")
-			before, err := unix.IoctlGetTermios(int(w.slave.Fd()), unix.TCGETS)
-			require.NoError(t, err)
-			assert.NotZero(t, before.Lflag&unix.ECHO)
 			w.waitFor(t, "the host", func(p string) bool { return strings.Contains(p, "host ") })
-			during, err := unix.IoctlGetTermios(int(w.slave.Fd()), unix.TCGETS)
-			require.NoError(t, err)
-			assert.Zero(t, during.Lflag&unix.ECHO)
-
-			_, err = w.master.WriteString("~@~" + key)
-			require.NoError(t, err)
-			output := w.ends(t)
-			after, err := unix.IoctlGetTermios(int(w.slave.Fd()), unix.TCGETS)
-			require.NoError(t, err)
-			assert.Equal(t, before, after)
-			assert.True(t, strings.HasPrefix(output, "\x1b[?1049h\x1b[?25l"), "%.40q", output)
-			assert.True(t, strings.HasSuffix(output, "\x1b[?25h\x1b[?1049l"), "%q", output[len(output)-40:])
-			assert.NotContains(t, output, "@~", "keys are shown")
+			modes := exec.Command("stty", "-a", "-F", w.cmd.Stdin.(*os.File).Name())
+			assert.Contains(t, nstest.Printed(t, modes), " -echo ")
+			w.Type("~@~" + key)
+			assert.Zero(t, w.Wait(), "the modes differ")
+			assert.True(t, strings.HasPrefix(w.Screen(), "\x1b[?1049h\x1b[?25l"), "%.40q", w.Screen())
+			assert.True(t, strings.HasSuffix(w.Screen(), "\x1b[?25h\x1b[?1049l"), "%q", w.Screen())
+			assert.NotContains(t, w.Screen(), "@~", "keys are shown")
 		})
 	}
 }
@@ -341,17 +264,14 @@ func TestWatchFitsTheTerminal(t *testing.T) {
 	w.waitFor(t, "the containers", func(p string) bool {
 		return watchHasAll(p, heads) && assert.True(t, fits(100, watchRows)(p), p)
 	})
-	w.resize(t, 50, 5)
+	w.Resize(5, 50)
 	picture := w.waitFor(t, "50 columns", fits(50, 5))
 	assert.Regexp(t, `\.\.\. and \d+ more`, picture)
 	assert.Contains(t, picture, "LESSON        PID         USER")
-	_, err := w.master.Write([]byte("?"))
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return strings.Contains(w.output(), "\nq or Ctrl-C ends it") },
-		time.Minute, 20*time.Millisecond, "its keys")
-	_, err = w.master.Write([]byte(" "))
-	require.NoError(t, err)
-	w.resize(t, 120, watchRows)
+	w.Type("?")
+	w.Expect("\nq or Ctrl-C ends it")
+	w.Type(" ")
+	w.Resize(watchRows, 120)
 	w.waitFor(t, "all of them again", func(p string) bool {
 		return watchHasAll(p, heads) && fits(120, watchRows)(p)
 	})
@@ -367,12 +287,13 @@ func TestWatchIsCheap(t *testing.T) {
 		done`)
 	all := func(p string) bool { return strings.Count(p, "own: pid mnt uts ipc net\x1b") == 10 }
 	w.waitFor(t, "ten containers", all)
-	script := onlyChild(t, w.cmd.Process.Pid)
-	used, start := watchTicks(t, script), time.Now()
+	shell := onlyChild(t, w.cmd.Process.Pid)
+	script := slices.Max(nstest.Children(shell)) // the last that it started
+	used, start := nstest.Ticks(t, script), time.Now()
 	for i := 0; i < 4; i++ {
 		w.waitFor(t, "ten containers", all)
 	}
-	used, took := watchTicks(t, script)-used, time.Since(start)
+	used, took := nstest.Ticks(t, script)-used, time.Since(start)
 	assert.Greater(t, took, 2*time.Second, "four pictures")
 	part := float64(used) / 100 / took.Seconds()
 	t.Logf("%.1f %% of one core", 100*part)
@@ -387,20 +308,6 @@ func watchHasAll(picture string, texts []string) bool {
 		}
 	}
 	return true
-}
-
-// watchTicks is the CPU time of a process and the children that it has waited
-// for, in hundredths of a second. See proc_pid_stat(5).
-func watchTicks(t *testing.T, pid int) (sum int) {
-	t.Helper()
-	stat := nstest.Read(t, fmt.Sprintf("/proc/%d/stat", pid))
-	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+2:])
-	for _, field := range fields[11:15] {
-		n, err := strconv.Atoi(field)
-		require.NoError(t, err)
-		sum += n
-	}
-	return sum
 }
 
 // A process gives itself a name that a script would evaluate as arithmetic, and so as a

@@ -3,15 +3,12 @@
 package main
 
 import (
-	"bufio"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +23,7 @@ var suite = nstest.New("05-net")
 
 func TestMain(m *testing.M) {
 	suite.Main(m, nstest.Helpers{
-		"listen": listen, "dial": dial, "advertise": advertise,
+		"listen": listen, "dial": dial,
 	})
 }
 
@@ -202,109 +199,6 @@ func TestHostReachesContainer(t *testing.T) {
 	require.NoError(t, talk(conn))
 	require.NoError(t, conn.Close())
 	require.True(t, strings.HasPrefix(c.Line(), found.outside.Addr().String()))
-	r := c.Finish()
-	require.Zero(t, r.Status, r.Stderr)
-}
-
-// advertise sends a router advertisement for each line that it reads: "I am a
-// router, and 2001:db8::/64 is the prefix of this link". See RFC 4861.
-func advertise([]string) error {
-	eth0, err := net.InterfaceByName("eth0")
-	if err != nil {
-		return err
-	}
-	from := netip.MustParseAddr("fe80::1").AsSlice()
-	to := netip.MustParseAddr("ff02::1").AsSlice()     // all nodes
-	message := []byte{134, 0, 0, 0, 64, 0, 0x07, 0x08, // valid for half an hour
-		0, 0, 0, 0, 0, 0, 0, 0,
-		3, 4, 64, 0xc0, 0, 0, 0x07, 0x08, 0, 0, 0x07, 0x08, 0, 0, 0, 0}
-	message = append(message, netip.MustParseAddr("2001:db8::").AsSlice()...)
-
-	// The checksum also covers the addresses, the length and the protocol.
-	length := []byte{0, 0, 0, byte(len(message)), 0, 0, 0, unix.IPPROTO_ICMPV6}
-	sum, covered := 0, slices.Concat(from, to, length, message)
-	for i := 0; i < len(covered); i += 2 {
-		sum += int(binary.BigEndian.Uint16(covered[i:]))
-	}
-	sum = sum>>16 + sum&0xffff
-	binary.BigEndian.PutUint16(message[2:], ^uint16(sum>>16+sum))
-
-	frame := slices.Concat(
-		[]byte{0x33, 0x33, 0, 0, 0, 1}, eth0.HardwareAddr, []byte{0x86, 0xdd},
-		[]byte{6 << 4, 0, 0, 0, 0, byte(len(message)), unix.IPPROTO_ICMPV6, 255},
-		from, to, message)
-	socket, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
-	if err != nil {
-		return err
-	}
-	fmt.Println("ready")
-	for in := bufio.NewScanner(os.Stdin); in.Scan(); fmt.Println("sent") {
-		err := unix.Sendto(socket, frame, 0,
-			&unix.SockaddrLinklayer{Ifindex: eth0.Index})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// learned returns the IPv6 addresses and routes of a device on the host.
-func learned(name string) ([]string, error) {
-	var all []string
-	link, err := netlink.LinkByName(name)
-	if err != nil {
-		return nil, err
-	}
-	addrs, err1 := nstest.Listed(func() ([]netlink.Addr, error) {
-		return netlink.AddrList(link, netlink.FAMILY_V6)
-	})
-	routes, err2 := nstest.Listed(func() ([]netlink.Route, error) {
-		return netlink.RouteList(link, netlink.FAMILY_V6)
-	})
-	for _, addr := range addrs {
-		all = append(all, "address "+addr.IPNet.String())
-	}
-	for _, route := range routes {
-		all = append(all, fmt.Sprintf("%s via %s", route.Dst, route.Gw))
-	}
-	return all, errors.Join(err1, err2)
-}
-
-// A container that claims to be a router gets none of the host's packets, even where the
-// host believes routers. The message itself is valid: it counts as soon as the host's end
-// has IPv6.
-func TestRouterAdvertisement(t *testing.T) {
-	nstest.NeedRoot(t)
-	const conf = "/proc/sys/net/ipv6/conf/"
-	before, err := os.ReadFile(conf + "default/accept_ra")
-	if os.IsNotExist(err) {
-		nstest.Skip(t, "this kernel has no IPv6")
-	}
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(conf+"default/accept_ra", []byte("2"), 0))
-	defer os.WriteFile(conf+"default/accept_ra", before, 0)
-
-	c := suite.Start(t,
-		suite.Command(t, nstest.Helper("advertise")...), nstest.Ready)
-	name := findVeth(t, c.Init).name
-	c.Say("advertise")
-	require.Equal(t, "sent", c.Line())
-	seen, err := learned(name)
-	require.NoError(t, err)
-	require.Empty(t, seen)
-
-	ipv6 := conf + name + "/disable_ipv6"
-	require.NoError(t, os.WriteFile(ipv6, []byte("0"), 0))
-	c.Say("advertise")
-	require.Equal(t, "sent", c.Line())
-	nstest.Until(t, "the host has an address and a route from the container",
-		func() bool {
-			seen, err = learned(name)
-			require.NoError(t, err)
-			all := strings.Join(seen, "\n")
-			return strings.Contains(all, "address 2001:db8::") &&
-				strings.Contains(all, "via fe80::1")
-		})
 	r := c.Finish()
 	require.Zero(t, r.Status, r.Stderr)
 }

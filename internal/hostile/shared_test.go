@@ -3,6 +3,7 @@
 package hostile
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -134,75 +136,88 @@ func readFirmware(scene) error {
 	return found
 }
 
-// advertise tells the other end of the veth pair that this is a router to everywhere.
+// advertise tells the other end of the veth pair that this is a router to everywhere: at
+// once, and for each line that it reads.
 func advertise(s scene) error {
 	eth0, err := net.InterfaceByName("eth0")
 	if err != nil {
 		return fmt.Errorf("find eth0, %w", unix.ENODEV)
 	}
-	from, to := net.ParseIP("fe80::200"), net.ParseIP("ff02::1")
+	from, to := []byte(net.ParseIP("fe80::200")), net.ParseIP("ff02::1")
 	// A router advertisement, RFC 4861: for 1,800 seconds, with a prefix from
 	// which to make an address.
-	icmp := []byte{134, 0, 0, 0, 64, 0, 0x07, 0x08, 0, 0, 0, 0, 0, 0, 0, 0,
-		3, 4, 64, 0xc0, 0, 0, 0x07, 0x08, 0, 0, 0x07, 0x08, 0, 0, 0, 0}
-	icmp = append(icmp, net.ParseIP("2001:db8::")...)
+	icmp := slices.Concat([]byte{134, 0, 0, 0, 64, 0, 0x07, 0x08, 0, 0, 0, 0, 0, 0, 0, 0,
+		3, 4, 64, 0xc0, 0, 0, 0x07, 0x08, 0, 0, 0x07, 0x08, 0, 0, 0, 0}, net.ParseIP("2001:db8::"))
+	// The checksum also covers the addresses, the length and the protocol.
 	length := []byte{0, byte(len(icmp))}
-	pseudo := append(append(append(append([]byte{}, from...), to...), 0, 0),
-		append(length, 0, 0, 0, unix.IPPROTO_ICMPV6)...)
-	var sum uint32
-	for all := append(pseudo, icmp...); len(all) > 0; all = all[2:] {
-		sum += uint32(binary.BigEndian.Uint16(all))
+	sum, covered := 0, slices.Concat(from, to, length, []byte{0, unix.IPPROTO_ICMPV6}, icmp)
+	for ; len(covered) > 0; covered = covered[2:] {
+		sum += int(binary.BigEndian.Uint16(covered))
 	}
 	sum = sum&0xffff + sum>>16
 	binary.BigEndian.PutUint16(icmp[2:], ^uint16(sum+sum>>16))
 
-	frame := append([]byte{0x33, 0x33, 0, 0, 0, 1}, eth0.HardwareAddr...)
-	frame = append(frame, 0x86, 0xdd, 0x60, 0, 0, 0)
-	frame = append(append(frame, length...), unix.IPPROTO_ICMPV6, 255)
-	frame = append(append(append(frame, from...), to...), icmp...)
+	frame := slices.Concat([]byte{0x33, 0x33, 0, 0, 0, 1}, []byte(eth0.HardwareAddr),
+		[]byte{0x86, 0xdd, 0x60, 0, 0, 0}, length, []byte{unix.IPPROTO_ICMPV6, 255}, from, to, icmp)
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
 	if err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}
-	err = unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: eth0.Index})
-	if err != nil {
-		return fmt.Errorf("send to eth0: %w", err)
+	for in, more := bufio.NewScanner(os.Stdin), true; more; more = in.Scan() {
+		err = unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: eth0.Index})
+		if err != nil {
+			return fmt.Errorf("send to eth0: %w", err)
+		}
+		if err := overVeth(s); err != nil { // its answer comes after the advertisement
+			return err
+		}
+		fmt.Println("answer: done")
 	}
-	if err := overVeth(s); err != nil { // its answer comes after the advertisement
-		return err
-	}
-	fmt.Println("answer: done")
-	_, err = io.Copy(io.Discard, os.Stdin) // the route ends with this process
-	return err
+	return nil // the route ends with this process
 }
 
-// advertised looks at the host for a default route into the container.
+// advertised looks at the host, which believes routers, for a default route into the
+// container. The message itself is valid: it counts as soon as the host's end has IPv6.
 func advertised(t *testing.T, h host, a attempt) string {
+	const conf = "/proc/sys/net/ipv6/conf/"
+	before, err := os.ReadFile(conf + "default/accept_ra")
+	hasIPv6 := err == nil // this kernel
+	if hasIPv6 && nstest.Root() {
+		require.NoError(t, os.WriteFile(conf+"default/accept_ra", []byte("2"), 0))
+		defer os.WriteFile(conf+"default/accept_ra", before, 0)
+	}
 	c := h.lesson.Start(t, a.command(t, h))
 	line := c.Line()
+	if line != "answer: done" {
+		r := c.Finish()
+		return answerOf(t, nstest.Result{Status: r.Status, Stdout: line, Stderr: r.Stderr})
+	}
+	defer c.Finish()
 	links, err := nstest.Listed(netlink.LinkList)
 	require.NoError(t, err)
-	found := "" // a veth pair of the host that has IPv6
-	for _, link := range links {
-		if !strings.HasPrefix(link.Attrs().Name, "nsl") {
-			continue
-		}
-		routes, err := netlink.RouteList(link, netlink.FAMILY_V6)
+	i := slices.IndexFunc(links, func(l netlink.Link) bool {
+		return strings.HasPrefix(l.Attrs().Name, "nsl")
+	})
+	require.GreaterOrEqual(t, i, 0)
+	hasRoute := func() bool {
+		routes, err := nstest.Listed(func() ([]netlink.Route, error) {
+			return netlink.RouteList(links[i], netlink.FAMILY_V6)
+		})
 		require.NoError(t, err)
-		for _, route := range routes {
-			if route.Dst == nil || route.Dst.IP.IsUnspecified() {
-				found = done
-			}
-		}
+		return slices.ContainsFunc(routes, func(r netlink.Route) bool {
+			return r.Dst == nil || r.Dst.IP.IsUnspecified()
+		})
 	}
-	r := c.Finish()
-	if line == "answer: done" {
-		if found == "" {
-			return "no route"
-		}
-		return found
+	if hasRoute() {
+		return done
 	}
-	return answerOf(t, nstest.Result{Status: r.Status, Stdout: line, Stderr: r.Stderr})
+	if hasIPv6 {
+		off := conf + links[i].Attrs().Name + "/disable_ipv6"
+		require.NoError(t, os.WriteFile(off, []byte("0"), 0))
+		c.Say("again")
+		nstest.Until(t, "a route into the container", hasRoute)
+	}
+	return "no route"
 }
 
 // holdBuffers makes the kernel keep data that nobody reads.

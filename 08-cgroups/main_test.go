@@ -278,15 +278,7 @@ func TestCgroupIsRemoved(t *testing.T) {
 	})
 	t.Run("refused by the kernel", func(t *testing.T) {
 		// A user namespace in between has a limit on namespaces.
-		script := `echo 0 >/proc/sys/user/max_uts_namespaces && exec "$@"`
-		cmd := exec.Command("sh", append([]string{"-c", script, "sh"},
-			suite.Command(t, "true").Args...)...)
-		cmd.SysProcAttr = &syscall.SysProcAttr{
-			Cloneflags:  unix.CLONE_NEWUSER,
-			UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
-			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
-		}
-		c := suite.Start(t, cmd)
+		c := suite.Start(t, suite.Forbidden(t, "uts"))
 		r := c.Finish()
 		require.Equal(t, 125, r.Status)
 		require.Contains(t, r.Stderr, "no space left on device")
@@ -337,12 +329,9 @@ func TestLeast(t *testing.T) {
 func TestReadOnlyCgroups(t *testing.T) {
 	nstest.NeedCgroup(t)
 	nstest.OnlyRoot(t)
-	cmd := exec.Command("sh", "-c", `mount --make-rprivate / &&
-		for d in /sys/fs/cgroup /sys/fs/cgroup/*; do
-			! mountpoint -q $d || mount -o remount,bind,ro $d || exit
-		done && exec "$@"`, "sh")
-	cmd.Args = append(cmd.Args, suite.Command(t, "true").Args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
+	cmd := suite.InMounts(t, `for d in /sys/fs/cgroup /sys/fs/cgroup/*; do
+		! mountpoint -q $d || mount -o remount,bind,ro $d || exit
+	done`, "true")
 	suite.RequireRefusal(t, suite.Start(t, cmd).Finish(), "read-only file system")
 }
 

@@ -32,12 +32,12 @@ func (r *Runner) conditions(t *testing.T) {
 	})
 	t.Run("no /proc", func(t *testing.T) {
 		t.Parallel()
-		result := r.Start(t, r.inMounts(t, "mount -t tmpfs none /proc", "true")).Finish()
+		result := r.Start(t, r.InMounts(t, "mount -t tmpfs none /proc", "true")).Finish()
 		r.RequireRefusal(t, result, "no such file or directory")
 	})
 	t.Run("covered /proc", func(t *testing.T) {
 		t.Parallel()
-		result := r.Start(t, r.inMounts(t, "mount -t tmpfs none /proc/sys", "true")).Finish()
+		result := r.Start(t, r.InMounts(t, "mount -t tmpfs none /proc/sys", "true")).Finish()
 		if r.NeedsRoot() {
 			require.Zero(t, result.Status, result.Stderr)
 			return
@@ -54,8 +54,8 @@ func (r *Runner) inShell(t *testing.T, script string, args ...string) *exec.Cmd 
 	return cmd
 }
 
-// inMounts does that in a mount namespace where something has been mounted.
-func (r *Runner) inMounts(t *testing.T, script string, args ...string) *exec.Cmd {
+// InMounts does that in a mount namespace where something has been mounted.
+func (r *Runner) InMounts(t *testing.T, script string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := r.inShell(t, "mount --make-rprivate / && "+script+` && exec "$@"`,
 		args...)

@@ -99,20 +99,24 @@ func requireNoTrace(t *testing.T, result Result) {
 	}
 }
 
-// namespacesForbidden sets the limit of each type that the lesson needs to 0, in a user
-// namespace, where everybody may do so.
+// namespacesForbidden tries that with each type that the lesson needs.
 func (r *Runner) namespacesForbidden(t *testing.T) {
 	for _, kind := range r.Namespaces {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			script := "echo 0 >/proc/sys/user/max_" + kind +
-				`_namespaces && exec "$@"`
-			cmd := exec.Command("sh", "-c", script, "sh")
-			cmd.Args = append(cmd.Args, r.Command(t, "true").Args...)
-			cmd.SysProcAttr = asRootOfUserNamespace()
-			r.RequireRefusal(t, r.Start(t, cmd).Finish(), "no space left on device")
+			result := r.Start(t, r.Forbidden(t, kind)).Finish()
+			r.RequireRefusal(t, result, "no space left on device")
 		})
 	}
+}
+
+// Forbidden returns the lesson where the limit of namespaces of a type is 0: in a user
+// namespace, everybody may set it.
+func (r *Runner) Forbidden(t *testing.T, kind string) *exec.Cmd {
+	t.Helper()
+	cmd := r.inShell(t, "echo 0 >/proc/sys/user/max_"+kind+`_namespaces && exec "$@"`, "true")
+	cmd.SysProcAttr = asRootOfUserNamespace()
+	return cmd
 }
 
 func asRootOfUserNamespace() *syscall.SysProcAttr {

@@ -5,7 +5,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -21,11 +20,7 @@ import (
 
 var suite = nstest.New("05-net")
 
-func TestMain(m *testing.M) {
-	suite.Main(m, nstest.Helpers{
-		"listen": listen, "dial": dial,
-	})
-}
+func TestMain(m *testing.M) { suite.Main(m, nil) }
 
 func TestAllLessons(t *testing.T) {
 	suite.All(t, map[string]string{
@@ -132,80 +127,9 @@ func TestVeth(t *testing.T) {
 	require.Zero(t, c.Finish().Status)
 }
 
-// listen accepts one connection, and says from which address it comes.
-func listen(args []string) error {
-	l, err := net.Listen("tcp", args[0])
-	if err != nil {
-		return err
-	}
-	fmt.Println("ready")
-	fmt.Println(l.Addr())
-	conn, err := l.Accept()
-	if err != nil {
-		return err
-	}
-	fmt.Println(conn.RemoteAddr())
-	_, err = io.Copy(conn, conn)
-	return errors.Join(err, conn.Close())
-}
-
-// dial connects to the address that it reads.
-func dial([]string) error {
-	var address string
-	fmt.Println("ready")
-	if _, err := fmt.Scan(&address); err != nil {
-		return err
-	}
-	conn, err := net.DialTimeout("tcp", address, nstest.Patience)
-	if err != nil {
-		return err
-	}
-	return errors.Join(talk(conn), conn.Close())
-}
-
-// talk sends a line, and expects the same back.
-func talk(conn net.Conn) error {
-	const said = "hello"
-	heard := make([]byte, len(said))
-	conn.SetDeadline(time.Now().Add(nstest.Patience))
-	if _, err := io.WriteString(conn, said); err != nil {
-		return err
-	}
-	if _, err := io.ReadFull(conn, heard); err != nil {
-		return err
-	}
-	if string(heard) != said {
-		return fmt.Errorf("heard %q", heard)
-	}
-	return nil
-}
-
-// The host reaches the container at its address.
-func TestHostReachesContainer(t *testing.T) {
-	nstest.NeedRoot(t)
-	c := suite.Start(t,
-		suite.Command(t, nstest.Helper("listen", "0.0.0.0:0")...), nstest.Ready)
-	found := findVeth(t, c.Init)
-	_, port, err := net.SplitHostPort(c.Line())
-	require.NoError(t, err)
-
-	// The namespace has its own ports: nobody listens on the host's lo.
-	_, err = net.Dial("tcp", "127.0.0.1:"+port)
-	require.ErrorIs(t, err, unix.ECONNREFUSED)
-
-	conn, err := net.DialTimeout("tcp",
-		net.JoinHostPort(found.inside.Addr().String(), port), nstest.Patience)
-	require.NoError(t, err)
-	require.NoError(t, talk(conn))
-	require.NoError(t, conn.Close())
-	require.True(t, strings.HasPrefix(c.Line(), found.outside.Addr().String()))
-	r := c.Finish()
-	require.Zero(t, r.Status, r.Stderr)
-}
-
-// The container reaches the host at the address of the veth pair and, by its default
-// route, at any other.
-func TestContainerReachesHost(t *testing.T) {
+// The host and the container reach each other at the addresses of the veth pair, and the
+// container reaches, by its default route, any other address.
+func TestReach(t *testing.T) {
 	nstest.NeedRoot(t)
 	lo, err := netlink.LinkByName("lo")
 	require.NoError(t, err)
@@ -213,31 +137,39 @@ func TestContainerReachesHost(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, netlink.AddrAdd(lo, other))
 	defer netlink.AddrDel(lo, other)
-	for name, address := range map[string]func(vethTo) string{
-		"veth pair":     func(v vethTo) string { return v.outside.Addr().String() },
-		"default route": func(vethTo) string { return other.IP.String() },
+
+	c := suite.Cat(t)
+	found := findVeth(t, c.Init)
+	host, container := found.outside.Addr().String(), found.inside.Addr().String()
+	outside := func(do func() error) { require.NoError(t, do()) }
+	inside := func(do func() error) { nstest.InNetwork(t, c.Init, do) }
+	for _, way := range []struct {
+		listen, dial func(do func() error)
+		to, from     string
+	}{
+		{inside, outside, container, host},
+		{outside, inside, host, container},
+		{outside, inside, other.IP.String(), container},
 	} {
-		t.Run(name, func(t *testing.T) {
-			c := suite.Start(t, suite.Command(t, nstest.Helper("dial")...), nstest.Ready)
-			found := findVeth(t, c.Init)
-			l, err := net.Listen("tcp", net.JoinHostPort(address(found), "0"))
-			require.NoError(t, err)
-			defer l.Close()
-			require.NoError(t, l.(*net.TCPListener).SetDeadline(
-				time.Now().Add(nstest.Patience)))
-			c.Say(l.Addr().String())
-			conn, err := l.Accept()
-			require.NoError(t, err)
-			from, err := netip.ParseAddrPort(conn.RemoteAddr().String())
-			require.NoError(t, err)
-			require.Equal(t, found.inside.Addr(), from.Addr())
-			_, err = io.Copy(conn, conn)
-			require.NoError(t, err)
-			require.NoError(t, conn.Close())
-			r := c.Finish()
-			require.Zero(t, r.Status, r.Stderr)
+		var l net.Listener
+		way.listen(func() (err error) {
+			l, err = net.Listen("tcp", net.JoinHostPort(way.to, "0"))
+			return err
 		})
+		defer l.Close()
+		way.dial(func() error {
+			conn, err := net.DialTimeout("tcp", l.Addr().String(), nstest.Patience)
+			if err != nil {
+				return err
+			}
+			return conn.Close()
+		})
+		conn, err := l.Accept()
+		require.NoError(t, err)
+		require.Equal(t, way.from, conn.RemoteAddr().(*net.TCPAddr).IP.String())
+		require.NoError(t, conn.Close())
 	}
+	require.Zero(t, c.Finish().Status)
 }
 
 // Containers that start at the same time never get the same device or subnet.

@@ -214,23 +214,6 @@ func TestDev(t *testing.T) {
 		suite.Output(t, nstest.Sh("echo out >/dev/stdout")...))
 }
 
-// Settings of the whole machine cannot be changed.
-func TestReadOnly(t *testing.T) {
-	for _, file := range []string{
-		"/proc/sys/kernel/hostname", "/proc/sysrq-trigger",
-		"/proc/irq/default_smp_affinity", "/sys/kernel/mm/ksm/run",
-	} {
-		if _, err := os.Stat(file); err != nil {
-			continue // this kernel does not have it; TestMounts looks for those that it has
-		}
-		r := suite.Run(t, nstest.Sh(": >>"+file)...) // writes nothing
-		require.NotZero(t, r.Status, file)
-		if nstest.Root() { // root has the permission
-			require.Contains(t, r.Stderr, "Read-only file system", file)
-		}
-	}
-}
-
 func TestEnvironment(t *testing.T) {
 	cmd := suite.Command(t, "cat")
 	cmd.Env = append(os.Environ(), "SECRET=hunter2", "TERM=vt100",

@@ -638,17 +638,3 @@ func TestSandboxUsage(t *testing.T) {
 		assert.Regexp(t, "^sandbox.sh: the machine is made of packages of Debian.*\n.*multipass.*"+page, s.stderr.String())
 	}
 }
-
-func TestVMUsage(t *testing.T) {
-	repo := nstest.Repo(t)
-	for _, args := range [][]string{
-		{"--arch"}, {"--arch", "riscv64"}, {"--as", "me"}, {"--suite"}, {"more"},
-	} {
-		out, err := exec.Command(repo+"/scripts/dev/test-vm.sh", args...).CombinedOutput()
-		assert.Error(t, err, args)
-		assert.Regexp(t, "^test-vm.sh: .*\n  .*test-vm.sh -h\n$", string(out))
-	}
-	out, err := exec.Command(repo+"/scripts/dev/test-vm.sh", "-h").Output()
-	require.NoError(t, err)
-	assert.Contains(t, string(out), "--arch ARCH ")
-}

@@ -69,7 +69,7 @@ func TestMisused(t *testing.T) {
 		"watch.sh":       {{"-x"}},
 		"dev/bench.sh":   {{"x"}, {"0"}, {"5", "5"}},
 		"dev/carry.sh":   {{}, {""}, {"09"}},
-		"dev/test-vm.sh": {{"-x"}, {"--as", "nobody"}, {"--arch", "riscv64"}, {"--suite"}},
+		"dev/test-vm.sh": {{"-x"}, {"--as", "nobody"}, {"--arch", "riscv64"}, {"--arch"}, {"--suite"}, {"more"}},
 		"test.sh":        {{"-x"}},
 		"01-pid.sh":      {{"--fast"}},
 	} {

@@ -166,26 +166,15 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// TestWorkshop adds up the minutes of each plan, and checks that each lesson has its
-// picture, demonstration and question.
+// TestWorkshop checks that each plan ends with lesson 08, and that each lesson has its
+// picture, demonstration and question. TestMinutes adds up the plans.
 func TestWorkshop(t *testing.T) {
 	repo := repository(t)
-	text := nstest.Read(t, repo+"/docs/workshop.md")
-	plan := regexp.MustCompile(`(?m)^### (.*): (\d+) minutes$((?s:.*?))\n\n\*\*`)
-	minutes := regexp.MustCompile(`(?m)^\| (\d+) \|`)
-	plans := plan.FindAllStringSubmatch(text, -1)
+	text := nstest.Read(t, repo, "docs/workshop.md")
+	plans := regexp.MustCompile(`(?m)^### .*: \d+ minutes$(?s:.*?)\n\n\*\*`).FindAllString(text, -1)
 	require.Len(t, plans, 3)
-	for _, m := range plans {
-		want, err := strconv.Atoi(m[2])
-		require.NoError(t, err)
-		sum := 0
-		for _, cell := range minutes.FindAllStringSubmatch(m[3], -1) {
-			n, err := strconv.Atoi(cell[1])
-			require.NoError(t, err)
-			sum += n
-		}
-		assert.Equal(t, want, sum, m[1])
-		assert.Contains(t, m[3], "(../08-cgroups/)", "the end of %s", m[1])
+	for _, plan := range plans {
+		assert.Contains(t, plan, "(../08-cgroups/)")
 	}
 	lessons, err := filepath.Glob(repo + "/0*")
 	require.NoError(t, err)
@@ -194,8 +183,7 @@ func TestWorkshop(t *testing.T) {
 		name := filepath.Base(dir)
 		_, own, found := strings.Cut(text, "\n### "+name+"\n")
 		require.True(t, found, name)
-		own, _, _ = strings.Cut(own, "\n## ")
-		own, _, _ = strings.Cut(own, "\n### ")
+		own, _, _ = strings.Cut(own, "\n##")
 		for _, part := range []string{"**Say:**", "**Draw:**", "](pictures/",
 			"**Show:** `scripts/" + name + ".sh`", "**Ask:**", "| they say | you say |"} {
 			assert.Contains(t, own, part, name)

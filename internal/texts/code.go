@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -133,33 +134,14 @@ func lessonBefore(repo, file string) (string, error) {
 	return filepath.Join(lessons[i-1], filepath.Base(file)), nil
 }
 
-// fresh marks the lines of a text that an older one does not have, by the longest common
-// subsequence, as diff(1) does.
+// fresh marks the lines of a text that an older one does not have, by diff(1).
 func fresh(old, lines []string) []bool {
-	length := make([][]int, len(old)+1)
-	for i := range length {
-		length[i] = make([]int, len(lines)+1)
-	}
-	for i := len(old) - 1; i >= 0; i-- {
-		for j := len(lines) - 1; j >= 0; j-- {
-			if old[i] == lines[j] {
-				length[i][j] = length[i+1][j+1] + 1
-			} else {
-				length[i][j] = max(length[i+1][j], length[i][j+1])
-			}
-		}
-	}
+	diff := exec.Command("bash", "-c", `diff --minimal --old-line-format= --unchanged-line-format== --new-line-format=+ \
+		<(printf '%s\n' "$0") <(printf '%s\n' "$1")`, strings.Join(old, "\n"), strings.Join(lines, "\n"))
+	signs, _ := diff.Output() // status 1: they differ
 	marks := make([]bool, len(lines))
-	for i, j := 0, 0; j < len(lines); {
-		switch {
-		case i < len(old) && old[i] == lines[j]:
-			i, j = i+1, j+1
-		case i < len(old) && length[i+1][j] > length[i][j+1]:
-			i++
-		default:
-			marks[j] = true
-			j++
-		}
+	for i := range marks {
+		marks[i] = signs[i] == '+'
 	}
 	return marks
 }

@@ -5,7 +5,6 @@ package scripttest
 import (
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -19,8 +18,7 @@ import (
 // runBreak runs place's break.sh, types into it, and returns its output and exit status.
 func runBreak(t *testing.T, place, typed string, args ...string) (string, int) {
 	t.Helper()
-	cmd := exec.Command("scripts/break.sh", args...)
-	cmd.Dir, cmd.Env = place, checkEnv()
+	cmd := script(place, "break.sh", args...)
 	cmd.Stdin = io.MultiReader(strings.NewReader(typed))              // a pipe: from a file, bash would read more than one line
 	if len(args) > 1 && args[0] == "06" && args[len(args)-1] == "1" { // it hangs
 		cmd.Env = append(cmd.Env, "CHECK_TIMEOUT=1")
@@ -193,8 +191,8 @@ func TestBreakAtATerminal(t *testing.T) {
 	t.Parallel()
 	place, tmp := checkPlace(t), t.TempDir()
 	start := func(args ...string) *nstest.Terminal {
-		cmd := exec.Command("scripts/break.sh", args...)
-		cmd.Dir, cmd.Env = place, append(checkEnv(), "TERM=xterm", "NO_COLOR=1", "TMPDIR="+tmp)
+		cmd := script(place, "break.sh", args...)
+		cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=1", "TMPDIR="+tmp)
 		return nstest.StartTerminal(t, cmd)
 	}
 	x := start("03", "2")
@@ -227,12 +225,11 @@ func TestBreakMysteryBySudo(t *testing.T) {
 	nstest.NeedRoot(t)
 	t.Parallel()
 	place := checkPlace(t)
-	cmd := exec.Command("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
-		"scripts/break.sh", "03", "?")
-	cmd.Dir = place
+	cmd := by(script(place, "break.sh", "03", "?"),
+		"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 	writeFile(t, "#!/bin/sh\necho as root: $*; exit 3\n", place, "fake/sudo")
 	require.NoError(t, os.Chmod(filepath.Join(place, "fake/sudo"), 0o755))
-	cmd.Env = append(checkEnv(), "PATH="+place+"/fake:"+os.Getenv("PATH"))
+	cmd.Env = append(cmd.Env, "PATH="+place+"/fake:"+os.Getenv("PATH"))
 	out, status := output(t, cmd)
 	assert.Equal(t, 3, status, out)
 	assert.True(t, strings.HasSuffix(out, "\nas root: bash "+place+"/scripts/break.sh 03 ?\n"), out)

@@ -47,10 +47,10 @@ func TestCarry(t *testing.T) {
 	out, err := course("TestEachLessonOnlyAdds")
 	require.Error(t, err, "not carried, and nobody has seen it: %s", out)
 
-	workDone(t, place, "", "dev/carry.sh", "--check", "03")
+	done(t, script(place, "dev/carry.sh", "--check", "03"))
 	assert.Equal(t, " M 03-uts/uts.go\n", carryChanged(t, place))
 	for range 2 { // the second time it is all done
-		workDone(t, place, "", "dev/carry.sh", "03")
+		done(t, script(place, "dev/carry.sh", "03"))
 		assert.Equal(t, " M 03-uts/uts.go\n M 04-ipc/uts.go\n M 05-net/uts.go\n"+
 			" M 06-user/uts.go\n M 07-pivot-root/uts.go\n M 08-cgroups/uts.go\n",
 			carryChanged(t, place))
@@ -71,9 +71,7 @@ func TestCarryMain(t *testing.T) {
 	main := filepath.Join(place, "02-mount/main.go")
 	diffReplace(t, main, "|= unix.CLONE_NEWPID", "|= unix.CLONE_NEWPID /* first */")
 	diffReplace(t, main, "Usage, as root", "How to use it, as root")
-	out, status := workRun(t, place, "", "dev/carry.sh", "02")
-	assert.Equal(t, 1, status, out)
-	assert.Contains(t, out, "does not apply any more: 03-uts/breaks/1-no-newuts.patch\n")
+	fails(t, script(place, "dev/carry.sh", "02"), "does not apply any more: 03-uts/breaks/1-no-newuts.patch\n")
 	for i, lesson := range checkLessons {
 		text := nstest.Read(t, place, lesson, "main.go")
 		assert.Equal(t, i > 0, strings.Contains(text, "/* first */"), lesson)
@@ -95,17 +93,14 @@ func TestCarryConflict(t *testing.T) {
 	nstest.Printed(t, cmd)
 
 	before := carryChanged(t, place)
-	said, status := workRun(t, place, "", "dev/carry.sh", "03")
-	assert.Equal(t, 1, status, said)
-	assert.Contains(t, said, "06-user/uts.go: the change does not fit\n")
-	assert.Contains(t, said, "opens with a copy")
-	assert.Contains(t, said, "nothing is carried: 1 files do not fit")
+	said := fails(t, script(place, "dev/carry.sh", "03"), "06-user/uts.go: the change does not fit\n",
+		"opens with a copy", "nothing is carried: 1 files do not fit")
 	assert.NotContains(t, said, "05-net/uts.go: ")
 	assert.Equal(t, before, carryChanged(t, place))
 
 	// Once it is done by hand there, the rest is carried.
 	diffReplace(t, other, "opens with a copy", "comes with a copy")
-	said = workDone(t, place, "", "dev/carry.sh", "03")
+	said = done(t, script(place, "dev/carry.sh", "03"))
 	assert.Contains(t, said, "06-user/uts.go: you have changed it, so it stays\n")
 	text := nstest.Read(t, other)
 	assert.Contains(t, text, "comes with a copy")
@@ -121,9 +116,9 @@ func TestCarryFiles(t *testing.T) {
 	place := carryPlace(t)
 	writeFile(t, "//go:build linux\n\npackage main\n", place, "07-pivot-root/new.go")
 	require.NoError(t, os.Remove(filepath.Join(place, "07-pivot-root/ipc.go")))
-	workDone(t, place, "", "dev/carry.sh", "--check", "07")
+	done(t, script(place, "dev/carry.sh", "--check", "07"))
 	assert.FileExists(t, filepath.Join(place, "08-cgroups/ipc.go"))
-	workDone(t, place, "", "dev/carry.sh", "07")
+	done(t, script(place, "dev/carry.sh", "07"))
 	assert.FileExists(t, filepath.Join(place, "08-cgroups/new.go"))
 	assert.NoFileExists(t, filepath.Join(place, "08-cgroups/ipc.go"))
 	assert.NoFileExists(t, filepath.Join(place, "06-user/new.go"))
@@ -133,7 +128,5 @@ func TestCarryFiles(t *testing.T) {
 func TestCarryNothing(t *testing.T) {
 	t.Parallel()
 	place := carryPlace(t)
-	out, status := workRun(t, place, "", "dev/carry.sh", "03")
-	assert.Equal(t, 1, status)
-	assert.Contains(t, out, "no file of 03-uts differs from the last commit")
+	fails(t, script(place, "dev/carry.sh", "03"), "no file of 03-uts differs from the last commit")
 }

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -140,8 +139,7 @@ func newPlace(t *testing.T, name, script string) string {
 	cmd := exec.Command("sh", "-ec", script)
 	cmd.Dir = "../.."
 	cmd.Env = append(checkEnv(), "place="+place, "bin="+lessonsBin(t))
-	out, status := output(t, cmd)
-	require.Zero(t, status, out)
+	done(t, cmd)
 	return place
 }
 
@@ -162,27 +160,6 @@ func runCheck(t *testing.T, cmd *exec.Cmd) checkReport {
 	cmd.WaitDelay = time.Second // what outlives it holds the output open
 	status := exitOf(t, cmd, &said)
 	return readCheck(t, out.String()+said.String(), status)
-}
-
-func checkCommand(place string, args ...string) *exec.Cmd {
-	cmd := exec.Command("scripts/check.sh", args...)
-	cmd.Dir, cmd.Env = place, checkEnv()
-	return cmd
-}
-
-// by has other commands start one.
-func by(cmd *exec.Cmd, others ...string) *exec.Cmd {
-	outer := exec.Command(others[0], append(others[1:], cmd.Args...)...)
-	outer.Dir, outer.Env = cmd.Dir, cmd.Env
-	return outer
-}
-
-// checkEnv returns the environment without the variables of sudo: its caller could not
-// build in a place that belongs to root.
-func checkEnv() []string {
-	return slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "SUDO_")
-	})
 }
 
 // checkCheats are launchers that only look as if they did what they should:
@@ -266,7 +243,7 @@ func TestCheck(t *testing.T) {
 		n := i + 1
 		t.Run("holds for the twin of "+lesson, func(t *testing.T) {
 			t.Parallel()
-			r := runCheck(t, checkCommand(place, "--tap", "--twin", lesson[:2]))
+			r := runCheck(t, script(place, "check.sh", "--tap", "--twin", lesson[:2]))
 			assert.Empty(t, r.notOK(), r.text)
 			assert.Equal(t, 0, r.status)
 			r.complete(t, n, false)
@@ -277,7 +254,7 @@ func TestCheck(t *testing.T) {
 
 	t.Run("a twin is not excused from isolation", func(t *testing.T) {
 		t.Parallel()
-		r := runCheck(t, checkCommand(place, "--tap", "--twin", "05", "--",
+		r := runCheck(t, script(place, "check.sh", "--tap", "--twin", "05", "--",
 			"unshare", "--fork", "--pid", "--mount-proc", "--uts", "--ipc"))
 		require.NotEmpty(t, r.notOK(), r.text)
 		assert.Equal(t, "net", r.notOK()[0].kind, r.text)
@@ -288,11 +265,11 @@ func TestCheck(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			cheat := filepath.Join(t.TempDir(), "cheat")
-			script := "#!/bin/sh\nset -e\n" + c.script + "\n"
-			require.NoError(t, os.WriteFile(cheat, []byte(script), 0o755))
+			text := "#!/bin/sh\nset -e\n" + c.script + "\n"
+			require.NoError(t, os.WriteFile(cheat, []byte(text), 0o755))
 
 			// A host of its own, for those that harm it.
-			cmd := by(checkCommand(place, "--tap", c.lesson, "--", cheat),
+			cmd := by(script(place, "check.sh", "--tap", c.lesson, "--", cheat),
 				"unshare", "--net", "--uts", "--mount")
 			cmd.Env = append(cmd.Env, "SHARED="+checkShared(t))
 			if c.name == "leaves a cgroup" {
@@ -344,7 +321,7 @@ func TestCheckAsOrdinaryUser(t *testing.T) {
 			{"--tap", lesson[:2], "--", "bin/" + lesson},
 			{"--tap", "--twin", lesson[:2]},
 		} {
-			cmd := checkCommand(place, args...)
+			cmd := script(place, "check.sh", args...)
 			if os.Geteuid() == 0 {
 				require.NoError(t, os.Lchown(place+"/rootfs", user, user))
 				cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -364,18 +341,16 @@ func TestCheckAsOrdinaryUser(t *testing.T) {
 func TestCheckOnlyAndQuiet(t *testing.T) {
 	t.Parallel()
 	place := checkPlace(t)
-	r := runCheck(t, checkCommand(place, "--tap", "--only", "uts", "06", "--", "bin/06-user"))
+	r := runCheck(t, script(place, "check.sh", "--tap", "--only", "uts", "06", "--", "bin/06-user"))
 	assert.Equal(t, 0, r.status, r.text)
 	for _, p := range r.points {
 		assert.Contains(t, []string{"run", "uts"}, p.kind)
 	}
 
-	out := nstest.Printed(t, checkCommand(place, "--quiet", "06", "--", "bin/06-user"))
+	out := done(t, script(place, "check.sh", "--quiet", "06", "--", "bin/06-user"))
 	assert.Regexp(t, `^06-user: \d+ of \d+ points hold\n$`, out)
 
-	out, status := output(t, checkCommand(place, "--quiet", "--only", "user", "06", "--", "env"))
-	assert.Equal(t, 1, status)
-	assert.Contains(t, out, "not ok")
+	out = fails(t, script(place, "check.sh", "--quiet", "--only", "user", "06", "--", "env"), "not ok")
 	assert.NotContains(t, strings.ReplaceAll(out, "not ok", ""), "ok ")
 }
 
@@ -388,7 +363,7 @@ func TestCheckWaitsForCgroups(t *testing.T) {
 	require.NoError(t, os.WriteFile(tools+"/rmdir", []byte(`#!/bin/sh
 		if mkdir "${0%/*}/tried$(echo "$1" | tr / _)"; then exit 1; fi
 		PATH=${PATH#*:} exec rmdir "$1"`), 0o755))
-	cmd := checkCommand(checkPlace(t), "--tap", "--only", "host", "08", "--",
+	cmd := script(checkPlace(t), "check.sh", "--tap", "--only", "host", "08", "--",
 		"bin/08-cgroups", "-net=lo")
 	cmd.Env = append(cmd.Env, "PATH="+tools+":"+os.Getenv("PATH"))
 	r := runCheck(t, cmd)
@@ -411,7 +386,7 @@ func TestCheckInterrupted(t *testing.T) {
 			"echo >'"+started+"'\n"+
 			"exec bin/06-user sh -c 'cat >/dev/null; exec \"$@\"' sh \"$@\"\n"), 0o755))
 
-		cmd := checkCommand(place, "06", "--", launcher)
+		cmd := script(place, "check.sh", "06", "--", launcher)
 		tmp := filepath.Join(t.TempDir(), "tmp with a space")
 		require.NoError(t, os.Mkdir(tmp, 0o700))
 		cmd.Env = append(cmd.Env, "TMPDIR="+tmp)

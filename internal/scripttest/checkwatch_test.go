@@ -51,7 +51,7 @@ func TestCheckWatch(t *testing.T) {
 	t.Parallel()
 	nstest.NeedRoot(t)
 	place := newPlace(t, "watch", `cp -r scripts 0* go.mod go.sum "$place"`)
-	workDone(t, place, "", "start.sh", "03")
+	done(t, script(place, "start.sh", "03"))
 	main := filepath.Join(place, "work/03-uts/main.go")
 	const gap = "\t// TODO: 1 new line in lesson 03\n"
 	write := func(old, new string) {
@@ -112,7 +112,7 @@ func TestCheckWatchEnds(t *testing.T) {
 	t.Parallel()
 	nstest.NeedRoot(t)
 	place := newPlace(t, "watch-ends", `cp -r scripts 0* go.mod go.sum "$place"`)
-	workDone(t, place, "", "start.sh", "03")
+	done(t, script(place, "start.sh", "03"))
 	// A launcher that says that it runs, and then hangs.
 	main := filepath.Join(place, "work/03-uts/main.go")
 	diffReplace(t, main, "\tflag.Parse()\n", "\tflag.Parse()\n"+
@@ -147,7 +147,7 @@ func TestCheckWatchSudo(t *testing.T) {
 	t.Parallel()
 	nstest.NeedRoot(t)
 	place := newPlace(t, "watch-sudo", `cp -r scripts 0* go.mod go.sum "$bin" "$place"`)
-	workDone(t, place, "", "start.sh", "03")
+	done(t, script(place, "start.sh", "03"))
 	require.NoError(t, exec.Command("chown", "-R", "1000:1000", place).Run())
 	tools := filepath.Join(place, "tools")
 	for name, script := range map[string]string{

@@ -4,7 +4,6 @@ package scripttest
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
@@ -28,17 +26,6 @@ import (
 // compareTypes are the rows of the picture, from top to bottom.
 var compareTypes = []string{
 	"pid", "mnt", "uts", "ipc", "net", "user", "cgroup", "time",
-}
-
-// compareScript prepares a run of a script that must end within a minute.
-func compareScript(t *testing.T, name string, args ...string) *exec.Cmd {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	t.Cleanup(cancel)
-	path := filepath.Join(nstest.Repo(t), "scripts", name)
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.WaitDelay = 5 * time.Second // what it started must not outlive it
-	return cmd
 }
 
 // compareRun returns what a run prints, errors apart, and its exit status.
@@ -149,7 +136,7 @@ func TestCompareMarksWhatALessonIsolates(t *testing.T) {
 	sets := compareSets(t)
 	for _, name := range checkLessons {
 		t.Run(name, func(t *testing.T) {
-			p := compareRead(t, compareOutput(t, compareScript(t, "compare.sh", name[:2])))
+			p := compareRead(t, compareOutput(t, script(nstest.Repo(t), "compare.sh", name[:2])))
 			assert.ElementsMatch(t, sets[name], p.marked(t, 0), p.text)
 			assert.ElementsMatch(t, sets[name], p.marked(t, 1), p.text)
 			for _, typ := range compareTypes {
@@ -175,7 +162,7 @@ func TestCompareMarksWhatALessonIsolates(t *testing.T) {
 func TestCompareTellsTheKernelsIds(t *testing.T) {
 	a := compareStart(t, "05-net", "-net=lo", "sh", "-c", compareWait)
 	b := compareStart(t, "02-mount", "sh", "-c", compareWait)
-	cmd := compareScript(t, "compare.sh", strconv.Itoa(a.pid), strconv.Itoa(b.pid))
+	cmd := script(nstest.Repo(t), "compare.sh", strconv.Itoa(a.pid), strconv.Itoa(b.pid))
 	text := compareOutput(t, cmd)
 	p := compareRead(t, text)
 	assert.Equal(t, []int{a.pid, b.pid}, p.pids)
@@ -199,7 +186,7 @@ func TestCompareFindsTheContainers(t *testing.T) {
 		c := compareStart(t, lesson, "sh", "-c", compareWait)
 		want[strconv.Itoa(c.pid)] = sets[lesson]
 	}
-	text := compareOutput(t, compareScript(t, "compare.sh"))
+	text := compareOutput(t, script(nstest.Repo(t), "compare.sh"))
 	found := 0
 	for _, block := range strings.Split(strings.TrimSpace(text), "\n\n") {
 		if !strings.Contains(block, "PID ") {
@@ -220,7 +207,7 @@ func TestCompareFindsTheContainers(t *testing.T) {
 func TestCompareNeutralIsTheSameTwice(t *testing.T) {
 	var texts [2]string
 	for i := range texts {
-		texts[i] = compareOutput(t, compareScript(t, "compare.sh", "--neutral", "08"))
+		texts[i] = compareOutput(t, script(nstest.Repo(t), "compare.sh", "--neutral", "08"))
 	}
 	assert.Equal(t, texts[0], texts[1])
 	p := compareRead(t, texts[0])
@@ -233,7 +220,7 @@ func TestCompareNeutralIsTheSameTwice(t *testing.T) {
 func TestCompareNeutralShowsWhatIsShared(t *testing.T) {
 	c := compareStart(t, "05-net", "-net=lo", "sh", "-c", "sleep 600 & echo ready; read -r _; kill $!")
 	sleep := onlyChild(t, c.pid)
-	cmd := compareScript(t, "compare.sh", "--neutral", strconv.Itoa(c.pid), strconv.Itoa(sleep))
+	cmd := script(nstest.Repo(t), "compare.sh", "--neutral", strconv.Itoa(c.pid), strconv.Itoa(sleep))
 	p := compareRead(t, compareOutput(t, cmd))
 	assert.Equal(t, []string{"host", "new-1", "*", "new-1", "*"}, p.rows["net"])
 	assert.Contains(t, p.last, "some of them shared")
@@ -249,7 +236,7 @@ func compareAsNobody(t *testing.T, name string, args ...string) *exec.Cmd {
 		cp "$bin/06-user" "$place/bin"
 		cp -r scripts 06-user "$place"
 		chmod -R go+rX "$place"`)
-	cmd := compareScript(t, name, args...)
+	cmd := script(nstest.Repo(t), name, args...)
 	cmd.Path = filepath.Join(dir, "scripts", name)
 	cmd.Args[0], cmd.Dir = cmd.Path, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -280,7 +267,7 @@ func TestCompareFails(t *testing.T) {
 		gone := exec.Command("true")
 		require.NoError(t, gone.Run())
 		pid := strconv.Itoa(gone.Process.Pid)
-		fails(t, compareScript(t, "compare.sh", pid), "there is no process "+pid)
+		fails(t, script(nstest.Repo(t), "compare.sh", pid), "there is no process "+pid)
 	})
 	t.Run("zombie", func(t *testing.T) {
 		zombie := exec.Command("true")
@@ -289,7 +276,7 @@ func TestCompareFails(t *testing.T) {
 		pid := strconv.Itoa(zombie.Process.Pid)
 		var info unix.Siginfo
 		require.NoError(t, unix.Waitid(unix.P_PID, zombie.Process.Pid, &info, unix.WEXITED|unix.WNOWAIT, nil))
-		fails(t, compareScript(t, "compare.sh", pid), "process "+pid+" has ended")
+		fails(t, script(nstest.Repo(t), "compare.sh", pid), "process "+pid+" has ended")
 	})
 	t.Run("not yours", func(t *testing.T) {
 		pid := strconv.Itoa(os.Getpid())
@@ -300,7 +287,7 @@ func TestCompareFails(t *testing.T) {
 		"an old lsns": "lsns", "another find": "find",
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd := compareScript(t, "compare.sh", "--tree")
+			cmd := script(nstest.Repo(t), "compare.sh", "--tree")
 			cmd.Env = append(os.Environ(), "PATH="+fakes(t, pathWithout(t, os.Getenv("PATH"), "perl"),
 				map[string]string{tool: "echo \"$0: unknown option\" >&2; exit 1"}))
 			fails(t, cmd, map[string]string{"lsns": "this needs Perl, or an lsns", "find": "is this GNU find?"}[tool])
@@ -331,7 +318,7 @@ func TestCompareLeavesNothingBehind(t *testing.T) {
 			tmp := t.TempDir()
 			asked := filepath.Join(t.TempDir(), "asked")
 			require.NoError(t, unix.Mkfifo(asked, 0o600))
-			cmd := compareScript(t, "compare.sh", "02")
+			cmd := script(nstest.Repo(t), "compare.sh", "02")
 			cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "NSL_ASKED="+asked,
 				"PATH="+fakes(t, os.Getenv("PATH"), map[string]string{"readlink": compareSlow}))
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -361,21 +348,21 @@ func TestCompareLeavesNothingBehind(t *testing.T) {
 
 // All scripts take 3, 03 and 03-uts for the same lesson, and 03-foo for none.
 func TestLessonByItsNumber(t *testing.T) {
-	for _, script := range [][]string{{"diff.sh"}, {"compare.sh", "--neutral"}} {
+	for _, words := range [][]string{{"diff.sh"}, {"compare.sh", "--neutral"}} {
 		ask := func(name string) string {
-			return compareOutput(t, compareScript(t, script[0], append(script[1:], name)...))
+			cmd := script(nstest.Repo(t), words[0], append(words[1:], name)...)
+			cmd.Dir = t.TempDir()
+			return done(t, cmd)
 		}
 		want := ask("03-uts")
 		assert.Contains(t, want, "uts")
 		assert.Equal(t, want, ask("03"))
 		assert.Equal(t, want, ask("3"))
 	}
-	for _, script := range []string{"break.sh", "check.sh", "hint.sh", "start.sh"} {
-		cmd := compareScript(t, script, "03-foo")
-		out, err := cmd.CombinedOutput()
-		assert.Error(t, err, "%s", out)
-		assert.Equal(t, 2, cmd.ProcessState.ExitCode())
-		assert.Contains(t, string(out), "NN must be 01 to 08")
+	for _, name := range []string{"break.sh", "check.sh", "hint.sh", "start.sh"} {
+		out, status := output(t, script(nstest.Repo(t), name, "03-foo"))
+		assert.Equal(t, 2, status)
+		assert.Contains(t, out, "NN must be 01 to 08")
 	}
 }
 

@@ -231,22 +231,6 @@ func (h *demoHost) cgroups() string {
 	return found.String()
 }
 
-// output runs a command to its end. WaitDelay fails the test if a process
-// that it started holds the output open.
-func output(t *testing.T, cmd *exec.Cmd) (string, int) {
-	t.Helper()
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.WaitDelay = 5 * time.Second
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	require.NoError(t, cmd.Start())
-	late := time.AfterFunc(2*time.Minute, func() { unix.Kill(-cmd.Process.Pid, unix.SIGKILL) })
-	err := cmd.Wait()
-	require.True(t, late.Stop(), "it hangs:\n%s", &out)
-	require.NotErrorIs(t, err, exec.ErrWaitDelay, &out)
-	return out.String(), cmd.ProcessState.ExitCode()
-}
-
 func TestDemoShowsWhatItShould(t *testing.T) {
 	for name, points := range demos {
 		t.Run(name+" as root", func(t *testing.T) {
@@ -265,8 +249,7 @@ func TestDemoShowsWhatItShould(t *testing.T) {
 func requireDemo(t *testing.T, name string, uid int, points []string) {
 	t.Helper()
 	h := newDemoHost(t, lessonsBin(t))
-	out, status := output(t, h.demo(uid, name, "--auto"))
-	require.Zero(t, status, out)
+	out := done(t, h.demo(uid, name, "--auto"))
 	for _, point := range points {
 		assert.Regexp(t, "(?m)"+point, out)
 	}
@@ -318,8 +301,7 @@ func requireBroken(t *testing.T, name, launcher string, messages ...string) {
 	writeFile(t, "#!/bin/bash\n"+launcher, bin, name)
 	require.NoError(t, os.Chmod(filepath.Join(bin, name), 0o755))
 	h := newDemoHost(t, bin)
-	out, status := output(t, h.demo(0, name))
-	assert.Equal(t, 1, status, out)
+	out := fails(t, h.demo(0, name))
 	for _, message := range messages {
 		assert.Contains(t, out, message)
 	}
@@ -504,20 +486,15 @@ func (h *demoHost) requireReading(what string) {
 // Without root and with a sudo that does not give it, it says what to type.
 func TestDemoNeedsRoot(t *testing.T) {
 	h := newDemoHost(t, lessonsBin(t))
-	out, status := output(t, h.command(0, "sh", "-ec", `mkdir /mnt/scripts/fake
+	done(t, h.command(0, "sh", "-ec", `mkdir /mnt/scripts/fake
 		printf '#!/bin/sh\nexec "$@"\n' >/mnt/scripts/fake/sudo
 		chmod +x /mnt/scripts/fake/sudo`))
-	require.Zero(t, status, out)
 	for _, name := range []string{"01-pid", "02-mount", "03-uts", "04-ipc", "05-net"} {
 		cmd := h.demo(12345, name)
 		cmd.Env = append(cmd.Env, "PATH=/mnt/scripts/fake:"+os.Getenv("PATH"))
-		out, status := output(t, cmd)
-		assert.Equal(t, 1, status, out)
-		assert.Contains(t, out, "needs root")
-		assert.Contains(t, out, "su -c")
+		fails(t, cmd, "needs root", "su -c")
 	}
-	out, status = output(t, h.command(0, "rm", "-r", "/mnt/scripts/fake"))
-	require.Zero(t, status, out)
+	done(t, h.command(0, "rm", "-r", "/mnt/scripts/fake"))
 }
 
 // In lesson 06, root is the only user and cannot become an ordinary one: the

@@ -63,28 +63,11 @@ func diffSource(t *testing.T, path string) []string {
 	text := nstest.Read(t, path)
 	text = regexp.MustCompile(`(?s)\n/\*\n.*?\n\*/\n`).ReplaceAllString(text, "\n")
 	text = regexp.MustCompile(`(?m)^const lesson = .*\n`).ReplaceAllString(text, "")
-	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	for i := range lines {
-		lines[i] = diffExpand(lines[i])
-	}
-	return lines
+	return strings.Split(diffExpand(strings.TrimSuffix(text, "\n")), "\n")
 }
 
-// diffExpand replaces tabs as expand(1) does.
-func diffExpand(line string) string {
-	var out strings.Builder
-	column := 0
-	for _, r := range line {
-		width := 1
-		if r == '\t' {
-			width = 4 - column%4
-			r = ' '
-		}
-		out.WriteString(strings.Repeat(string(r), width))
-		column += width
-	}
-	return out.String()
-}
+// diffExpand replaces tabs, which are at the beginning of lines, as expand(1) does.
+func diffExpand(text string) string { return strings.ReplaceAll(text, "\t", "    ") }
 
 // diffAdded returns the lines of a file that its predecessor does not have, or not as
 // often. That is exact if no line was removed, which it checks.
@@ -107,27 +90,13 @@ func diffAdded(t *testing.T, old, new []string) (added []string) {
 	return added
 }
 
-// diffFiles returns the names of a lesson's files, without the tests.
-func diffFiles(t *testing.T, dir string) (names []string) {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	require.NoError(t, err)
-	for _, path := range paths {
-		if !strings.HasSuffix(path, "_test.go") {
-			names = append(names, filepath.Base(path))
-		}
-	}
-	require.NotEmpty(t, names)
-	return names
-}
-
 // Nothing that a lesson adds is missing, and nothing else is shown as new.
 func TestDiffShowsWhatALessonAdds(t *testing.T) {
 	t.Parallel()
 	repo, names := nstest.Repo(t), checkLessons
 	for i := 1; i < len(names); i++ {
 		t.Run(names[i], func(t *testing.T) {
-			text := compareOutput(t, compareScript(t, "diff.sh", names[i][:2]))
+			text := compareOutput(t, script(nstest.Repo(t), "diff.sh", names[i][:2]))
 			assert.Contains(t, text, "what "+names[i]+" adds to "+names[i-1]+"\n")
 			shown, isNew := map[string][]string{}, map[string]bool{}
 			for _, hunk := range diffRead(t, text) {
@@ -141,7 +110,7 @@ func TestDiffShowsWhatALessonAdds(t *testing.T) {
 				assert.Empty(t, hunk.removed, "%s, %s", hunk.file, hunk.part)
 				assert.NotEmpty(t, hunk.added, "%s, %s", hunk.file, hunk.part)
 			}
-			for _, name := range diffFiles(t, filepath.Join(repo, names[i])) {
+			for name := range workSources(t, names[i]) {
 				added := diffSource(t, filepath.Join(repo, names[i], name))
 				old := filepath.Join(repo, names[i-1], name)
 				_, err := os.Stat(old)
@@ -166,7 +135,7 @@ func TestDiffNamesTheFunction(t *testing.T) {
 	t.Parallel()
 	checked := 0
 	for _, lesson := range checkLessons[1:] {
-		text := compareOutput(t, compareScript(t, "diff.sh", lesson))
+		text := compareOutput(t, script(nstest.Repo(t), "diff.sh", lesson))
 		for _, hunk := range diffRead(t, text) {
 			if hunk.part == "new" {
 				continue
@@ -203,19 +172,14 @@ func diffParts(t *testing.T, path string) map[string]string {
 				name = "import"
 			}
 		}
-		body := string(text[set.Position(decl.Pos()).Offset:set.Position(decl.End()).Offset])
-		lines := strings.Split(body, "\n")
-		for i := range lines {
-			lines[i] = diffExpand(lines[i])
-		}
-		parts[name] = strings.Join(lines, "\n")
+		parts[name] = diffExpand(text[set.Position(decl.Pos()).Offset:set.Position(decl.End()).Offset])
 	}
 	return parts
 }
 
 func TestDiffShowsTheFirstLesson(t *testing.T) {
 	t.Parallel()
-	hunks := diffRead(t, compareOutput(t, compareScript(t, "diff.sh", "01")))
+	hunks := diffRead(t, compareOutput(t, script(nstest.Repo(t), "diff.sh", "01")))
 	require.Len(t, hunks, 1)
 	assert.Equal(t, "main.go", hunks[0].file)
 	assert.Equal(t, diffSource(t, filepath.Join(nstest.Repo(t), "01-pid/main.go")), hunks[0].added)
@@ -235,14 +199,6 @@ func diffReplace(t *testing.T, path, old, new string) {
 	writeFile(t, strings.Replace(text, old, new, 1), path)
 }
 
-// diffIn returns what a copy's script prints.
-func diffIn(t *testing.T, dir string, args ...string) (stdout, stderr string, status int) {
-	t.Helper()
-	cmd := compareScript(t, "diff.sh", args...)
-	cmd.Path = filepath.Join(dir, "scripts/diff.sh")
-	return compareRun(t, cmd)
-}
-
 // What a lesson takes away or changes must be seen too.
 func TestDiffShowsRemovedLines(t *testing.T) {
 	t.Parallel()
@@ -253,7 +209,7 @@ func TestDiffShowsRemovedLines(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(dir, "03-uts/mount.go")))
 	diffReplace(t, filepath.Join(dir, "03-uts/process.go"), "\n// must ends",
 		"\nfunc extra(\n\ta int,\n) error {\n\treturn nil\n}\n\n// must ends")
-	text, stderr, status := diffIn(t, dir, "03")
+	text, stderr, status := compareRun(t, script(dir, "diff.sh", "03"))
 	require.Zero(t, status, stderr)
 	assert.Contains(t, text, `
 main.go, func parent
@@ -285,18 +241,18 @@ main.go, func parent
 func TestDiffMine(t *testing.T) {
 	t.Parallel()
 	dir := diffCopy(t)
-	_, stderr, status := diffIn(t, dir, "--mine", "03")
+	_, stderr, status := compareRun(t, script(dir, "diff.sh", "--mine", "03"))
 	assert.Equal(t, 1, status)
 	assert.Contains(t, stderr, "\n  scripts/start.sh 03\n")
 
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "work"), 0o755))
 	require.NoError(t, exec.Command("cp", "-r", dir+"/03-uts", dir+"/work").Run())
-	text, stderr, status := diffIn(t, dir, "03", "--mine")
+	text, stderr, status := compareRun(t, script(dir, "diff.sh", "03", "--mine"))
 	assert.Zero(t, status, stderr)
 	assert.Equal(t, "work/03-uts against 03-uts\nno difference\n", text)
 
 	diffReplace(t, filepath.Join(dir, "work/03-uts/uts.go"), "Sethostname([]byte(name))", `Sethostname(nil)`)
-	text, stderr, status = diffIn(t, dir, "03", "--mine")
+	text, stderr, status = compareRun(t, script(dir, "diff.sh", "03", "--mine"))
 	assert.Zero(t, status, stderr)
 	hunks := diffRead(t, text)
 	require.Len(t, hunks, 1, text)
@@ -311,11 +267,11 @@ func TestDiffFails(t *testing.T) {
 	dir := diffCopy(t)
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "03-uts")))
 	require.NoError(t, exec.Command("cp", "-r", dir+"/02-mount", dir+"/03-uts").Run())
-	text, stderr, status := diffIn(t, dir, "03")
+	text, stderr, status := compareRun(t, script(dir, "diff.sh", "03"))
 	assert.Equal(t, 1, status, text)
 	assert.Contains(t, stderr, "03-uts adds nothing to 02-mount")
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "03-uts")))
-	_, stderr, status = diffIn(t, dir, "03")
+	_, stderr, status = compareRun(t, script(dir, "diff.sh", "03"))
 	assert.Equal(t, 1, status)
 	assert.Contains(t, stderr, "there is no directory 03-uts")
 }

@@ -3,13 +3,13 @@
 package scripttest
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -88,7 +88,7 @@ func doctorIn(setup string, flags ...string) doctorMachine {
 // then runs commands in the situation through the given one.
 func (m doctorMachine) then(command ...string) doctorMachine {
 	m.root = m.wrap
-	m.wrap = append(append([]string{}, m.wrap...), command...)
+	m.wrap = append(slices.Clone(m.wrap), command...)
 	return m
 }
 
@@ -104,30 +104,20 @@ func (m doctorMachine) run(t *testing.T, wrap []string, command ...string) (
 	stdout, stderr string, status int,
 ) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	command = append(append([]string{}, wrap...), command...)
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.WaitDelay = 5 * time.Second
-	cmd.Dir = "/"
+	cmd := by(exec.Command(command[0], command[1:]...), wrap...)
 	cmd.Env = append(checkEnv(), m.env...)
-	return compareRun(t, cmd)
+	return compareRun(t, in("/", cmd))
 }
 
-func doctorScript(t *testing.T) string {
-	t.Helper()
-	return filepath.Join(doctorDir, "scripts", "doctor.sh")
-}
+func doctorScript() string { return doctorDir + "/scripts/doctor.sh" }
 
 // doctorCover makes cover for a room of doctor.sh.
-func doctorCover(t *testing.T) string {
-	return fmt.Sprintf("%s repo=%q\n", cover, filepath.Dir(filepath.Dir(doctorScript(t))))
-}
+func doctorCover() string { return fmt.Sprintf("%s repo=%q\n", cover, doctorDir) }
 
 // report runs doctor.sh --json and reads what it prints.
 func (m doctorMachine) report(t *testing.T) doctorReport {
 	t.Helper()
-	return m.reportOf(t, doctorScript(t))
+	return m.reportOf(t, doctorScript())
 }
 
 func (m doctorMachine) reportOf(t *testing.T, script string) doctorReport {
@@ -221,8 +211,7 @@ func doctorBuild(t *testing.T) string {
 		cp "$(type -p busybox)" "$1/rootfs/bin/busybox"
 		for name in sh sleep true; do ln -s busybox "$1/rootfs/bin/$name"; done
 		cp "$2"/0* "$1/bin/"`
-	out, status := output(t, exec.Command("bash", "-euc", script, "bash", dir, lessonsBin(t)))
-	require.Zero(t, status, out)
+	done(t, exec.Command("bash", "-euc", script, "bash", dir, lessonsBin(t)))
 	return dir
 }
 
@@ -268,7 +257,7 @@ func doctorTestRoot(t *testing.T) {
 	assert.Equal(t, "accept", r.Tried["root.is.forward"])
 	m.agrees(t, r, "")
 
-	out, errs, _ := m.run(t, m.wrap, doctorScript(t), "7")
+	out, errs, _ := m.run(t, m.wrap, doctorScript(), "7")
 	assert.Equal(t, "07-pivot-root: ready: in the directory of rootfs\n  cd '"+doctorDir+"'\n", out, errs)
 }
 
@@ -284,7 +273,7 @@ func doctorCPUTime(t *testing.T) time.Duration {
 func doctorTestText(t *testing.T) {
 	t.Parallel()
 	m := doctorIn("")
-	out, errs, status := m.run(t, m.wrap, doctorScript(t))
+	out, errs, status := m.run(t, m.wrap, doctorScript())
 	assert.Zero(t, status)
 	assert.Empty(t, errs)
 	assert.NotContains(t, out, "\x1b")
@@ -295,7 +284,7 @@ func doctorTestText(t *testing.T) {
 	// On a terminal it is in colour, and nowhere longer than a projector.
 	m = doctorIn("mount -t tmpfs none /proc/fs", "--pid", "--fork", "--mount-proc")
 	m.env = []string{"TERM=xterm"}
-	out, _, _ = m.run(t, m.wrap, "script", "-qc", doctorScript(t), "/dev/null")
+	out, _, _ = m.run(t, m.wrap, "script", "-qc", doctorScript(), "/dev/null")
 	assert.Contains(t, out, "\x1b[31mnot here")
 	out = regexp.MustCompile("\x1b\\[[0-9]*m|\r").ReplaceAllString(out, "")
 	for _, line := range strings.Split(out, "\n") {
@@ -320,7 +309,7 @@ func doctorTestUser(t *testing.T) {
 	t.Run("sudo asks for a password", func(t *testing.T) {
 		dir := t.TempDir()
 		// A /tmp of their own, so that the user's sudo has a place to write to.
-		m := doctorIn(doctorCover(t) + "cover /tmp '--bind " + dir + "'; chmod 1777 /tmp").
+		m := doctorIn(doctorCover() + "cover /tmp '--bind " + dir + "'; chmod 1777 /tmp").
 			asUser(doctorSudo(t, "printf '%s\\n' \"$*\" >>/tmp/calls\n"+doctorAsks))
 		r := m.report(t)
 		assert.Equal(t, "01 not tried, 06 ready, 08 not tried", r.statuses())
@@ -347,7 +336,7 @@ func doctorTestUser(t *testing.T) {
 			require.NoError(t, os.Chmod(filepath.Dir(sudo), 0o755))
 			require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(sudo)), 0o755))
 			m := doctorIn("").asUser(filepath.Dir(sudo) + ":" + os.Getenv("PATH"))
-			out, errs, status := m.run(t, m.wrap, doctorScript(t), "01")
+			out, errs, status := m.run(t, m.wrap, doctorScript(), "01")
 			assert.Equal(t, want, out, errs)
 			assert.Equal(t, 1, status)
 		}
@@ -361,7 +350,7 @@ func doctorTestUser(t *testing.T) {
 		require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(doas)), 0o755))
 		m := doctorIn(doctorHide("sudo")).asUser(filepath.Dir(doas) + ":" + os.Getenv("PATH"))
 		m.wrap = append(m.wrap, "--inh-caps=+setuid,+setgid", "--ambient-caps=+setuid,+setgid")
-		out, errs, status := m.run(t, m.wrap, doctorScript(t), "3")
+		out, errs, status := m.run(t, m.wrap, doctorScript(), "3")
 		assert.Equal(t, "03-uts: ready with doas: doas bin/03-uts\n", out, errs)
 		assert.Zero(t, status)
 	})
@@ -457,7 +446,7 @@ func doctorTestNotes(t *testing.T) {
 		fix = m.report(t).note(want[0])
 		assert.Equal(t, want[1], fix, setup)
 		if strings.HasPrefix(fix, "ip") || strings.HasPrefix(fix, "sysctl") {
-			out, _, _ = m.run(t, m.wrap, "sh", "-c", fix+" >/dev/null; "+doctorScript(t)+" --json")
+			out, _, _ = m.run(t, m.wrap, "sh", "-c", fix+" >/dev/null; "+doctorScript()+" --json")
 			assert.Contains(t, out, `"root.is.reach": "yes"`, fix)
 		}
 	}
@@ -807,7 +796,7 @@ func doctorTestChangesNothing(t *testing.T) {
 		grep -r . /proc/sys/net/ipv4 /proc/sys/user; uname -n; ipcs; id; ls -A
 	} 2>&1 | grep -v -e _expires -e tcp_fastopen_key`
 	for _, propagation := range []string{"shared", "private"} {
-		m := doctorIn(doctorCover(t) + `cover /tmp; mount -t tmpfs none /run
+		m := doctorIn(doctorCover() + `cover /tmp; mount -t tmpfs none /run
 			export HOME=/tmp/home; mkdir /tmp/home; cd /tmp/home
 			mount --make-r` + propagation + ` /
 			cgroups=
@@ -834,7 +823,7 @@ func doctorTestChangesNothing(t *testing.T) {
 				diff <(echo "$before") <(echo "$after") >&2 || status=99
 			fi
 			exit $status #`)
-		out, errs, status := m.run(t, m.wrap, doctorScript(t))
+		out, errs, status := m.run(t, m.wrap, doctorScript())
 		assert.Zero(t, status, "%s%s", out, errs)
 		assert.Contains(t, out, "/ "+propagation)
 	}

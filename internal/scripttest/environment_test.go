@@ -33,9 +33,8 @@ func TestEnvironment(t *testing.T) {
 	} {
 		run := func(variables ...string) (string, int) {
 			require.NoError(t, os.RemoveAll(filepath.Join(place, "root")))
-			cmd := exec.Command(filepath.Join(place, "scripts", args[0]), args[1:]...)
-			cmd.Dir = place
-			cmd.Env = append(checkEnv(), variables...)
+			cmd := script(place, args[0], args[1:]...)
+			cmd.Env = append(cmd.Env, variables...)
 			return output(t, cmd)
 		}
 		want, status := run()
@@ -52,9 +51,9 @@ func TestEnvironment(t *testing.T) {
 func TestEnvironmentOfABuild(t *testing.T) {
 	t.Parallel()
 	place := newPlace(t, "builds", `cp -r scripts 0* go.mod go.sum "$place"`)
-	workDone(t, place, "", "start.sh", "01")
-	cmd := exec.Command(filepath.Join(place, "scripts/check.sh"), "--quiet", "--only", "uts", "01")
-	cmd.Env = append(checkEnv(), settings...)
+	done(t, script(place, "start.sh", "01"))
+	cmd := script(place, "check.sh", "--quiet", "--only", "uts", "01")
+	cmd.Env = append(cmd.Env, settings...)
 	out, _ := output(t, cmd)
 	assert.NotContains(t, out, "does not build")
 	assert.FileExists(t, filepath.Join(place, "work/bin/01-pid"))

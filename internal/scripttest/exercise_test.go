@@ -34,20 +34,11 @@ func exerciseFile(t *testing.T, name, file string) string {
 	return filepath.Join("../..", lessonOf(t, name), "exercises", name[3:], file)
 }
 
-// runExercise runs place's exercise.sh, and returns its output and status.
-func runExercise(t *testing.T, place string, args ...string) (string, int) {
-	t.Helper()
-	cmd := exec.Command("scripts/exercise.sh", args...)
-	cmd.Dir, cmd.Env = place, checkEnv()
-	return output(t, cmd)
-}
-
 // Each exercise has a check, a solution, a text, and a place in the list.
 func TestExerciseComplete(t *testing.T) {
 	names := exercises(t)
 	text := nstest.Read(t, "../../docs/exercises.md")
-	list, status := runExercise(t, "../..")
-	assert.Equal(t, 0, status, list)
+	list := done(t, script(nstest.Repo(t), "exercise.sh"))
 	assert.Len(t, strings.Split(strings.TrimSpace(list), "\n"), len(names), list)
 	for _, name := range names {
 		assert.FileExists(t, exerciseFile(t, name, "solution.patch"))
@@ -119,7 +110,7 @@ func TestExercise(t *testing.T) {
 	for _, name := range exercises(t) {
 		lesson := lessonOf(t, name)
 		check := func(t *testing.T, args ...string) (string, int) {
-			return runExercise(t, place, append([]string{name[:2], name[3:4]}, args...)...)
+			return output(t, script(place, "exercise.sh", append([]string{name[:2], name[3:4]}, args...)...))
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -246,8 +237,8 @@ func TestExerciseWindowClosed(t *testing.T) {
 	require.NoError(t, os.WriteFile(launcher,
 		[]byte("#!/bin/sh\n>\"$0.runs\"\nexec sleep 300\n"), 0o755))
 	tmp := t.TempDir()
-	cmd := exec.Command("scripts/exercise.sh", "01", "1", "--", launcher)
-	cmd.Dir, cmd.Env = checkPlace(t), append(checkEnv(), "TMPDIR="+tmp)
+	cmd := script(checkPlace(t), "exercise.sh", "01", "1", "--", launcher)
+	cmd.Env = append(cmd.Env, "TMPDIR="+tmp)
 	x := nstest.StartTerminal(t, cmd)
 	nstest.Until(t, "the launcher runs", func() bool {
 		_, err := os.Stat(launcher + ".runs")

@@ -182,7 +182,7 @@ func TestCheckHalfDone(t *testing.T) {
 				t.Parallel()
 				program := filepath.Join(dir(lesson, i), lesson) // called as the lesson is
 				require.NoError(t, os.Rename(filepath.Join(place, "half/bin", filepath.Base(dir(lesson, i))), program))
-				cmd := by(checkCommand(place, "--tap", "--first", lesson[:2], "--", program),
+				cmd := by(script(place, "check.sh", "--tap", "--first", lesson[:2], "--", program),
 					"unshare", "--net", "--uts", "--ipc", "--mount", "--propagation=shared")
 				tmp := t.TempDir()
 				cmd.Env = append(cmd.Env, "CHECK_COPIES=yes", "TMPDIR="+tmp)

@@ -67,8 +67,7 @@ func TestLibFindContainers(t *testing.T) {
 		printf 'sh\0' >/proc/4194303/cmdline
 		find_containers
 		echo "${containers[*]} ${lesson_of[4194303]} ${launcher_of[4194303]}"`)
-	out, status := output(t, cmd)
-	require.Zero(t, status, out)
+	out := done(t, cmd)
 	require.Equal(t, "4194303 01-pid 9\n", out)
 }
 
@@ -143,21 +142,18 @@ func TestLibCgroupOfSelf(t *testing.T) {
 			grep -qx $$ "${cgroup_dir[$name]}/cgroup.procs"
 			[[ ${cgroup_dir[$name]} != /mnt/* ]]
 		done`)
-	out, status := output(t, cmd)
-	require.Zero(t, status, out)
+	done(t, cmd)
 }
 
 // A Go that is too old says so, and is not asked to download a newer one.
 func TestLibNeedGo(t *testing.T) {
 	repo := t.TempDir()
-	out, status := output(t, exec.Command("cp", "-r", "../../scripts", repo))
-	require.Zero(t, status, out)
+	out := done(t, exec.Command("cp", "-r", "../../scripts", repo))
 	require.NoError(t, os.WriteFile(repo+"/go.mod", []byte("module namespaces\n\ngo 1.99\n"), 0o644))
 	cmd := exec.Command("bash", "-euc", "source scripts/lib/all.sh; need_go")
 	cmd.Dir = repo
 	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=auto", "GOPROXY=off", "GOFLAGS=-mod=mod")
-	out, status = output(t, cmd)
-	require.Equal(t, 1, status, out)
+	out = fails(t, cmd)
 	require.Regexp(t, `bash: go1\.\d+\S* is too old: go\.mod says 1\.99\n  install a newer Go`, out)
 }
 
@@ -167,8 +163,7 @@ func TestLibNoModules(t *testing.T) {
 	cmd := exec.Command("bash", "-euc", "source scripts/lib/all.sh; build_lessons")
 	cmd.Dir = place
 	cmd.Env = append(os.Environ(), "GOMODCACHE="+cache, "GOPROXY=http://127.0.0.1:1")
-	out, status := output(t, cmd)
-	require.Equal(t, 1, status, out)
+	out := fails(t, cmd)
 	require.Regexp(t, `^building .*\nbash: Go has to download what the lessons import, and cannot: `+
 		`connection refused\n  once, where there is a network: go mod download\n$`, out)
 }
@@ -181,8 +176,7 @@ func TestLibAdvice(t *testing.T) {
 		cmd := exec.Command("setpriv", "--reuid=54321", "--clear-groups",
 			"bash", "-euc", "source <(cat); "+path+" as_typed 'sudo reboot'; echo \"$typed\"")
 		cmd.Stdin = strings.NewReader(say)
-		out, status := output(t, cmd)
-		require.Zero(t, status, out)
+		out := done(t, cmd)
 		require.Equal(t, want+"\n", out)
 	}
 	out, _ := output(t, exec.Command("bash", "-c", say+"\ndie no 'sudo a\nb' c"))
@@ -193,6 +187,5 @@ func TestLibAdvice(t *testing.T) {
 func TestLibNotExecutable(t *testing.T) {
 	cmd := exec.Command("bash", "-euc", "chmod a-x scripts/*.sh; source scripts/lib/all.sh; need_rootfs; ls rootfs/bin/sh")
 	cmd.Dir = workPlace(t)
-	out, status := output(t, cmd)
-	require.Zero(t, status, out)
+	done(t, cmd)
 }

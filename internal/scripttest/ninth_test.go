@@ -60,9 +60,9 @@ func TestNinthLesson(t *testing.T) {
 	t.Parallel()
 	nstest.NeedRoot(t)
 	place := newPlace(t, "ninth", ninth)
-	done := func(script string, args ...string) string {
+	done := func(name string, args ...string) string {
 		t.Helper()
-		return workDone(t, place, "", script, args...)
+		return done(t, script(place, name, args...))
 	}
 	assert.Regexp(t, `(?m)^09-time +pid mnt uts ipc net user cgroup time +ok$`, done("tour.sh"))
 	assert.Regexp(t, `(?m)^time +\d+ +\d+ \* +\d+ \*$`, done("compare.sh", "09"))
@@ -84,8 +84,8 @@ func TestNinthLesson(t *testing.T) {
 	// At each save the lesson's own point is checked, which wants three of two clocks now.
 	diffReplace(t, place+"/work/09-time/main.go", "// TODO: 1 new line in lesson 09", "must(newTime())")
 	diffReplace(t, place+"/09-time/points.sh", " 2 ", " 3 ")
-	watch := exec.Command(place+"/scripts/check.sh", "--watch", "09")
-	watch.Env = append(checkEnv(), "TERM=xterm")
+	watch := script(place, "check.sh", "--watch", "09")
+	watch.Env = append(watch.Env, "TERM=xterm")
 	x := nstest.StartTerminal(t, watch)
 	x.Expect("time: clocks that may be set: seen 2, expected 3")
 	x.Type("q")

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/assert/yaml"
 	"github.com/stretchr/testify/require"
-
 	"namespaces/internal/nstest"
 )
 
@@ -105,7 +104,7 @@ func TestPlacesWindows(t *testing.T) {
 		git add .
 		git -c user.name=me -c user.email=me commit --quiet -m all
 		git -c core.autocrlf=true clone --quiet . clone`)
-	assert.Contains(t, workDone(t, place+"/clone", "", "exercise.sh", "01"), "01-1  -init")
+	assert.Contains(t, done(t, script(place+"/clone", "exercise.sh", "01")), "01-1  -init")
 }
 
 // placesDockerfile is the release from which the container is made, and what runs in it.

@@ -134,8 +134,7 @@ func TestDemoInterruptedAtAQuestion(t *testing.T) {
 func TestDemoFrom(t *testing.T) {
 	t.Parallel()
 	h := newDemoHost(t, lessonsBin(t))
-	out, status := output(t, h.demo(nobody, "08-cgroups", "--list"))
-	require.Zero(t, status, out)
+	out := done(t, h.demo(nobody, "08-cgroups", "--list"))
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	web := 0
 	for i, line := range lines {
@@ -172,8 +171,8 @@ func TestQuizAtATerminal(t *testing.T) {
 	place := workPlace(t)
 	all := readQuiz(t, "04-ipc")
 	start := func(args ...string) *nstest.Terminal {
-		cmd := exec.Command(filepath.Join(place, "scripts/quiz.sh"), args...)
-		cmd.Env = append(checkEnv(), "TERM=xterm", "NO_COLOR=1")
+		cmd := script(place, "quiz.sh", args...)
+		cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=1")
 		return nstest.StartTerminal(t, cmd)
 	}
 	x := start("04")
@@ -207,8 +206,7 @@ func TestQuizAtATerminal(t *testing.T) {
 	require.Equal(t, []string{".progress", "go.mod", "go.sum"}, names(t, filepath.Join(place, "work")))
 
 	// There are twelve, of all lessons, and no answers are shown.
-	out, status := workRun(t, place, strings.Repeat("a", 12), "quiz.sh", "--before")
-	require.Zero(t, status, out)
+	out := done(t, answering(strings.Repeat("a", 12), script(place, "quiz.sh", "--before")))
 	assert.Contains(t, out, "12 of 12")
 	assert.NotContains(t, out, "prints `", "a reason")
 	assert.NotContains(t, out, "right")
@@ -221,23 +219,21 @@ func TestQuizAtATerminal(t *testing.T) {
 	// number.
 	room := t.TempDir()
 	for _, name := range []string{"Ada", "Bob", "-", "-"} {
-		out = workDone(t, place, "", "progress.sh", "--share", filepath.Join(room, "file"), name)
+		out = done(t, script(place, "progress.sh", "--share", filepath.Join(room, "file"), name))
 		assert.Regexp(t, `Your line:\n\d+ \.{8}:\.{10}`+all[0].wrong()+all[1].key+all[2].wrong()+`\.+:a{12}:\.{12} \S+\n$`, out)
 		assert.NotContains(t, out, " - ")
 	}
 	assert.Contains(t, out, " nobody-")
 	writeFile(t, "5 ........:"+strings.Repeat("a", 27)+"\x1b[31m:: Eve\n5 ........:a:b:c:d Eva\n", room, "hostile")
-	out = workDone(t, place, "", "progress.sh", "--room", room)
+	out = done(t, script(place, "progress.sh", "--room", room))
 	assert.Regexp(t, `(?m)^quiz: what 3 have answered`, out)
 	assert.Regexp(t, `(?m)^before: what 3 have answered`, out)
 	assert.NotContains(t, out, "after: ")
 	assert.Regexp(t, `(?m)^04 After the end +0 +0 +3\*$`, out)
 	assert.NotContains(t, out, "\x1b")
-	workDone(t, place, "y\n", "progress.sh", "reset", "all")
+	done(t, answering("y\n", script(place, "progress.sh", "reset", "all")))
 
-	out, status = workRun(t, place, "aaa", "quiz.sh", "--after")
-	assert.Equal(t, 1, status, out)
-	assert.Contains(t, out, "question 4 was not answered")
+	out = fails(t, answering("aaa", script(place, "quiz.sh", "--after")), "question 4 was not answered")
 }
 
 // On a narrow terminal, text is wrapped between words, and a command stays in one line.

@@ -4,7 +4,6 @@ package scripttest
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -31,77 +29,38 @@ const (
 // otherKind is what a mark says that no run asks for: the script replaces it.
 const otherKind = "of-another-kind"
 
-// rootfsCmd is a run of scripts/rootfs.sh. It starts in an empty directory of its own, and
-// may write nowhere else.
-type rootfsCmd struct {
-	*exec.Cmd
-	out bytes.Buffer
-}
-
-// newRootfsCmd prepares a run. WaitDelay fails the run if a process that it
-// started outlives it: that process would hold the output open.
-func newRootfsCmd(t *testing.T, args ...string) *rootfsCmd {
+// newRootfs prepares a run of scripts/rootfs.sh, in an empty directory of its own.
+func newRootfs(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	script, err := filepath.Abs("../../scripts/rootfs.sh")
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	t.Cleanup(cancel)
-	c := &rootfsCmd{Cmd: exec.CommandContext(ctx, script, args...)}
-	c.WaitDelay = 5 * time.Second
-	c.Dir = t.TempDir()
-	c.Env = checkEnv() // behind sudo the script gives the files away
-	c.Stdout, c.Stderr = &c.out, &c.out
-	// Some tests send a signal to the group, as Ctrl-C does.
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return c
+	return in(t.TempDir(), script(nstest.Repo(t), "rootfs.sh", args...))
 }
 
-// in moves the run to the directory dir.
-func (c *rootfsCmd) in(dir string) *rootfsCmd {
-	c.Dir = dir
-	return c
+// in moves a command to a directory.
+func in(dir string, cmd *exec.Cmd) *exec.Cmd {
+	cmd.Dir = dir
+	return cmd
 }
 
-// path sets the run's PATH.
-func (c *rootfsCmd) path(dir string) *rootfsCmd {
-	c.Env = append(c.Env, "PATH="+dir)
-	return c
+// withPath sets its PATH.
+func withPath(path string, cmd *exec.Cmd) *exec.Cmd {
+	cmd.Env = append(cmd.Env, "PATH="+path)
+	return cmd
 }
 
 // asOrdinaryUser makes its directory a repository of an ordinary user, who may not be able
 // to read ours, and runs the script there as that user.
-func (c *rootfsCmd) asOrdinaryUser(t *testing.T) *rootfsCmd {
+func asOrdinaryUser(t *testing.T, c *exec.Cmd) *exec.Cmd {
 	t.Helper()
 	require.NoError(t, exec.Command("cp", "-r", "../../scripts", c.Dir).Run())
 	c.Path = filepath.Join(c.Dir, "scripts", "rootfs.sh")
+	c.Args[0] = c.Path
 	if os.Geteuid() == 0 {
 		// Go makes a test's directories for root alone.
 		require.NoError(t, os.Chmod(filepath.Dir(c.Dir), 0o755))
 		require.NoError(t, os.Chown(c.Dir, nobody, nobody))
-		c.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	}
 	return c
-}
-
-// status runs it and returns its exit status, -1 for a signal.
-func (c *rootfsCmd) status(t *testing.T) int {
-	t.Helper()
-	return exitOf(t, c.Cmd, &c.out)
-}
-
-// succeeds and fails are the two ways a run ends in most tests.
-func (c *rootfsCmd) succeeds(t *testing.T) *rootfsCmd {
-	t.Helper()
-	require.Equal(t, 0, c.status(t), "%s", &c.out)
-	return c
-}
-
-func (c *rootfsCmd) fails(t *testing.T, message ...string) {
-	t.Helper()
-	assert.Equal(t, 1, c.status(t), "%s", &c.out)
-	for _, m := range message {
-		assert.Contains(t, c.out.String(), m)
-	}
 }
 
 // alpineArchive returns the path of Alpine's archive for this machine.
@@ -223,9 +182,9 @@ func inRoot(t *testing.T, dir, command string) string {
 
 func TestRootfsBusybox(t *testing.T) {
 	t.Parallel()
-	c := newRootfsCmd(t, "a new/root fs")
+	c := newRootfs(t, "a new/root fs")
 	require.NoError(t, os.Mkdir(filepath.Join(c.Dir, "a new"), 0o755))
-	c.succeeds(t)
+	done(t, c)
 	assert.Equal(t, []string{"root fs"}, names(t, filepath.Join(c.Dir, "a new")))
 	root := filepath.Join(c.Dir, "a new", "root fs")
 
@@ -265,7 +224,8 @@ func TestRootfsBusybox(t *testing.T) {
 func TestRootfsAlpine(t *testing.T) {
 	t.Parallel()
 	archive := alpineArchive(t)
-	c := newRootfsCmd(t, "--alpine", archive, "alpine root").succeeds(t)
+	c := newRootfs(t, "--alpine", archive, "alpine root")
+	done(t, c)
 	assert.Equal(t, []string{"alpine root"}, names(t, c.Dir))
 	root := filepath.Join(c.Dir, "alpine root")
 	assert.Equal(t, "3.20.3\nroot\n",
@@ -283,16 +243,14 @@ func TestRootfsAsOrdinaryUser(t *testing.T) {
 	for _, kind := range []string{"busybox", "alpine"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			c := newRootfsCmd(t).asOrdinaryUser(t)
-			args := []string{"sh", "-c", `umask 077; exec "$@"`, "sh", c.Path}
+			c := asOrdinaryUser(t, newRootfs(t))
 			archive := filepath.Join(c.Dir, "alpine.tar.gz")
 			if kind == "alpine" {
 				// A copy: the original may be where the user may not read.
 				writeFile(t, nstest.Read(t, alpineArchive(t)), archive)
-				args = append(args, "--alpine", archive)
+				c.Args = append(c.Args, "--alpine", archive)
 			}
-			c.Path, c.Args = "/bin/sh", args
-			c.succeeds(t)
+			done(t, by(c, "sh", "-c", `umask 077; exec "$@"`, "sh"))
 			_ = os.Remove(archive)
 			assert.Equal(t, []string{"rootfs", "scripts"}, names(t, c.Dir))
 			root := filepath.Join(c.Dir, "rootfs")
@@ -308,9 +266,9 @@ func TestRootfsAsOrdinaryUser(t *testing.T) {
 func TestRootfsBehindSudo(t *testing.T) {
 	t.Parallel()
 	nstest.NeedRoot(t)
-	c := newRootfsCmd(t, "new")
+	c := newRootfs(t, "new")
 	c.Env = append(c.Env, "SUDO_UID=4711", "SUDO_GID=4712")
-	c.succeeds(t)
+	done(t, c)
 	require.NoError(t, filepath.WalkDir(filepath.Join(c.Dir, "new"),
 		func(path string, d fs.DirEntry, err error) error {
 			require.NoError(t, err)
@@ -324,29 +282,30 @@ func TestRootfsBehindSudo(t *testing.T) {
 
 func TestRootfsAgainCostsNothing(t *testing.T) {
 	t.Parallel()
-	dir := newRootfsCmd(t, "new").succeeds(t).Dir
+	dir := t.TempDir()
+	done(t, in(dir, newRootfs(t, "new")))
 	before := snapshot(t, dir)
-	again := newRootfsCmd(t, "new").in(dir).succeeds(t)
-	assert.Contains(t, again.out.String(), "is there already: busybox")
+	again := done(t, in(dir, newRootfs(t, "new")))
+	assert.Contains(t, again, "is there already: busybox")
 	assertUntouched(t, before, dir)
 }
 
 // A directory that somebody removed is made again, although the mark is there.
 func TestRootfsMendsDamage(t *testing.T) {
 	t.Parallel()
-	dir := newRootfsCmd(t, "new").succeeds(t).Dir
+	dir := t.TempDir()
+	done(t, in(dir, newRootfs(t, "new")))
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "new", "bin")))
-	newRootfsCmd(t, "new").in(dir).succeeds(t)
+	done(t, in(dir, newRootfs(t, "new")))
 	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(dir, "new"), "echo hi"))
 }
 
 func TestRootfsReplacesTheOtherKind(t *testing.T) {
 	t.Parallel()
-	c := newRootfsCmd(t, "new")
+	c := newRootfs(t, "new")
 	writeFile(t, otherKind, c.Dir, "new", rootfsMark)
 	writeFile(t, "", c.Dir, "new", "old")
-	c.succeeds(t)
-	assert.Contains(t, c.out.String(), otherKind)
+	assert.Contains(t, done(t, c), otherKind)
 	assert.Equal(t, []string{"new"}, names(t, c.Dir))
 	assert.NoFileExists(t, filepath.Join(c.Dir, "new", "old"))
 	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(c.Dir, "new"), "echo hi"))
@@ -354,23 +313,23 @@ func TestRootfsReplacesTheOtherKind(t *testing.T) {
 
 func TestRootfsFillsAnEmptyDirectory(t *testing.T) {
 	t.Parallel()
-	c := newRootfsCmd(t, "new")
+	c := newRootfs(t, "new")
 	require.NoError(t, os.Mkdir(filepath.Join(c.Dir, "new"), 0o755))
-	c.succeeds(t)
+	done(t, c)
 	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(c.Dir, "new"), "echo hi"))
 }
 
 func TestRootfsRefusesWhatItDidNotMake(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"mine/notes", "mine/.hidden", "mine"} {
-		c := newRootfsCmd(t, "mine")
+		c := newRootfs(t, "mine")
 		writeFile(t, "precious", c.Dir, file)
 		before := snapshot(t, c.Dir)
-		c.fails(t, "mine", "rootfs.sh DIR")
+		fails(t, c, "mine", "rootfs.sh DIR")
 		assertUntouched(t, before, c.Dir)
 	}
-	c := newRootfsCmd(t, "no/such")
-	c.fails(t, "mkdir -p '"+c.Dir+"/no'")
+	c := newRootfs(t, "no/such")
+	fails(t, c, "mkdir -p '"+c.Dir+"/no'")
 	assert.Empty(t, names(t, c.Dir))
 }
 
@@ -378,18 +337,19 @@ func TestRootfsRefusesWhatItDidNotMake(t *testing.T) {
 func TestRootfsRefusesFilesOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	nstest.NeedRoot(t)
-	c := newRootfsCmd(t, "new").asOrdinaryUser(t)
+	c := asOrdinaryUser(t, newRootfs(t, "new"))
 	writeFile(t, otherKind, c.Dir, "new", rootfsMark)
 	writeFile(t, "", c.Dir, "new", "of-root", "file")
 	require.NoError(t, os.Chown(filepath.Join(c.Dir, "new"), nobody, nobody))
 	before := snapshot(t, c.Dir)
-	c.fails(t, "another user", "sudo rm -r '"+c.Dir+"/new'")
+	fails(t, c, "another user", "sudo rm -r '"+c.Dir+"/new'")
 	assertUntouched(t, before, c.Dir)
 }
 
 func TestRootfsRefusesWhileAProcessIsInIt(t *testing.T) {
 	t.Parallel()
-	dir := newRootfsCmd(t, "new").succeeds(t).Dir
+	dir := t.TempDir()
+	done(t, in(dir, newRootfs(t, "new")))
 	root := filepath.Join(dir, "new")
 	writeFile(t, otherKind, root, rootfsMark)
 
@@ -398,47 +358,41 @@ func TestRootfsRefusesWhileAProcessIsInIt(t *testing.T) {
 	end := begin(t, container)
 
 	before := snapshot(t, dir)
-	newRootfsCmd(t, "new").in(dir).
-		fails(t, fmt.Sprint("is the root of process ", container.Process.Pid))
+	fails(t, in(dir, newRootfs(t, "new")), fmt.Sprint("is the root of process ", container.Process.Pid))
 	assertUntouched(t, before, dir)
 
 	end()
-	newRootfsCmd(t, "new").in(dir).succeeds(t)
+	done(t, in(dir, newRootfs(t, "new")))
 }
 
 // The script does not remove files that are mounted in the old root.
 func TestRootfsRefusesWhileSomethingIsMountedInIt(t *testing.T) {
 	t.Parallel()
-	c := newRootfsCmd(t)
+	c := newRootfs(t, "the 1 root")
 	writeFile(t, "precious", c.Dir, "home", "notes")
 	writeFile(t, otherKind, c.Dir, "the 1 root", rootfsMark)
 	require.NoError(t, os.Mkdir(filepath.Join(c.Dir, "the 1 root", "mnt"), 0o755))
 	before := snapshot(t, c.Dir)
 
-	script := c.Path
-	unshare, err := exec.LookPath("unshare")
-	require.NoError(t, err)
-	c.Path, c.Args = unshare, []string{"unshare", "--map-root-user", "--mount",
-		"sh", "-c", `mount --bind home "the 1 root/mnt" && exec "$1" "the 1 root"`,
-		"sh", script}
-	c.fails(t, "is mounted on "+c.Dir+"/the 1 root/mnt")
+	mounted := by(c, "unshare", "--map-root-user", "--mount",
+		"sh", "-c", `mount --bind home "the 1 root/mnt" && exec "$@"`, "sh")
+	fails(t, mounted, "is mounted on "+c.Dir+"/the 1 root/mnt")
 	assertUntouched(t, before, c.Dir)
 }
 
 func TestRootfsRefusesAnotherArchive(t *testing.T) {
 	t.Parallel()
 	for _, there := range []bool{false, true} {
-		c := newRootfsCmd(t, "--alpine", "x.tar.gz", "new")
+		c := newRootfs(t, "--alpine", "x.tar.gz", "new")
 		writeFile(t, "not what Alpine published", c.Dir, "x.tar.gz")
 		if there {
 			writeFile(t, otherKind, c.Dir, "new", rootfsMark)
 		}
 		before := snapshot(t, c.Dir)
-		c.fails(t, "x.tar.gz is not Alpine's "+alpineName, "https://")
+		fails(t, c, "x.tar.gz is not Alpine's "+alpineName, "https://")
 		assertUntouched(t, before, c.Dir)
 	}
-	newRootfsCmd(t, "--alpine", "none.tar.gz").
-		fails(t, "cannot read the file none.tar.gz")
+	fails(t, newRootfs(t, "--alpine", "none.tar.gz"), "cannot read the file none.tar.gz")
 }
 
 func TestRootfsDownloads(t *testing.T) {
@@ -454,12 +408,11 @@ echo "from $2"; cp "$ARCHIVE" "$1"`
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			archive := alpineArchive(t)
-			c := newRootfsCmd(t, "--alpine", "new").path(path)
+			c := withPath(path, newRootfs(t, "--alpine", "new"))
 			c.Env = append(c.Env, "ARCHIVE="+archive)
-			c.succeeds(t)
 			_, machine, _ := strings.Cut(
 				strings.TrimSuffix(filepath.Base(archive), ".tar.gz"), alpineName)
-			assert.Contains(t, c.out.String(), "from https://dl-cdn.alpinelinux.org/"+
+			assert.Contains(t, done(t, c), "from https://dl-cdn.alpinelinux.org/"+
 				"alpine/v3.20/releases/"+machine+"/"+filepath.Base(archive)+"\n")
 			assert.Equal(t, []string{"new"}, names(t, c.Dir))
 			assert.Equal(t, "3.20.3\n", inRoot(t, filepath.Join(c.Dir, "new"),
@@ -481,8 +434,8 @@ func TestRootfsDownloadFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newRootfsCmd(t, "--alpine", "new").path(tt.path)
-			c.fails(t, tt.message)
+			c := withPath(tt.path, newRootfs(t, "--alpine", "new"))
+			fails(t, c, tt.message)
 			assert.Empty(t, names(t, c.Dir))
 		})
 	}
@@ -515,11 +468,11 @@ exec /bin/ln "$@"`}
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := newRootfsCmd(t, append(tt.args, "new")...).
-				path(fakes(t, os.Getenv("PATH"), tt.fakes))
+			c := withPath(fakes(t, os.Getenv("PATH"), tt.fakes), newRootfs(t, append(tt.args, "new")...))
 			writeFile(t, otherKind, c.Dir, "new", rootfsMark)
 			before := snapshot(t, filepath.Join(c.Dir, "new"))
-			assert.Equal(t, tt.status, c.status(t), "%s", &c.out)
+			out, status := output(t, c)
+			assert.Equal(t, tt.status, status, out)
 			assert.Equal(t, []string{"new"}, names(t, c.Dir))
 			assertUntouched(t, before, filepath.Join(c.Dir, "new"))
 		})
@@ -529,25 +482,21 @@ exec /bin/ln "$@"`}
 // After SIGKILL, the next run cleans up.
 func TestRootfsAfterSIGKILL(t *testing.T) {
 	t.Parallel()
-	killed := newRootfsCmd(t, "new").path(fakes(t, os.Getenv("PATH"), map[string]string{
-		"ln": `case $* in */usr/sbin) kill -KILL $PPID ;; esac; exec /bin/ln "$@"`}))
-	require.Equal(t, -1, killed.status(t), "%s", &killed.out)
+	killed := withPath(fakes(t, os.Getenv("PATH"), map[string]string{
+		"ln": `case $* in */usr/sbin) kill -KILL $PPID ;; esac; exec /bin/ln "$@"`}), newRootfs(t, "new"))
+	out, status := output(t, killed)
+	require.Equal(t, -1, status, out)
 	assert.NoDirExists(t, filepath.Join(killed.Dir, "new"))
 	require.NotEmpty(t, names(t, killed.Dir), "it was killed too early")
 
-	newRootfsCmd(t, "new").in(killed.Dir).succeeds(t)
+	done(t, in(killed.Dir, newRootfs(t, "new")))
 	assert.Equal(t, []string{"new"}, names(t, killed.Dir))
 }
 
 func TestRootfsTwoAtOnce(t *testing.T) {
 	t.Parallel()
-	one := newRootfsCmd(t, "new")
-	two := newRootfsCmd(t, "new").in(one.Dir)
-	require.NoError(t, one.Start())
-	require.NoError(t, two.Start())
-	assert.NoError(t, one.Wait(), "%s", &one.out)
-	assert.NoError(t, two.Wait(), "%s", &two.out)
-	both := one.out.String() + two.out.String()
+	one := newRootfs(t, "new")
+	both := done(t, by(one, "bash", "-euc", `"$@" & "$@"; wait $!`, "bash"))
 	assert.Equal(t, 1, strings.Count(both, "made "), both)
 	assert.Equal(t, 1, strings.Count(both, "is there already"), both)
 	assert.Equal(t, []string{"new"}, names(t, one.Dir))
@@ -573,8 +522,8 @@ func TestRootfsNeedsAStaticBusybox(t *testing.T) {
 		if nstest.Root() {
 			line = strings.TrimPrefix(line, "sudo ")
 		}
-		c := newRootfsCmd(t, "new").path(fakes(t, path, map[string]string{manager: ""}))
-		c.fails(t, "missing: busybox\n  "+line+"\n")
+		c := withPath(fakes(t, path, map[string]string{manager: ""}), newRootfs(t, "new"))
+		fails(t, c, "missing: busybox\n  "+line+"\n")
 		assert.Empty(t, names(t, c.Dir))
 	}
 
@@ -584,7 +533,8 @@ case $* in *install*busybox-static) ln -s ` + static + " " + bin +
 			"/busybox.static ;; esac",
 		"sudo": `exec "$@"`,
 	})
-	c := newRootfsCmd(t, "new").path(path).succeeds(t)
+	c := withPath(path, newRootfs(t, "new"))
+	done(t, c)
 	assert.Equal(t, "hi\n", inRoot(t, filepath.Join(c.Dir, "new"), "echo hi"))
 }
 
@@ -599,21 +549,16 @@ func TestRootfsAmongOthers(t *testing.T) {
 	require.NoError(t, err)
 	defer lock.Close()
 	require.NoError(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX))
-	cmd := newRootfsCmd(t, "new").in(parent)
-	require.NoError(t, cmd.Run(), "%s", &cmd.out)
+	done(t, in(parent, newRootfs(t, "new")))
 
 	foreign := filepath.Join(parent, "foreign")
 	require.NoError(t, os.Rename(filepath.Join(parent, "new"), foreign))
 	require.NoError(t, os.Lchown(foreign, 12345, 12345))
-	cmd = newRootfsCmd(t, "foreign").in(parent)
-	require.Error(t, cmd.Run())
-	assert.Contains(t, cmd.out.String(), "belongs to another user")
+	fails(t, in(parent, newRootfs(t, "foreign")), "belongs to another user")
 
 	work := filepath.Join(parent, ".third.unfinished-by-rootfs.sh")
 	require.NoError(t, os.Mkdir(work, 0o755))
 	require.NoError(t, os.Lchown(work, 12345, 12345))
-	cmd = newRootfsCmd(t, "third").in(parent)
-	require.Error(t, cmd.Run())
-	assert.Contains(t, cmd.out.String(), "cannot make "+work)
+	fails(t, in(parent, newRootfs(t, "third")), "cannot make "+work)
 	assert.DirExists(t, work)
 }

@@ -74,7 +74,7 @@ func TestMisused(t *testing.T) {
 		"01-pid.sh":      {{"--fast"}},
 	} {
 		for _, args := range lines {
-			cmd := compareScript(t, name, args...)
+			cmd := script(nstest.Repo(t), name, args...)
 			cmd.Dir = t.TempDir()
 			stdout, stderr, status := compareRun(t, cmd)
 			assert.Equal(t, 2, status, "%s %q: %s", name, args, stderr)

@@ -78,7 +78,7 @@ func TestWatchOnceTellsTheFacts(t *testing.T) {
 		"sh", "-c", "sleep 600 & "+compareWait+"; kill $!")
 
 	for _, args := range [][]string{{"--once"}, {}} { // a pipe is not a terminal
-		picture := watchOnce(t, compareScript(t, "watch.sh", args...))
+		picture := watchOnce(t, script(nstest.Repo(t), "watch.sh", args...))
 		host, err := os.Hostname()
 		require.NoError(t, err)
 		assert.Contains(t, picture, "host "+host+": ")
@@ -105,7 +105,7 @@ func TestWatchShowsTheTree(t *testing.T) {
 	pids := strings.ReplaceAll(nstest.Status(t, inner, "NSpid"), "\t", " > ")
 	require.Equal(t, 2, strings.Count(pids, " > "))
 
-	picture := watchOnce(t, compareScript(t, "watch.sh", "--once"))
+	picture := watchOnce(t, script(nstest.Repo(t), "watch.sh", "--once"))
 	above := watchBlock(t, picture, outer.pid)
 	assert.Contains(t, above[0], fmt.Sprintf("03-uts  PID %d > 1  root  %s", outer.pid, lesson))
 	below := watchBlock(t, picture, inner)
@@ -142,7 +142,7 @@ func TestWatchAsAnOrdinaryUser(t *testing.T) {
 
 	const note = "? is what only root can see: sudo scripts/watch.sh"
 	assert.Contains(t, picture, "\n"+note+"\n")
-	assert.NotContains(t, watchOnce(t, compareScript(t, "watch.sh", "--once")), note)
+	assert.NotContains(t, watchOnce(t, script(nstest.Repo(t), "watch.sh", "--once")), note)
 }
 
 // watchRows is room for all containers that others run at the same time.

@@ -31,24 +31,6 @@ func workPlace(t *testing.T) string {
 	return newPlace(t, "work", `cp -r scripts 0* go.mod go.sum "$place"`)
 }
 
-// workRun runs one of place's scripts, answers what it asks, and returns all
-// that it prints, and its exit status.
-func workRun(t *testing.T, place, answer, script string, args ...string) (string, int) {
-	t.Helper()
-	cmd := exec.Command(filepath.Join(place, "scripts", script), args...)
-	cmd.Env, cmd.Dir = checkEnv(), "/"
-	cmd.Stdin = strings.NewReader(answer)
-	return output(t, cmd)
-}
-
-// workDone runs a script that has to succeed.
-func workDone(t *testing.T, place, answer, script string, args ...string) string {
-	t.Helper()
-	out, status := workRun(t, place, answer, script, args...)
-	require.Equal(t, 0, status, "%s %q: %s", script, args, out)
-	return out
-}
-
 // workFiles returns the files of a directory.
 func workFiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
@@ -63,7 +45,7 @@ func workFiles(t *testing.T, dir string) map[string]string {
 // workLine returns what progress.sh says about a lesson.
 func workLine(t *testing.T, place, lesson string) string {
 	t.Helper()
-	out := workDone(t, place, "", "progress.sh")
+	out := done(t, script(place, "progress.sh"))
 	m := regexp.MustCompile(`(?m)^` + lesson + ` +(.*)$`).FindStringSubmatch(out)
 	require.NotNil(t, m, out)
 	return m[1]
@@ -77,7 +59,7 @@ func TestWork(t *testing.T) {
 	place := checkPlace(t)
 	for i, lesson := range checkLessons {
 		assert.Equal(t, "not begun", workLine(t, place, lesson))
-		out := workDone(t, place, "", "start.sh", lesson[:2])
+		out := done(t, script(place, "start.sh", lesson[:2]))
 		assert.Contains(t, out, "work/"+lesson+"/main.go:")
 		assert.Contains(t, out, "TODO")
 		assert.Regexp(t, `^begun: TODO is in \d+ lines$`, workLine(t, place, lesson))
@@ -95,7 +77,7 @@ func TestWork(t *testing.T) {
 	for i, lesson := range checkLessons {
 		t.Run(lesson, func(t *testing.T) {
 			t.Parallel()
-			r := runCheck(t, checkCommand(place, "--tap", lesson[:2]))
+			r := runCheck(t, script(place, "check.sh", "--tap", lesson[:2]))
 			assert.Equal(t, 1, r.status)
 			require.NotEmpty(t, r.notOK(), r.text)
 			for _, p := range r.notOK() {
@@ -111,11 +93,11 @@ func TestWork(t *testing.T) {
 			}
 			// Only the whole check counts.
 			if i == 0 {
-				r = runCheck(t, checkCommand(place, "--tap", "--only", "pid", lesson[:2]))
+				r = runCheck(t, script(place, "check.sh", "--tap", "--only", "pid", lesson[:2]))
 				assert.Equal(t, 0, r.status, r.text)
 				assert.Contains(t, workLine(t, place, lesson), "begun")
 			}
-			r = runCheck(t, checkCommand(place, "--tap", lesson[:2]))
+			r = runCheck(t, script(place, "check.sh", "--tap", lesson[:2]))
 			assert.Empty(t, r.notOK(), r.text)
 			assert.Equal(t, 0, r.status)
 			r.complete(t, i+1, true)
@@ -138,11 +120,11 @@ func TestWorkStartsItself(t *testing.T) {
 	t.Parallel()
 	nstest.NeedRoot(t)
 	place := workPlace(t)
-	workDone(t, place, "", "start.sh", "01")
+	done(t, script(place, "start.sh", "01"))
 	diffReplace(t, filepath.Join(place, "work/01-pid/main.go"),
 		"exec.Command(opt.command[0], opt.command[1:]...)",
 		`exec.Command("/proc/self/exe", os.Args[1:]...)`)
-	cmd := checkCommand(place, "--tap", "01")
+	cmd := script(place, "check.sh", "--tap", "01")
 	cmd.Env = append(cmd.Env, "CHECK_MOST=50")
 	r := runCheck(t, cmd)
 	assert.Equal(t, 1, r.status)
@@ -240,7 +222,7 @@ func TestWorkHints(t *testing.T) {
 	for i, lesson := range checkLessons {
 		var said [5]string
 		for n := 1; n <= 4; n++ {
-			said[n] = workDone(t, place, "", "hint.sh", lesson[:2])
+			said[n] = done(t, script(place, "hint.sh", lesson[:2]))
 			shown := min(n, 3)
 			assert.Contains(t, said[n], fmt.Sprintf("%d of 3: ", shown))
 			assert.NotContains(t, said[n], fmt.Sprintf("%d of 3: ", shown+1))
@@ -282,36 +264,31 @@ func TestWorkReset(t *testing.T) {
 	t.Parallel()
 	place := workPlace(t)
 	dir := filepath.Join(place, "work", "03-uts")
-	workDone(t, place, "", "start.sh", "3")
+	done(t, script(place, "start.sh", "3"))
 	start := workFiles(t, dir)
 	require.Len(t, start, 5)
-	workDone(t, place, "", "hint.sh", "03-uts")
-	workDone(t, place, "", "hint.sh", "03")
+	done(t, script(place, "hint.sh", "03-uts"))
+	done(t, script(place, "hint.sh", "03"))
 
 	writeFile(t, "mine", dir, "main.go")
 	mine := workFiles(t, dir)
-	out, status := workRun(t, place, "", "start.sh", "03")
-	assert.Equal(t, 1, status, out)
-	assert.Contains(t, out, "scripts/progress.sh reset 03")
+	fails(t, script(place, "start.sh", "03"), "scripts/progress.sh reset 03")
 	for _, answer := range []string{"", "n\n", "\n", "no, yes\n"} {
-		out, status = workRun(t, place, answer, "progress.sh", "reset", "03")
-		assert.Equal(t, 1, status, out)
-		assert.Contains(t, out, "work/03-uts\n")
-		assert.Contains(t, out, "nothing is removed")
+		fails(t, answering(answer, script(place, "progress.sh", "reset", "03")), "work/03-uts\n", "nothing is removed")
 	}
 	assert.Equal(t, mine, workFiles(t, dir))
-	assert.Contains(t, workDone(t, place, "", "hint.sh", "03"), "3 of 3", "hints are not forgotten")
+	assert.Contains(t, done(t, script(place, "hint.sh", "03")), "3 of 3", "hints are not forgotten")
 
-	workDone(t, place, "y\n", "progress.sh", "reset", "03")
+	done(t, answering("y\n", script(place, "progress.sh", "reset", "03")))
 	assert.Equal(t, start, workFiles(t, dir))
-	assert.NotContains(t, workDone(t, place, "", "hint.sh", "03"), "2 of 3")
+	assert.NotContains(t, done(t, script(place, "hint.sh", "03")), "2 of 3")
 
-	workDone(t, place, "", "start.sh", "05")
+	done(t, script(place, "start.sh", "05"))
 	writeFile(t, "not a lesson", place, "work", "notes")
-	assert.Contains(t, workDone(t, place, "", "progress.sh"), "next: scripts/check.sh 03\n")
-	workDone(t, place, "y\n", "progress.sh", "reset", "all")
+	assert.Contains(t, done(t, script(place, "progress.sh")), "next: scripts/check.sh 03\n")
+	done(t, answering("y\n", script(place, "progress.sh", "reset", "all")))
 	assert.Equal(t, []string{"go.mod", "go.sum", "notes"}, names(t, filepath.Join(place, "work")))
-	assert.Contains(t, workDone(t, place, "", "progress.sh"), "next: scripts/start.sh 01\n")
+	assert.Contains(t, done(t, script(place, "progress.sh")), "next: scripts/start.sh 01\n")
 }
 
 // Lines that many learners add at the same time all arrive whole. The room
@@ -322,18 +299,17 @@ func TestWorkRoom(t *testing.T) {
 	room := filepath.Join(t.TempDir(), "r=1") // what awk would take for a variable
 	require.NoError(t, os.Mkdir(room, 0o755))
 	shared := filepath.Join(room, "a file")
-	_, status := workRun(t, place, "", "progress.sh", "--room", room)
-	assert.Equal(t, 1, status, "nobody is in it")
+	fails(t, script(place, "progress.sh", "--room", room)) // nobody is in it
 
-	workDone(t, place, "", "start.sh", "02")
+	done(t, script(place, "start.sh", "02"))
 	const learners = 20
 	var all sync.WaitGroup
 	for i := range learners {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			_, status := workRun(t, place, "", "progress.sh", "--share", shared,
-				fmt.Sprintf("Learner %d é\n\x1b[31m", i))
+			_, status := output(t, script(place, "progress.sh", "--share", shared,
+				fmt.Sprintf("Learner %d é\n\x1b[31m", i)))
 			assert.Equal(t, 0, status)
 		}()
 	}
@@ -349,7 +325,7 @@ func TestWorkRoom(t *testing.T) {
 		"3 xxx..... Ada\n2 x....... Ada\n4 xxxxxxxxx Eve\n5 x....... \x1b[2J\u009b\u202eBob", room, "another")
 	writeFile(t, strings.Repeat("x", 60<<20), room, "large")
 	started := time.Now()
-	out := workDone(t, place, "", "progress.sh", "--room", room)
+	out := done(t, script(place, "progress.sh", "--room", room))
 	assert.NotContains(t, out, "\x1b")
 	assert.NotContains(t, out, "\u009b")
 	assert.NotContains(t, out, "\u202e")
@@ -392,7 +368,7 @@ func TestWorkRoomOnOneScreen(t *testing.T) {
 	writeFile(t, fmt.Sprintf("%d xxxxxxxx linked\n", now), room, "..", "secret")
 	require.NoError(t, os.Symlink("../secret", filepath.Join(room, "link")))
 
-	out := workDone(t, place, "", "progress.sh", "--room", room, "--watch")
+	out := done(t, script(place, "progress.sh", "--room", room, "--watch"))
 	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 	assert.LessOrEqual(t, len(lines), 28, out)
 	assert.Equal(t, "30 in this room      12345678  min"+strings.Repeat(" ", 33)+"12345678  min", lines[0])
@@ -408,9 +384,7 @@ func TestWorkRoomOnOneScreen(t *testing.T) {
 	}
 	// Nobody writes through one of these, or waits for it.
 	for _, file := range []string{"fifo", "link"} {
-		said, status := workRun(t, place, "", "progress.sh", "--share", filepath.Join(room, file), "me")
-		assert.Equal(t, 1, status, said)
-		assert.Contains(t, said, "cannot write to ")
+		fails(t, script(place, "progress.sh", "--share", filepath.Join(room, file), "me"), "cannot write to ")
 	}
 	assert.NotContains(t, nstest.Read(t, room, "..", "secret"), "me")
 }
@@ -420,20 +394,17 @@ func TestWorkRoomOnOneScreen(t *testing.T) {
 func TestWorkHelpMe(t *testing.T) {
 	t.Parallel()
 	place := workPlace(t)
-	said, status := workRun(t, place, "", "progress.sh", "--help-me")
-	assert.Equal(t, 1, status)
-	assert.Contains(t, said, "you have not shared a line yet")
+	fails(t, script(place, "progress.sh", "--help-me"), "you have not shared a line yet")
 	file := filepath.Join(t.TempDir(), "file")
-	workDone(t, place, "", "progress.sh", "--share", file, "Ada B.")
-	workDone(t, place, "", "start.sh", "01")
+	done(t, script(place, "progress.sh", "--share", file, "Ada B."))
+	done(t, script(place, "start.sh", "01"))
 	writeFile(t, "", place, "work/.progress/02-mount.typed")
-	said, status = output(t, exec.Command("bash", "-euc",
+	done(t, exec.Command("bash", "-euc",
 		`source "$0/scripts/lib/all.sh"; fingerprint 01-pid >"$0/work/.progress/01-pid.passed"`, place))
-	require.Zero(t, status, said)
-	workDone(t, place, "", "progress.sh", "--help-me")
-	workDone(t, place, "", "progress.sh", "--help-me", "5")
-	assert.Contains(t, workDone(t, place, "", "progress.sh", "--room", filepath.Dir(file)), "  hand up in 05\n")
-	workDone(t, place, "", "progress.sh", "--share", file, "Ada B.")
+	done(t, script(place, "progress.sh", "--help-me"))
+	done(t, script(place, "progress.sh", "--help-me", "5"))
+	assert.Contains(t, done(t, script(place, "progress.sh", "--room", filepath.Dir(file))), "  hand up in 05\n")
+	done(t, script(place, "progress.sh", "--share", file, "Ada B."))
 	assert.Regexp(t, `^\d+ \.{8} Ada B\.\n\d+ xt\.{6}!02 Ada B\.\n\d+ xt\.{6}!05 Ada B\.\n\d+ xt\.{6} Ada B\.\n$`,
 		nstest.Read(t, file))
 }
@@ -444,25 +415,23 @@ func TestWorkBySudo(t *testing.T) {
 	nstest.NeedRoot(t)
 	place := workPlace(t)
 	require.NoError(t, os.Chown(place, nobody, nobody))
+	sudo := []string{"SUDO_USER=nobody", "SUDO_UID=65534", "SUDO_GID=65534"}
 	for _, args := range [][]string{
 		{"start.sh", "02"}, {"hint.sh", "02"}, {"progress.sh"},
 		{"progress.sh", "--share", place + "/room", "me"},
 		{"progress.sh", "reset", "02"}, {"hint.sh", "02"},
 		{"check.sh", "--quiet", "01", "--", "unshare", "--pid", "--fork", "--kill-child"},
 	} {
-		cmd := exec.Command(filepath.Join(place, "scripts", args[0]), args[1:]...)
-		cmd.Dir, cmd.Stdin = "/", strings.NewReader("y\n")
+		cmd := in("/", answering("y\n", script(place, args[0], args[1:]...)))
 		// This is how check.sh calls itself for a learner's own lesson.
-		cmd.Env = append(checkEnv(), "SUDO_USER=nobody", "CHECK_MINE=sum",
-			fmt.Sprintf("SUDO_UID=%d", nobody), fmt.Sprintf("SUDO_GID=%d", nobody))
-		nstest.Printed(t, cmd)
+		cmd.Env = append(cmd.Env, "CHECK_MINE=sum")
+		cmd.Env = append(cmd.Env, sudo...)
+		done(t, cmd)
 	}
-	cmd := exec.Command(filepath.Join(place, "scripts/check.sh"), "--quiet", "01", "--",
-		"unshare", "--pid", "--fork", "--kill-child")
-	cmd.Env = append(checkEnv(), "SUDO_USER=nobody",
-		fmt.Sprintf("SUDO_UID=%d", nobody), fmt.Sprintf("SUDO_GID=%d", nobody))
+	cmd := script(place, "check.sh", "--quiet", "01", "--", "unshare", "--pid", "--fork", "--kill-child")
+	cmd.Env = append(cmd.Env, sudo...)
 	assert.NoFileExists(t, place+"/work/.progress/01-pid.typed")
-	nstest.Printed(t, cmd)
+	done(t, cmd)
 	assert.FileExists(t, place+"/work/.progress/01-pid.typed")
 	count := 0
 	err := filepath.WalkDir(place, func(path string, entry os.DirEntry, err error) error {

@@ -148,12 +148,12 @@ func TestLibCgroupOfSelf(t *testing.T) {
 // A Go that is too old says so, and is not asked to download a newer one.
 func TestLibNeedGo(t *testing.T) {
 	repo := t.TempDir()
-	out := done(t, exec.Command("cp", "-r", "../../scripts", repo))
+	done(t, exec.Command("cp", "-r", "../../scripts", repo))
 	require.NoError(t, os.WriteFile(repo+"/go.mod", []byte("module namespaces\n\ngo 1.99\n"), 0o644))
 	cmd := exec.Command("bash", "-euc", "source scripts/lib/all.sh; need_go")
 	cmd.Dir = repo
 	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=auto", "GOPROXY=off", "GOFLAGS=-mod=mod")
-	out = fails(t, cmd)
+	out := fails(t, cmd)
 	require.Regexp(t, `bash: go1\.\d+\S* is too old: go\.mod says 1\.99\n  install a newer Go`, out)
 }
 

@@ -62,7 +62,7 @@ func TestNinthLesson(t *testing.T) {
 	place := newPlace(t, "ninth", ninth)
 	done := func(name string, args ...string) string {
 		t.Helper()
-		return done(t, script(place, name, args...))
+		return done(t, in("/", script(place, name, args...)))
 	}
 	assert.Regexp(t, `(?m)^09-time +pid mnt uts ipc net user cgroup time +ok$`, done("tour.sh"))
 	assert.Regexp(t, `(?m)^time +\d+ +\d+ \* +\d+ \*$`, done("compare.sh", "09"))

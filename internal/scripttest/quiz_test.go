@@ -233,7 +233,7 @@ func TestQuizAtATerminal(t *testing.T) {
 	assert.NotContains(t, out, "\x1b")
 	done(t, answering("y\n", script(place, "progress.sh", "reset", "all")))
 
-	out = fails(t, answering("aaa", script(place, "quiz.sh", "--after")), "question 4 was not answered")
+	fails(t, answering("aaa", script(place, "quiz.sh", "--after")), "question 4 was not answered")
 }
 
 // On a narrow terminal, text is wrapped between words, and a command stays in one line.

@@ -43,10 +43,15 @@ build_debian() {
   echo debian >"$files/etc/hostname"
   printf '127.0.0.1 %s\n' localhost debian >"$files/etc/hosts"
   echo 'learner ALL=(ALL:ALL) NOPASSWD: ALL' >"$files/etc/sudoers.d/learner"
-  # No line of its own for each boot, and no service that waits for a network.
+  # No line of its own for each boot, no service that waits for a network, and nothing
+  # that takes an emulated processor seconds and has no part in what runs there: udev
+  # hears of new devices, but not again of those that were there first.
   : >"$files/etc/machine-id"
-  for unit in systemd-networkd-wait-online.service apt-daily.timer \
-    apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer; do
+  for unit in {apt-daily,apt-daily-upgrade,dpkg-db-backup,e2scrub_all}.timer \
+    {e2scrub_reap,getty@tty1,ldconfig}.service modprobe@{dm_mod,drm,efi_pstore,loop}.service \
+    systemd-{journal-catalog-update,network-generator,networkd-persistent-storage}.service \
+    systemd-{networkd-wait-online,random-seed,udev-load-credentials,udev-trigger}.service \
+    systemd-{update-done,update-utmp,update-utmp-runlevel}.service; do
     ln -s /dev/null "$files/etc/systemd/system/$unit"
   done
   cat >"$files/etc/systemd/system/sandbox.service" <<'END'

@@ -229,7 +229,7 @@ need_mqueue
 # The tests are built once and run many times, also by root, who may not have Go.
 build_lessons
 need_rootfs
-as_user env CGO_ENABLED=0 go test -c -o "$out/" ./...
+as_user env CGO_ENABLED=0 go test -c -ldflags='-s -w' -o "$out/" ./...
 
 [[ -n $quick ]] || as_user scripts/dev/coverage.sh build "$out/cover"
 

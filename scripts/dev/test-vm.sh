@@ -70,8 +70,8 @@ if [[ -n $arch ]]; then
   (
     cd "$repo"
     export CGO_ENABLED=0 GOOS=linux GOARCH=$arch
-    go build -o "$out/repo/bin/" ./0*
-    go test -c -o "$out/repo/bin/" ./0*
+    go build -ldflags='-s -w' -o "$out/repo/bin/" ./0*
+    go test -c -ldflags='-s -w' -o "$out/repo/bin/" ./0*
   )
   "$out/repo/scripts/sandbox.sh" --arch "$arch" --mem 768M --with "$out/repo/go.mod" \
     env NSL_SLOW="$slow" "$out/repo/scripts/dev/test-vm-inside.sh" "$out/repo/bin" \

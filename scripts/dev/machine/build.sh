@@ -355,7 +355,7 @@ FILE
 # copy_course DIR puts the repository there, as a learner has it after
 # scripts/tour.sh, but what needs Go: that is compiled.
 copy_course() {
-  local name
+  local broken
   mkdir -p "$1"
   (cd "$repo" && find 0[0-9]-* docs scripts go.mod go.sum README.md -type f \
     ! -path 'scripts/dev/*' ! -path 'scripts/bench/*' ! -path '*/testdata/*' \
@@ -364,7 +364,13 @@ copy_course() {
     cpio --quiet -0 -pdm "$1")
   install -m 755 "$here/sandbox.sh" "$1/scripts/"
   build_for_machine "$repo" "$1/bin/" ./0*
-  "$here/prebuilt.sh" "$1" "$work"
+  broken=$cache/broken-$(sum_of "$1"/bin/* "$repo"/0*/breaks/*.patch "$here"/{prebuilt.sh,pack/main.go})
+  if [[ ! -d $broken ]]; then
+    "$here/prebuilt.sh" "$1" "$work"
+    mv -T "$1/bin/prebuilt" "$broken"
+  fi
+  touch "$broken"
+  cp -r "$broken" "$1/bin/prebuilt"
 }
 
 # build_for_machine MODULE OUT PACKAGE... compiles Go programs.
@@ -441,7 +447,9 @@ mv "$about/.config" "$about/kernel.config"
 tar -C "$work" --owner 0 --group 0 --mtime 2026-01-01 --sort name -c about | gzip -9n >"$state/about.tar.gz"
 
 # Of the older ones, as many are kept as people have branches.
-find "$cache" -maxdepth 1 -name 'state-*' -printf '%T@ %p\n' | sort -rn |
-  tail -n +6 | cut -d ' ' -f 2- | xargs -r rm -rf
+for kind in state broken; do
+  find "$cache" -maxdepth 1 -name "$kind-*" -printf '%T@ %p\n' | sort -rn |
+    tail -n +6 | cut -d ' ' -f 2- | xargs -r rm -rf
+done
 touch "$state"
 printf '%s\n' "$state"

@@ -97,10 +97,13 @@ function unpacker() {
 
 // makeUnpacker starts it, where a page may have a worker.
 function makeUnpacker() {
+  const url = URL.createObjectURL(new Blob([`(${unpacker})()`]))
   try {
-    return new Worker(URL.createObjectURL(new Blob([`(${unpacker})()`])))
+    return new Worker(url)
   } catch {
     return null
+  } finally {
+    URL.revokeObjectURL(url)
   }
 }
 

@@ -67,6 +67,9 @@ holds() {
   }
 }
 
+# says COMMAND... wants it to succeed, and to print something.
+says() { "$@" 2>&1 | tee "$scratch/said" && [[ -s $scratch/said ]]; }
+
 # in_scope COMMAND... starts it as lesson 08 says.
 in_scope() { systemd-run --user --scope --quiet -p Delegate=yes "$@"; }
 
@@ -74,21 +77,21 @@ in_scope() { systemd-run --user --scope --quiet -p Delegate=yes "$@"; }
 
 if [[ ! -d /run/systemd/system ]]; then
   uname -m
-  step rootfs.sh scripts/rootfs.sh
+  step rootfs.sh says scripts/rootfs.sh
   export CHECK_TIMEOUT=120
   # The suite that all lessons have in common does not depend on the processor, and takes
   # long.
   skip=(-test.skip '^TestAllLessons$')
   while read -r lesson _; do
-    step "$lesson, compare.sh" scripts/compare.sh "${lesson%%-*}"
+    step "$lesson, compare.sh" says scripts/compare.sh "${lesson%%-*}"
     # An emulated processor is slow. So it runs the tests of lessons whose system calls Go
     # does not make itself, and the check of the last lesson, which has all points.
     [[ -z $all && $lesson != 0[57]-* ]] || tests_of "$lesson" '^Test'
     [[ -n $all || $lesson == 08-* ]] || continue
-    step "$lesson, check.sh" scripts/check.sh "${lesson%%-*}" -- "bin/$lesson"
-    step "$lesson, check.sh of its twin" scripts/check.sh --twin "${lesson%%-*}"
+    step "$lesson, check.sh" says scripts/check.sh "${lesson%%-*}" -- "bin/$lesson"
+    step "$lesson, check.sh of its twin" says scripts/check.sh --twin "${lesson%%-*}"
   done < <(rows lessons)
-  step doctor.sh scripts/doctor.sh
+  step doctor.sh says scripts/doctor.sh
   exit "$failed"
 fi
 

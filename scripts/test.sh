@@ -2,7 +2,7 @@
 # test.sh runs everything that has to pass: formatting, linters, and the tests
 # as root, as an ordinary user, and in virtual machines with cgroup v2.
 # Usage: scripts/test.sh [--quick | --soak | --machine]
-#   --quick    takes three minutes instead of sixteen: no machine, no browser, no exercises
+#   --quick    takes three minutes instead of twenty: no machine, no browser, no exercises
 #   --soak     runs the lessons under load for ten minutes, and nothing else
 #   --machine  makes the machine in the lesson pages, uses it in a browser, and types all
 #              texts into it, and nothing else: without it, README.md's, and 03's in the browser
@@ -213,7 +213,7 @@ elif [[ $(uname -m) != x86_64 ]]; then
   echo "all tests of the Linux in the pages: it is made on x86_64 alone" >>"$out/skipped"
 fi
 if [[ -z $quick ]]; then
-  say "this takes about sixteen minutes on two quiet CPUs; --quick takes three"
+  say "this takes about twenty minutes on two quiet CPUs; --quick takes three"
   install_for tour demo net exercise test vm vm-amd64 vm-arm64 site debian ${page:+machine}
   # systemd starts a Docker that is installed, and that changes the host's firewall.
   if [[ ! -d /run/systemd/system ]]; then

@@ -39,9 +39,12 @@ host_routes() {
   done
 }
 
-# Those of mode 0 belong to a check, this one or another that is running.
+# Those of mode 0 belong to a check or a tour, this one or another that is running. Other
+# people make and remove theirs at any time.
 host_queues() {
-  awk 'FNR > 1 && $3 != 0 { print FILENAME, $1, $2 }' /proc/sysvipc/*
+  awk -v me="$EUID" '
+    FNR == 1 { for (i = 1; i <= NF; i++) if ($i == "cuid") creator = i }
+    FNR > 1 && $3 != 0 && $creator == me { print FILENAME, $1, $2 }' /proc/sysvipc/*
 }
 
 # Before, all cgroups; afterwards, those that a run was in and the ones above. systemd

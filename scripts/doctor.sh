@@ -469,7 +469,7 @@ note() {
   note 'A throw-away virtual machine runs all lessons, without root.' \
     scripts/sandbox.sh
 [[ -z $no_root ]] ||
-  note "Nothing was tried as root: $no_root. With root it sees more." \
+  note "Nothing was tried as root: ${no_root%.}. With root it sees more." \
     "$(root_line "$0")"
 # As on a server for a class: root of one's own namespaces is enough for the others.
 for i in "${!lessons[@]}"; do

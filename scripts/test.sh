@@ -2,7 +2,7 @@
 # test.sh runs everything that has to pass: formatting, linters, and the tests
 # as root, as an ordinary user, and in virtual machines with cgroup v2.
 # Usage: scripts/test.sh [--quick | --soak | --machine]
-#   --quick    takes three minutes instead of twenty: no machine, no browser, no exercises
+#   --quick    takes two minutes instead of twenty: no machine, no browser, no slow test
 #   --soak     runs the lessons under load for ten minutes, and nothing else
 #   --machine  makes the machine in the lesson pages, uses it in a browser, and types all
 #              texts into it, and nothing else: without it, README.md's, and 03's in the browser
@@ -213,14 +213,14 @@ elif [[ $(uname -m) != x86_64 ]]; then
   echo "all tests of the Linux in the pages: it is made on x86_64 alone" >>"$out/skipped"
 fi
 if [[ -z $quick ]]; then
-  say "this takes about twenty minutes on two quiet CPUs; --quick takes three"
+  say "this takes about twenty minutes on two quiet CPUs; --quick takes two"
   install_for tour demo net exercise test vm vm-amd64 vm-arm64 site debian ${page:+machine}
   # systemd starts a Docker that is installed, and that changes the host's firewall.
   if [[ ! -d /run/systemd/system ]]; then
     (install_for engines) || say "so tests with Docker are skipped"
   fi
 else
-  say "this takes three minutes on two quiet CPUs, and is not all: see -h"
+  say "this takes two minutes on two quiet CPUs, and is not all: see -h"
   install_for tour demo net exercise test
 fi
 need_go
@@ -247,11 +247,7 @@ settings=(PATH="$PATH" NSTEST_BIN="$out/repo/bin" NSTEST_REPO="$out/repo"
 # statements run, but not without a /proc, where such a program prints more than the
 # lesson does. All other tests run the lessons as they are.
 as_root_run() {
-  local test name dir own slow leave_out="^Test($machines)"
-  # These tests take many builds, or ten seconds of a processor.
-  slow='Exercise|Break|Work|Carry|Commands|LessonStandsAlone'
-  slow+='|Engines|Rehearsal|Ninth|HalfDone|Stick|Doctor(One)?$|Cleanup|Environment|Demo(Inter|Fails|Shows|Asks)'
-  [[ -z $quick ]] || leave_out="^Test($machines|$slow)"
+  local test name dir own leave_out="^Test($machines)"
   for test; do
     name=$(basename "$test" .test)
     dir=$(find 0* internal scripts -type d -name "$name")
@@ -267,7 +263,7 @@ as_root_run() {
       leave_out='AllLessons/conditions/no_'
     fi
     count "$name" as_root env -C "$dir" "${settings[@]}" "${own[@]}" \
-      "$test" -test.v -test.skip "$leave_out"
+      "$test" -test.v ${quick:+-test.short} -test.skip "$leave_out"
   done
 }
 
@@ -362,9 +358,7 @@ if [[ $skipped -gt 0 ]]; then
   say "skipped, how often and why"
   sort "$out/skipped" | uniq -c
 fi
-[[ -z $quick ]] ||
-  say "left out: machines, browser, shellcheck, exercises, breaks, commands of the texts, coverage," \
-    "slow tests of the check, the doctor, cleanup.sh and the demonstrations"
+[[ -z $quick ]] || say "left out, too: machines, browser, shellcheck, coverage"
 if [[ ${CI:-} == true && $flaky -gt 2 ]]; then
   failed=$((failed + 1))
   say "more than two are flaky: that is a failure"

@@ -26,13 +26,17 @@ const (
 	// its tests when it is there, beside the rest.
 	NoPage = "the Linux of the pages is for scripts/dev/machine/test.sh"
 
+	// leftOut: takes many builds, or seconds of a processor.
+	leftOut = "slow: -short leaves it out, and so does scripts/test.sh --quick"
+
 	// The tests of lessons 06 to 08 run as root and as an ordinary user.
 	rootsPart = "root's part: this runs when root runs the tests"
 	usersPart = "a user's part: this runs when a user runs the tests"
 )
 
 var allowed = []string{
-	NoAlpine, NoCgroup, OtherCgroups, NoPage, rootsPart, usersPart,
+	NoAlpine, NoCgroup, OtherCgroups, NoPage, leftOut, rootsPart,
+	usersPart,
 }
 
 // Skip leaves out a test, and says why. Nothing else may skip: scripts/test.sh counts
@@ -43,6 +47,14 @@ func Skip(t testing.TB, reason string) {
 		t.Fatal("may not be skipped: " + reason)
 	}
 	t.Skip("skipped: " + reason)
+}
+
+// Slow is for a test that `go test -short` leaves out.
+func Slow(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		Skip(t, leftOut)
+	}
 }
 
 // OnlyRoot is for what a lesson does for root alone, though everybody can run it.

@@ -39,6 +39,7 @@ var neutral = regexp.MustCompile(`healthy|unknown|nsl-?[0-9]+(-[0-9]+)?|\b402[0-
 // but a command of docs/diagnosis.md shows which of the two it is. The same commands find
 // no difference between two healthy containers.
 func TestBreak(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	place := checkPlace(t)
 	page := nstest.Read(t, "../../docs/diagnosis.md")
@@ -145,6 +146,7 @@ func requireMystery(t *testing.T, out string, control bool) {
 // A prediction that does not come true is a failure, as is a patch that does
 // not apply or a lesson that is not broken at all.
 func TestBreakNotAsPredicted(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	place := checkPlace(t)
 	breaks := filepath.Join(place, "03-uts/breaks")
@@ -187,6 +189,7 @@ func TestBreakWithoutCheck(t *testing.T) {
 // mystery, Ctrl-C ends a command, not the lab; at the question after it, everything. It
 // leaves nothing.
 func TestBreakAtATerminal(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	t.Parallel()
 	place, tmp := checkPlace(t), t.TempDir()

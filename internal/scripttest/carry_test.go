@@ -35,6 +35,7 @@ func carryChanged(t *testing.T, place string) string {
 // A line of lesson 03 is carried to 04 to 08, and the eight are a course as
 // before.
 func TestCarry(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	place := carryPlace(t)
 	const old, changed = "sethostname %q: %w", "sethostname(2) of %q: %w"

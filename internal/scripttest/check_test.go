@@ -236,6 +236,7 @@ var checkCheats = []struct {
 
 // For the lessons themselves, and for the one before each, see TestWork.
 func TestCheck(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	place := checkPlace(t)
 

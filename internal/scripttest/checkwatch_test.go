@@ -48,6 +48,7 @@ func nothingLeft(t *testing.T, tmp string) {
 // At each save the first point that fails is shown, and nothing else: until all hold.
 // Root's half runs what it has run from the start, whatever the scripts are by now.
 func TestCheckWatch(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	nstest.NeedRoot(t)
 	place := newPlace(t, "watch", `cp -r scripts 0* go.mod go.sum "$place"`)
@@ -109,6 +110,7 @@ func TestCheckWatch(t *testing.T) {
 
 // Whatever ends it in the middle of a check, nothing is left.
 func TestCheckWatchEnds(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	nstest.NeedRoot(t)
 	place := newPlace(t, "watch-ends", `cp -r scripts 0* go.mod go.sum "$place"`)

@@ -129,6 +129,7 @@ func TestClass(t *testing.T) {
 // The workshop of 90 minutes holds on this machine. A rehearsal that fails says so, and
 // removes its class.
 func TestRehearsal(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	t.Parallel()
 	out := cleanupIn(t, classRoom+`

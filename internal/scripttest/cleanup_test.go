@@ -143,6 +143,7 @@ func cleanupIn(t *testing.T, script string) string {
 }
 
 func TestCleanup(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	t.Run("Leftovers", cleanupTestLeftovers)
 	t.Run("LeavesTheLiving", cleanupTestLeavesTheLiving)

@@ -254,6 +254,7 @@ func TestCompareAsAnOrdinaryUser(t *testing.T) {
 
 // An empty answer is a failure.
 func TestCompareFails(t *testing.T) {
+	nstest.Slow(t)
 	fails := func(t *testing.T, cmd *exec.Cmd, message ...string) {
 		t.Helper()
 		stdout, stderr, status := compareRun(t, cmd)

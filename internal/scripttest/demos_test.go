@@ -232,6 +232,7 @@ func (h *demoHost) cgroups() string {
 }
 
 func TestDemoShowsWhatItShould(t *testing.T) {
+	nstest.Slow(t)
 	for name, points := range demos {
 		t.Run(name+" as root", func(t *testing.T) {
 			t.Parallel()
@@ -269,6 +270,7 @@ func requireDemo(t *testing.T, name string, uid int, points []string) {
 // A launcher that does not do what its lesson says must not pass, and the demonstration
 // must not do to the host what is meant for a container.
 func TestDemoFailsOnABrokenLauncher(t *testing.T) {
+	nstest.Slow(t)
 	for name := range demos {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -322,6 +324,7 @@ func TestDemoMissesTheOneNamespace(t *testing.T) {
 
 // A launcher that makes the namespaces and leaves out a step must not pass.
 func TestDemoMissesAStep(t *testing.T) {
+	nstest.Slow(t)
 	const own = "exec unshare --fork --kill-child --pid "
 	for name, launcher := range map[string]string{
 		"02-mount": own + `--mount "$@"`, // no /proc
@@ -340,6 +343,7 @@ func TestDemoMissesAStep(t *testing.T) {
 
 // Whenever it is interrupted, it undoes what it has done.
 func TestDemoInterrupted(t *testing.T) {
+	nstest.Slow(t)
 	for name := range demos {
 		t.Run(name+" SIGTERM", func(t *testing.T) {
 			t.Parallel()

@@ -216,6 +216,7 @@ func doctorBuild(t *testing.T) string {
 }
 
 func TestDoctor(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	doctorDir = doctorBuild(t)
 	for name, test := range map[string]func(*testing.T){
@@ -487,6 +488,7 @@ func doctorHybrid(t *testing.T) bool {
 
 // In more or less restricted containers, what is ready runs and nothing else does.
 func TestDoctorPodman(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	_, err := exec.LookPath("podman")
 	require.NoError(t, err, "apt-get install podman")
@@ -550,6 +552,7 @@ func doctorBuilt(script string) string {
 // TestDoctorOne makes each condition, asks about one lesson, and types what the
 // doctor says to type.
 func TestDoctorOne(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	doctorDir = doctorBuild(t)
 	user := []string{"--user", "--map-root-user", "--pid", "--fork", "--mount-proc"}

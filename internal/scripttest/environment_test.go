@@ -25,6 +25,7 @@ var settings = []string{
 
 // What a script says and does is the same, whatever its caller has set.
 func TestEnvironment(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	place := newPlace(t, "environment", `cp -r scripts 0* go.mod go.sum "$place"`)
 	for _, args := range [][]string{
@@ -49,6 +50,7 @@ func TestEnvironment(t *testing.T) {
 
 // A check builds in spite of settings for a different machine, and without a home.
 func TestEnvironmentOfABuild(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	place := newPlace(t, "builds", `cp -r scripts 0* go.mod go.sum "$place"`)
 	done(t, script(place, "start.sh", "01"))

@@ -105,6 +105,7 @@ var exerciseFaults = []struct{ name, old, new, point string }{
 // The solution passes. The lesson does not: neither as it is, since it has no
 // such flag, nor if it takes the flag and does nothing about it.
 func TestExercise(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	place := checkPlace(t)
 	for _, name := range exercises(t) {

@@ -151,6 +151,7 @@ var halves = map[string][]half{
 
 // Each of them fails, at the point that shows it, and is asked what leads on.
 func TestCheckHalfDone(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	place := checkPlace(t)
 	dir := func(lesson string, i int) string {

@@ -57,6 +57,7 @@ sed '/newTime/d' main.go | diff -u --label a/09-time/main.go --label b/09-time/m
 // TestNinthLesson checks that a directory and a row of scripts/lessons.tsv are enough for a
 // new lesson.
 func TestNinthLesson(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	nstest.NeedRoot(t)
 	place := newPlace(t, "ninth", ninth)

@@ -73,6 +73,7 @@ var asked = regexp.MustCompile(`(?m)^.*['"] (\d)$`)
 // the screen until the learner has answered. Then it says what the learner said, right or
 // wrong, and what the kernel says.
 func TestDemoAsks(t *testing.T) {
+	nstest.Slow(t)
 	for name := range demos {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -132,6 +133,7 @@ func TestDemoInterruptedAtAQuestion(t *testing.T) {
 
 // --list names the steps. --from does everything before the step in silence.
 func TestDemoFrom(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	h := newDemoHost(t, lessonsBin(t))
 	out := done(t, h.demo(nobody, "08-cgroups", "--list"))
@@ -167,6 +169,7 @@ func TestDemoFrom(t *testing.T) {
 // quiz.sh takes a key as the answer, and shows all reasons, except with --before. It
 // remembers the first answer.
 func TestQuizAtATerminal(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	place := workPlace(t)
 	all := readQuiz(t, "04-ipc")

@@ -41,6 +41,7 @@ export BUSYBOX=$(type -p busybox) PATH=$1/tools:$PATH
 
 // Each archive has what its processor needs, and builds without a network.
 func TestStick(t *testing.T) {
+	nstest.Slow(t)
 	repo := nstest.Repo(t)
 	dir := t.TempDir()
 	made := done(t, exec.Command("bash", "-euc", stickTools, "bash", dir, repo))

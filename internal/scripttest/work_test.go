@@ -55,6 +55,7 @@ func workLine(t *testing.T, place, lesson string) string {
 // lesson and nowhere else. With the lesson's own files the check passes, and the lesson is
 // done.
 func TestWork(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	place := checkPlace(t)
 	for i, lesson := range checkLessons {
@@ -117,6 +118,7 @@ func TestWork(t *testing.T) {
 // Whoever forgets argument 0 in lesson 01 has a program that starts itself again and again.
 // It must not fill the machine.
 func TestWorkStartsItself(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	nstest.NeedRoot(t)
 	place := workPlace(t)
@@ -294,6 +296,7 @@ func TestWorkReset(t *testing.T) {
 // Lines that many learners add at the same time all arrive whole. The room
 // shows the last of each.
 func TestWorkRoom(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	place := workPlace(t)
 	room := filepath.Join(t.TempDir(), "r=1") // what awk would take for a variable
@@ -411,6 +414,7 @@ func TestWorkHelpMe(t *testing.T) {
 
 // What the scripts write in work/ belongs to the learner, even if they call sudo.
 func TestWorkBySudo(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	nstest.NeedRoot(t)
 	place := workPlace(t)

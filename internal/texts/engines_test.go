@@ -113,6 +113,7 @@ func seen(t *testing.T, lines []string) []sees {
 // podman as root and as a user, and looks which namespaces it has of its own. What is
 // no matter of a namespace goes into one container, which has to have all of it.
 func TestEngines(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	for name := range engines {
 		needEngine(t, name)

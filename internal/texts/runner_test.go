@@ -15,6 +15,7 @@ import (
 
 // TestRunner checks that the tests of this package find the faults in some texts.
 func TestRunner(t *testing.T) {
+	nstest.Slow(t)
 	template := prepare(t, repository(t))
 	for name, want := range map[string]string{
 		"session.md":      "",

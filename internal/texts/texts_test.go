@@ -54,6 +54,7 @@ func TestMain(m *testing.M) {
 
 // TestCommands executes all console blocks of all texts.
 func TestCommands(t *testing.T) {
+	nstest.Slow(t)
 	repo := repository(t)
 	blocks, notRun := 0, 0
 	var names []string

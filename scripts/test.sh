@@ -33,17 +33,13 @@ passed=0 failed=0 skipped=0 flaky=0
 # with noexec.
 out=$(as_user mktemp -d /var/tmp/nsl.XXXXXX)
 
-beside='' # the process that runs what is done beside the rest
-page_group=''
+groups=() # process groups of what runs beside the rest
 clean_up() {
-  if [[ -n $beside ]]; then
-    kill "$beside" 2>/dev/null || true
-    wait "$beside" || true
-  fi
-  if [[ -n $page_group ]]; then
-    kill -- "-$page_group" 2>/dev/null || true
-    wait "$page_group" || true
-  fi
+  local group
+  for group in "${groups[@]}"; do
+    kill -- "-$group" 2>/dev/null || true
+    wait "$group" || true
+  done
   as_root rm -rf "$out"
   if id "$user" &>/dev/null; then
     as_root userdel --remove "$user" &>/dev/null || true
@@ -121,6 +117,18 @@ count() {
   fi
 }
 
+# beside COMMAND... runs it beside the rest, in a process group of its own, to end all of it.
+beside() {
+  set -m
+  (
+    set +m
+    trap 'wait; exit 143' TERM
+    "$@"
+  ) &
+  set +m
+  groups+=($!)
+}
+
 # ahead NAME COMMAND... runs a test, to be counted later.
 ahead() {
   local log=$out/ahead/$1 status=0
@@ -144,7 +152,7 @@ ahead_of() {
   fi
   "$@"
 }
-# shellcheck disable=SC2317 # in_machines and linters call them
+# shellcheck disable=SC2317 # in_machines, in_pages and linters call them
 counted() { count "$1" ahead_of "$@"; }
 # shellcheck disable=SC2317
 checked() { check "$1" ahead_of "$@"; }
@@ -177,10 +185,18 @@ in_machines() {
     NSTEST_REPO="$repo" "$out/scripttest.test" -test.v -test.run "^Test($machines)"
 }
 
-# page is the name and the command of what is done with the Linux in the lesson pages, at
-# leisure: it is made, and the tour and all checks run there. A browser uses it later.
-page=("the tour and the checks, in the Linux of the pages" nice scripts/dev/machine/test.sh
-  "$out/texts.test" -test.v -test.run '^TestPage$/^(README.md|internal)')
+# in_pages VERB VERB calls the first with the name and the command of what is done in the
+# Linux of the lesson pages, which is made for it: the tour and all checks. The second is
+# called with what a browser does.
+in_pages() {
+  if [[ -n $machine ]]; then
+    "$1" "the tour and the checks, in the Linux of the pages" scripts/dev/machine/test.sh \
+      "$out/texts.test" -test.v -test.run '^TestPage$/^(README.md|internal)'
+  fi
+  # shellcheck disable=SC2086 # it may be empty
+  "$2" "site.sh --check, in a browser" scripts/dev/site.sh $machine --check
+  "$2" "slides.sh --check, in a browser" scripts/dev/slides.sh --check --plan day
+}
 
 formatted() { ! gofmt -l . | grep .; }
 scripts() { git ls-files '*.sh' .ci/run; }
@@ -206,15 +222,14 @@ linters() {
 }
 
 begin=$EPOCHSECONDS
-if [[ -n $quick ]]; then
-  page=()
-elif [[ $(uname -m) != x86_64 ]]; then
-  page=() skipped=$((skipped + 1))
+machine=--machine
+if [[ $(uname -m) != x86_64 && -z $quick ]]; then
+  machine='' skipped=$((skipped + 1))
   echo "all tests of the Linux in the pages: it is made on x86_64 alone" >>"$out/skipped"
 fi
 if [[ -z $quick ]]; then
   say "this takes about twenty minutes on two quiet CPUs; --quick takes two"
-  install_for tour demo net exercise test vm vm-amd64 vm-arm64 site debian ${page:+machine}
+  install_for tour demo net exercise test vm vm-amd64 vm-arm64 site debian ${machine:+machine}
   # systemd starts a Docker that is installed, and that changes the host's firewall.
   if [[ ! -d /run/systemd/system ]]; then
     (install_for engines) || say "so tests with Docker are skipped"
@@ -267,29 +282,21 @@ as_root_run() {
   done
 }
 
-# The machines, or with --quick the linters, run beside the rest. If no machine starts,
-# that is one failure.
+# The machines and the pages, or with --quick the linters, run beside the rest. If no
+# machine starts, that is one failure.
 no_machine=''
 mkdir "$out/ahead"
-if [[ ${#page[@]} -gt 0 ]]; then
-  set -m # in a process group of its own, to end all of it
-  ahead "${page[@]}" &
-  page_group=$!
-  set +m
-fi
-if [[ -z $quick ]]; then
+if [[ -n $quick ]]; then
+  beside linters ahead
+else
+  beside in_pages ahead ahead
   check "a virtual machine starts" scripts/sandbox.sh true
-  if [[ $failed -gt 0 ]]; then
+  if [[ $failed -eq 0 ]]; then
+    beside in_machines ahead
+  else
     no_machine=yes skipped=$((skipped + 1))
     echo "all tests in a virtual machine: it does not start, see the failure" >>"$out/skipped"
   fi
-fi
-if [[ -z $no_machine ]]; then
-  (
-    trap 'kill %% && wait; exit 143' TERM
-    if [[ -n $quick ]]; then linters ahead; else in_machines ahead; fi
-  ) &
-  beside=$!
 fi
 
 say "the lessons, as root"
@@ -303,12 +310,9 @@ fi
 say "the rest, as root"
 as_root_run "$out"/[^0]*.test
 
-say "the handout and the slides"
 if [[ -n $quick ]]; then
+  say "the handout"
   check "site.sh" scripts/dev/site.sh
-else
-  check "site.sh --check, in a browser" scripts/dev/site.sh ${page:+--machine} --check
-  check "slides.sh --check, in a browser" scripts/dev/slides.sh --check --plan day
 fi
 
 # What a user may do differs. How a lesson ends, and what it says about a fault, does not.
@@ -333,21 +337,20 @@ if [[ -z $quick ]]; then
   sed -n '/ % of /p' "$out/log"
 fi
 
-if [[ -n $beside ]]; then
-  if [[ -n $quick ]]; then
-    say "formatting and linters"
-  else
+for group in "${groups[@]}"; do
+  wait "$group" || true
+done
+groups=()
+if [[ -n $quick ]]; then
+  say "formatting and linters"
+  linters checked
+else
+  if [[ -z $no_machine ]]; then
     say "in virtual machines: cgroup v2, and a real Debian with systemd"
+    in_machines counted
   fi
-  wait "$beside" || true
-  beside=''
-  if [[ -n $quick ]]; then linters checked; else in_machines counted; fi
-fi
-if [[ -n $page_group ]]; then
-  say "in the Linux of the pages"
-  wait "$page_group" || true
-  page_group=''
-  counted "${page[@]}"
+  say "the handout and the slides, and the Linux in them"
+  in_pages counted checked
 fi
 
 if [[ -s $out/again ]]; then

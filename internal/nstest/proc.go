@@ -178,10 +178,15 @@ func Watch(t *testing.T, pids ...int) (gone func()) {
 	}
 }
 
-// Until waits for something of which the kernel sends no event.
+// Until waits for something of which the kernel sends no event. It looks less and less
+// often, since looking may cost as much as what it waits for.
 func Until(t *testing.T, what string, reached func() bool) {
 	t.Helper()
-	require.Eventually(t, reached, Patience, time.Millisecond, what)
+	began := time.Now()
+	for pause := time.Millisecond; !reached(); pause = min(2*pause, 32*time.Millisecond) {
+		require.Less(t, time.Since(began), Patience, what)
+		time.Sleep(pause)
+	}
 }
 
 func patience() time.Duration {

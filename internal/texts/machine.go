@@ -58,8 +58,8 @@ type order struct {
 	Repository string   // is copied to checkout
 	Kernels    []string // of scripts/sandbox.sh, unpacked: there is no network
 	Modules    string   // Go's caches, so that the lessons can be built
-	Builds     string
-	Go         string // directory with the command go
+	Builds     string   // one or more directories, as overlayfs wants them
+	Go         string   // directory with the command go
 	Steps      []step
 	Lesson     string   // whose guide watches, if any
 	Needs      []string // container engines

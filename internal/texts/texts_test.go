@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -424,6 +425,10 @@ func prepare(t *testing.T, repo string) order {
 		o.Modules = run(t, repo, "go env GOMODCACHE")
 		o.Builds = run(t, repo, "go env GOCACHE")
 	}
+	own := filepath.Join(scratch, "builds")
+	building := o
+	building.Scratch = filepath.Join(scratch, "building")
+	o.Builds = own + ":" + o.Builds
 	if err := os.Mkdir(o.Repository, 0o755); errors.Is(err, os.ErrExist) {
 		return o
 	}
@@ -432,11 +437,9 @@ func prepare(t *testing.T, repo string) order {
 		copying += " --exclude=./" + name
 	}
 	run(t, repo, copying+" . | tar -x -C "+o.Repository)
-	if bin := os.Getenv("NSTEST_BIN"); bin != "" {
-		run(t, repo, "cp -r "+bin+" "+o.Repository+"/bin")
-	} else {
-		run(t, o.Repository, "CGO_ENABLED=0 go build -o bin/ ./0*")
-	}
+	build := building.shell("build", own)
+	build.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	require.NoError(t, build.Run())
 	run(t, o.Repository, "scripts/rootfs.sh")
 	return o
 }

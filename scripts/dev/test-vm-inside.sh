@@ -79,9 +79,8 @@ if [[ ! -d /run/systemd/system ]]; then
   uname -m
   step rootfs.sh says scripts/rootfs.sh
   export CHECK_TIMEOUT=120
-  # The suite that all lessons have in common does not depend on the processor, and takes
-  # long.
-  skip=(-test.skip '^TestAllLessons$')
+  # These do not depend on the processor, and take long.
+  skip=(-test.skip '^Test(AllLessons|HostileRootfs|ManyAtOnce)$')
   while read -r lesson _; do
     step "$lesson, compare.sh" says scripts/compare.sh "${lesson%%-*}"
     # An emulated processor is slow. So it runs the tests of lessons whose system calls Go

@@ -23,10 +23,11 @@ locale=${LC_ALL:-${LC_CTYPE:-${LANG:-}}}
 unset LANGUAGE
 {
   export LC_ALL=C.UTF-8 # where there is none, bash warns, and it is as C
-  [[ $(printf '\u00e9') == $'\xc3\xa9' ]] || LC_ALL=C
+  printf -v name '\u00e9'
+  [[ $name == $'\xc3\xa9' ]] || LC_ALL=C
 } 2>/dev/null
 
-repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
+repo=$(cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
 
 # An ordinary user's PATH often lacks the directories of ip and sysctl, and
 # sudo's lacks the one of go. The caller's own go commands need it on theirs.

@@ -2,7 +2,13 @@
 # lessons.sh: the lessons, and what starts one. It is sourced, not run.
 
 # rows prints the rows of a table, lessons or lib/packages, without its comments.
-rows() { grep -v '^#' "$repo/scripts/$1.tsv"; }
+rows() {
+  local row all=''
+  while IFS= read -r row; do
+    [[ $row == '#'* ]] || all+=$row$'\n'
+  done <"$repo/scripts/$1.tsv"
+  printf %s "$all" # at once: a reader may not wait for the rest
+}
 
 # full_name NN prints the name of a lesson: 03, 3 and 03-uts are 03-uts.
 full_name() {

@@ -122,14 +122,17 @@ function without(change) {
 async function refuses(what, sentence, { before, change = () => undefined }) {
   await test(what, async () => {
     const dir = without(change)
-    const page = await open("03-uts.html", { dir, before })
-    await page.click(".machine-open")
-    await page.waitForSelector(".machine-says.failed", { timeout: 60000 })
-    assert.match(await says(page), sentence)
-    assert.ok(await page.$eval("article", e => e.innerText.length) > 2000, "the text is gone")
-    assert.equal(await page.$eval(".machine-start", e => e.hidden || e.disabled), false)
-    await page.close()
-    fs.rmSync(dir, { recursive: true })
+    try {
+      const page = await open("03-uts.html", { dir, before })
+      await page.click(".machine-open")
+      await page.waitForSelector(".machine-says.failed", { timeout: 60000 })
+      assert.match(await says(page), sentence)
+      assert.ok(await page.$eval("article", e => e.innerText.length) > 2000, "the text is gone")
+      assert.equal(await page.$eval(".machine-start", e => e.hidden || e.disabled), false)
+      await page.close()
+    } finally {
+      fs.rmSync(dir, { recursive: true })
+    }
   })
 }
 

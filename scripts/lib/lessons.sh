@@ -4,7 +4,7 @@
 # rows prints the rows of a table, lessons or lib/packages, without its comments.
 rows() {
   local row all=''
-  while IFS= read -r row; do
+  while IFS= read -r row || [[ -n $row ]]; do
     [[ $row == '#'* ]] || all+=$row$'\n'
   done <"$repo/scripts/$1.tsv"
   printf %s "$all" # at once: a reader may not wait for the rest

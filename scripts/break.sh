@@ -91,7 +91,7 @@ mystery() {
   [[ ! -x /usr/bin/prebuilt ]] || where+=-$number
   build_patched "$lesson" "$patch" "$where"
   exec {built}<"$repo/work/$where/${where##*/}"
-  dir=$(mktemp -d /var/tmp/nsl.XXXXXX)
+  dir=$(mktemp -d /var/tmp/nsl.0XXXXXX)
   # shellcheck disable=SC2064 # these, now
   trap "rmdir '$dir'; rm -rf '$repo/work/mystery-$$'" EXIT
   # A job of its own: afterwards bash takes the terminal back from the shell in there.

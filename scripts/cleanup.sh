@@ -331,9 +331,7 @@ mounts_below() { awk -v dir="$1/" 'index($5, dir) == 1 { print $5 }' /proc/self/
 
 shopt -s nullglob
 while IFS= read -r -d '' dir; do
-  # The names of mktemp(1) hardly ever have small letters alone, as people's names do.
-  if [[ ! ${dir##*/} =~ ^nsl\.([A-Za-z0-9]{6}|(test|texts|doctor)-[0-9]+)$ ||
-    ${dir##*/} =~ ^nsl\.[a-z]+$ ]] || ! is_own "$dir"; then
+  if [[ ! ${dir##*/} =~ ^nsl\.(0[A-Za-z0-9]{6}|(test|texts|doctor)-[0-9]+)$ ]] || ! is_own "$dir"; then
     alike 'scratch directory' "$dir"
     continue
   fi
@@ -372,7 +370,7 @@ if [[ -n $cache && -d $cache ]] && is_own "$cache"; then
   fi
 fi
 for file in /dev/mqueue/nsl* /dev/shm/nsl*; do
-  if [[ ${file##*/} =~ ^nsl-(letters|note)$ ]] && is_own "$file"; then
+  if [[ ${file##*/} =~ ^nsl(-(letters|note)|\.0[A-Za-z0-9]{6})$ ]] && is_own "$file"; then
     remove_unless_used file "$file" rm -- "$file"
   else
     alike file "$file"

@@ -60,7 +60,7 @@ start_two() {
   fi
   [[ -x $repo/bin/$lesson ]] || build_lessons >&2
   ! isolates "$lesson" root || need_rootfs >&2
-  dir=$(mktemp -d -t nsl.XXXXXX)
+  dir=$(mktemp -d -t nsl.0XXXXXX)
   mkfifo "$dir/hold" "$dir/ready"
   exec {hold}<>"$dir/hold"
   start

@@ -31,7 +31,7 @@ machines='Sandbox|VM' # tests that start a virtual machine
 passed=0 failed=0 skipped=0 flaky=0
 # Below /var/tmp, where an ordinary user may run programs: some machines mount /tmp
 # with noexec.
-out=$(as_user mktemp -d /var/tmp/nsl.XXXXXX)
+out=$(as_user mktemp -d /var/tmp/nsl.0XXXXXX)
 
 groups=() # process groups of what runs beside the rest
 clean_up() {
@@ -264,7 +264,7 @@ mkdir "$out/repo"
 cp -r --parents bin docs scripts go.mod 0*/quiz.md "$out/repo"
 [[ ! -d ../shared ]] || cp -r ../shared "$out/shared"
 chmod -R go+rX "$out"
-settings=(PATH="$PATH" NSTEST_BIN="$out/repo/bin" NSTEST_REPO="$out/repo"
+settings=(PATH="$PATH" NSTEST_PATIENCE=1m NSTEST_BIN="$out/repo/bin" NSTEST_REPO="$out/repo"
   NSTEST_MODULES="$(as_user go env GOMODCACHE)"
   NSTEST_BUILDS="$(as_user go env GOCACHE)" NS_STRICT="${NS_STRICT:-}")
 

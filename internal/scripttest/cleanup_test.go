@@ -182,13 +182,13 @@ func cleanupTestLeftovers(t *testing.T) {
 		ip address add 10.200.0.13/30 dev nsl3
 		nft add table ip nslnat
 		nft add table bridge nslfilter
-		mkdir -p '/tmp/nsl.abcDEF/with 1 space' /var/tmp/nsl.XYZ123 /tmp/nsl.abcDEF/deep
-		mount -t tmpfs none '/tmp/nsl.abcDEF/with 1 space'
-		mount -t tmpfs none /tmp/nsl.abcDEF/deep
-		mkdir /tmp/nsl.abcDEF/deep/er
-		mount -t tmpfs none /tmp/nsl.abcDEF/deep/er
+		mkdir -p '/tmp/nsl.0abcDEF/with 1 space' /var/tmp/nsl.0XYZ123 /tmp/nsl.0abcDEF/deep
+		mount -t tmpfs none '/tmp/nsl.0abcDEF/with 1 space'
+		mount -t tmpfs none /tmp/nsl.0abcDEF/deep
+		mkdir /tmp/nsl.0abcDEF/deep/er
+		mount -t tmpfs none /tmp/nsl.0abcDEF/deep/er
 		ln -s /tmp/other /tmp/nsl.link
-		touch /dev/shm/nsl-letters
+		touch /dev/shm/nsl-letters /dev/shm/nsl.0abcDEF
 		useradd --no-create-home nsl-test
 		mkdir -p /tmp/go-build1234567/b001
 		( source $repo/scripts/lib/all.sh; NSL_SCRIPT=$died; sleep 2000 ) & marked=$!
@@ -200,9 +200,9 @@ func cleanupTestLeftovers(t *testing.T) {
 		same "$left" "$(snapshot)"
 		for what in "process $marked, sleep 2000" "cgroup /sys/fs/cgroup/" \
 			'device nsl1' 'device nslbr' 'namespace nslwan' 'table ip nslnat' \
-			'table bridge nslfilter' 'mount /tmp/nsl.abcDEF/with 1 space' \
-			'mount /tmp/nsl.abcDEF/deep/er' 'directory /tmp/nsl.abcDEF' 'directory /var/tmp/nsl.XYZ123' \
-			'file /dev/shm/nsl-letters' 'user nsl-test' 'build /tmp/go-build1234567'; do
+			'table bridge nslfilter' 'mount /tmp/nsl.0abcDEF/with 1 space' \
+			'mount /tmp/nsl.0abcDEF/deep/er' 'directory /tmp/nsl.0abcDEF' 'directory /var/tmp/nsl.0XYZ123' \
+			'file /dev/shm/nsl-letters' 'file /dev/shm/nsl.0abcDEF' 'user nsl-test' 'build /tmp/go-build1234567'; do
 			has "$seen" "would remove"
 			has "$seen" "$what"
 		done
@@ -216,18 +216,18 @@ func cleanupTestLeftovers(t *testing.T) {
 		same "$(cleanup)" 'Nothing is left over.'
 
 		# What cannot be unmounted is not removed through the mount.
-		mkdir -p /tmp/nsl.abcDEF/busy
+		mkdir -p /tmp/nsl.0abcDEF/busy
 		touch /tmp/other/precious
-		mount --bind /tmp/other /tmp/nsl.abcDEF/busy
-		sleep 2001 </tmp/nsl.abcDEF/busy & sleeper=$!
+		mount --bind /tmp/other /tmp/nsl.0abcDEF/busy
+		sleep 2001 </tmp/nsl.0abcDEF/busy & sleeper=$!
 		until [[ $(</proc/$sleeper/comm) == sleep ]]; do :; done
 		seen=$(cleanup) && exit 1
-		has "$seen" 'cannot remove mount /tmp/nsl.abcDEF/busy'
+		has "$seen" 'cannot remove mount /tmp/nsl.0abcDEF/busy'
 		[[ -e /tmp/other/precious ]]
 		kill $sleeper
 		gone $sleeper
 		cleanup >&2
-		[[ -e /tmp/other/precious && ! -e /tmp/nsl.abcDEF ]]
+		[[ -e /tmp/other/precious && ! -e /tmp/nsl.0abcDEF ]]
 	`)
 	assert.NotEmpty(t, out)
 }
@@ -242,7 +242,7 @@ func cleanupTestLeavesTheLiving(t *testing.T) {
 		until [[ $(ps -A -o args=) == *$'\n'sleep\ 1001* && \
 			$(ps -A -o args=) == *$'\n'sleep\ 1002* ]]; do sleep 0.02; done
 		nft add table ip nslnat
-		mkdir /tmp/nsl.abcDEF
+		mkdir /tmp/nsl.0abcDEF
 		ip link add nslbr type bridge
 		# A lesson has just made it: it is about to start the child in it.
 		mkdir $(awk '/ - cgroup/ { print $5; exit }' /proc/self/mountinfo)/nsl-$five-1
@@ -254,7 +254,7 @@ func cleanupTestLeavesTheLiving(t *testing.T) {
 			has "$seen" "in use       cgroup"
 			has "$seen" "is at its other end"
 			has "$seen" "ip nslnat: process"
-			has "$seen" "/tmp/nsl.abcDEF: process"
+			has "$seen" "/tmp/nsl.0abcDEF: process"
 			same "$before" "$(snapshot)"
 		done
 		kill -0 $five $eight
@@ -307,8 +307,8 @@ func cleanupTestLookAlikes(t *testing.T) {
 			ip netns add nslookup-test$i
 			nft add table ip nsl_firewall$i
 			touch /dev/shm/nslcd.cache$i
-			mkdir -p /tmp/nsl.backup /tmp/nsl.backup$i /tmp/nsl.ABCDE$i
-			chown 12345 /tmp/nsl.ABCDE$i
+			mkdir -p /tmp/nsl.backup /tmp/nsl.backup$i /tmp/nsl.0ABCDE$i
+			chown 12345 /tmp/nsl.0ABCDE$i
 			for top in $(awk '/ - cgroup/ { print $5 }' /proc/self/mountinfo | sort -u); do
 				mkdir $top/nsl-77777-web$i
 			done
@@ -344,7 +344,7 @@ func cleanupTestForged(t *testing.T) {
 		sleep 1000 & victim=$!
 		NSL_SCRIPT=$'1\n/proc/'$victim$'/environ:NSL_SCRIPT=3999999' sleep 1001 & forger=$!
 		mkdir /tmp/at && cd /tmp/at && mkdir work && touch work/file
-		mkdir $'/tmp/nsl.abcDEF\nwork' $'/tmp/nsl.x\nwork'
+		mkdir $'/tmp/nsl.0abcDEF\nwork' $'/tmp/nsl.x\nwork'
 		until [[ $(</proc/$forger/comm) == sleep ]]; do :; done
 		seen=$(cleanup)
 		kill -0 $victim $forger

@@ -48,7 +48,7 @@ var forms = []form{
 	{"duration", `\b\d+m\d+\.\d+s\b|\b\d+(?:\.\d+)? ?m?s\b`, false},
 	{"namespace", `\b40265\d{5}\b`, true},
 	{"key", `\b0x[0-9a-f]{8}\b`, true},
-	{"scratch directory", `\bnsl\.\w{6}\b`, false},
+	{"scratch directory", `\bnsl\.\w{7}\b`, false},
 	{"cgroup", `\bnsl-\d+-\d+\b`, false},
 	{"name of check.sh", `\bcheck-\d+\b`, false},
 	{"image or container", `\b[0-9a-f]{20,64}\b`, false},

@@ -19,7 +19,7 @@ build_lessons
 need_rootfs
 cd "$repo"
 
-scratch=$(mktemp -d /var/tmp/nsl.XXXXXX)
+scratch=$(mktemp -d /var/tmp/nsl.0XXXXXX)
 trap 'umount "$scratch/podman/overlay" 2>/dev/null || true; rm -rf --one-file-system "$scratch"' EXIT
 exit_on_signals
 cp -r rootfs "$scratch/rootfs" # crun, runc and podman write to theirs

@@ -29,7 +29,7 @@ lesson=$(need_lesson "$@")
 cd "$repo"
 mapfile -t later < <(rows lessons | cut -f 1 | sed "0,/^$lesson\$/d")
 
-scratch=$(mktemp -d /var/tmp/nsl.XXXXXX)
+scratch=$(mktemp -d /var/tmp/nsl.0XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 
 # committed FILE prints it as it was at the last commit, or nothing if it was not there.

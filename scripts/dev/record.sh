@@ -13,7 +13,7 @@ source "$(dirname "$0")/../lib/all.sh"
 answer_help "$@"
 
 cd "$repo"
-out=$(mktemp -d /var/tmp/nsl.XXXXXX)
+out=$(mktemp -d /var/tmp/nsl.0XXXXXX)
 trap 'rm -rf "$out"' EXIT
 exit_on_signals
 

@@ -42,7 +42,7 @@ install_for site
 modules=$(as_user scripts/dev/npm.sh)/node_modules
 out=public/slides
 as_user mkdir -p "$out"
-scratch=$(as_user mktemp -d /var/tmp/nsl.XXXXXX)
+scratch=$(as_user mktemp -d /var/tmp/nsl.0XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 
 (cd scripts/dev/site && as_user go run . -repo "$repo" -slides "$title" "${decks[@]}") >"$scratch/$name.md"

@@ -22,7 +22,7 @@ if [[ $$ -ne 1 ]]; then
   exec unshare --mount --uts --ipc --net --pid --fork --mount-proc \
     --kill-child "$0" "$@"
 fi
-scratch=$(as_user mktemp -d /var/tmp/nsl.XXXXXX)
+scratch=$(as_user mktemp -d /var/tmp/nsl.0XXXXXX)
 clean_up() {
   rm -rf "$scratch"
   userdel --remove "$user" &>/dev/null || true

@@ -16,7 +16,7 @@ dir=$(realpath -- "$1")
 native=$(dpkg --print-architecture 2>/dev/null) ||
   die "busybox comes from packages of Debian or Ubuntu" "run it on one of them"
 need_go
-scratch=$(mktemp -d /var/tmp/nsl.XXXXXX)
+scratch=$(mktemp -d /var/tmp/nsl.0XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 exit_on_signals
 

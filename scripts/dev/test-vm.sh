@@ -47,7 +47,7 @@ while [[ $# -gt 0 ]]; do
   shift
 done
 
-out=$(mktemp -d /var/tmp/nsl.XXXXXX)
+out=$(mktemp -d /var/tmp/nsl.0XXXXXX)
 running=()
 clean_up() {
   local pid

@@ -81,7 +81,7 @@ scratch() {
   local place
   for place in /var/tmp /tmp; do
     [[ $place == /tmp || (-k $place && -w $place) ]] || continue
-    tmp=$(mktemp -du "$place/nsl.XXXXXX")
+    tmp=$(mktemp -du "$place/nsl.0XXXXXX")
     mkdir -m 700 "$tmp" || { tmp='' && exit 1; }
     install -m 755 /dev/null "$tmp/x"
     [[ ! -x $tmp/x ]] || { rm "$tmp/x" && return; }

@@ -108,13 +108,13 @@ func pattern(script string) *regexp.Regexp {
 }
 
 // typed is what a short demonstration prints at a terminal.
-const typed = "\x1b[1m01-pid\x1b[0m, in the scratch directory /var/tmp/nsl.aB3dEf\r\n\r\n" +
+const typed = "\x1b[1m01-pid\x1b[0m, in the scratch directory /var/tmp/nsl.0aB3dEf\r\n\r\n" +
 	"\x1b[1mOne sentence,\r\nin two lines.\x1b[0m\r\n\x1b[30;46mhost#\x1b[0m echo  $$ <x\r\n" +
 	"PID  4711\r\n\r\nkey 0x12ab34cd\r\neth0@if2  DOWN  <NO-CARRIER,UP>\r\n\r\n\x1b[32mAll of this held on this machine.\x1b[0m\r\n"
 
 func TestDraw(t *testing.T) {
 	lines := read(typed)
-	want := []line{{output, "", "01-pid, in the scratch directory /var/tmp/nsl.aB3dEf"},
+	want := []line{{output, "", "01-pid, in the scratch directory /var/tmp/nsl.0aB3dEf"},
 		{output, "", ""}, {sentence, "", "One sentence,"}, {sentence, "", "in two lines."},
 		{command, "host#", "echo  $$ <x"}, {output, "", "PID  4711"}, {output, "", ""},
 		{output, "", "key 0x12ab34cd"},

@@ -30,7 +30,7 @@ new_session() {
     die "there is no program ${command[0]} to execute" \
       "if it is one of ours: CGO_ENABLED=0 go build -o bin/ ./0*"
   read -r mark </proc/sys/kernel/random/uuid
-  dir=$(mktemp -d -t nsl.XXXXXX)
+  dir=$(mktemp -d -t nsl.0XXXXXX)
   session_dir=$dir # for clean_up: exit in a function leaves its local dir in sight
 }
 

@@ -13,7 +13,7 @@
 serve() {
   local size running=''
   install_for tour
-  place=$(mktemp -d -t nsl.XXXXXX)
+  place=$(mktemp -d -t nsl.0XXXXXX)
   trap 'stop; rm -rf --one-file-system -- "$place"' EXIT
   exit_on_signals
   mkdir "$place/bin"

@@ -182,7 +182,7 @@ in_machines() {
     scripts/dev/test-vm.sh --suite trixie --as user
 }
 
-# in_sandboxes VERB does so with those on another processor, and of sandbox.sh itself.
+# in_sandboxes VERB does so for another processor, and for sandbox.sh itself.
 in_sandboxes() {
   "$1" "arm64, emulated" scripts/dev/test-vm.sh --arch arm64
   "$1" sandbox as_root env -C internal/scripttest "${settings[@]}" NSTEST_BIN="$repo/bin" \
@@ -205,8 +205,8 @@ in_pages() {
 formatted() { ! gofmt -l . | grep .; }
 scripts() { git ls-files '*.sh' .ci/run; }
 shell_formatted() { scripts | xargs shfmt -d; }
-# What demonstrations and exercises source takes most of the time, and has been looked at
-# then: set -u finds a variable of it that is not there.
+# Demonstrations and exercises are read without what they source, which would take most of
+# the time: set -u finds a variable of it that is not there.
 shell_linted() {
   local sourcing='^scripts/0|/exercises/'
   scripts | grep -vE "$sourcing" | xargs -n 12 -P "$(nproc)" shellcheck -x || return

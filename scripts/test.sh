@@ -205,8 +205,8 @@ in_pages() {
 formatted() { ! gofmt -l . | grep .; }
 scripts() { git ls-files '*.sh' .ci/run; }
 shell_formatted() { scripts | xargs shfmt -d; }
-# Demonstrations and exercises are read without what they source, which would take most of
-# the time: set -u finds a variable of it that is not there.
+# Demonstrations and exercises are read without the library, which would take most of the
+# time. Tests run all of them, and set -u finds a variable that it does not have.
 shell_linted() {
   local sourcing='^scripts/0|/exercises/'
   scripts | grep -vE "$sourcing" | xargs -n 12 -P "$(nproc)" shellcheck -x || return

@@ -15,6 +15,23 @@ import (
 	"namespaces/internal/nstest"
 )
 
+// A scratch directory with another name than this would be nobody's for cleanup.sh, and
+// six letters alone may be a person's name.
+func TestScratchNames(t *testing.T) {
+	found := 0
+	require.NoError(t, filepath.WalkDir("../../scripts", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".sh" {
+			return err
+		}
+		for _, name := range regexp.MustCompile(`\bnsl\.\w*XXX\w*`).FindAllString(nstest.Read(t, path), -1) {
+			assert.Equal(t, "nsl.0XXXXXX", name, path)
+			found++
+		}
+		return nil
+	}))
+	assert.Positive(t, found)
+}
+
 // All scripts answer -h with the comment at their top. The first that does not ends the
 // test: it might do to this machine what it is for.
 func TestUsage(t *testing.T) {

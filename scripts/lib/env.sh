@@ -23,8 +23,8 @@ locale=${LC_ALL:-${LC_CTYPE:-${LANG:-}}}
 unset LANGUAGE
 {
   export LC_ALL=C.UTF-8 # where there is none, bash warns, and it is as C
-  printf -v name '\u00e9'
-  [[ $name == $'\xc3\xa9' ]] || LC_ALL=C
+  printf -v letter '\u00e9'
+  [[ $letter == $'\xc3\xa9' ]] || LC_ALL=C
 } 2>/dev/null
 
 repo=$(cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd -P)

@@ -322,6 +322,7 @@ func TestCheckNotBuilt(t *testing.T) {
 // From lesson 06 on, the check needs no privilege. All points hold except for one that a
 // user cannot have.
 func TestCheckAsOrdinaryUser(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	const user = 1000 // with a 0 in it, as most have
 	place := checkPlace(t)

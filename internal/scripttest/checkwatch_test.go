@@ -146,6 +146,7 @@ func TestCheckWatchEnds(t *testing.T) {
 
 // sudo asks for a password once. Root is that of a user namespace here.
 func TestCheckWatchSudo(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	nstest.NeedRoot(t)
 	place := newPlace(t, "watch-sudo", `cp -r scripts 0* go.mod go.sum "$bin" "$place"`)

@@ -90,6 +90,7 @@ func instrumentsTree(t *testing.T, text string) map[string]instrumentsRow {
 // watch.sh --all and compare.sh --tree say about containers what lsns says, and, about
 // namespaces without a process, what lsns does not say.
 func TestInstruments(t *testing.T) {
+	nstest.Slow(t)
 	nstest.NeedRoot(t)
 	t.Parallel()
 	dir := t.TempDir()

@@ -239,6 +239,7 @@ func TestRootfsAlpine(t *testing.T) {
 
 // As an ordinary user, with a umask as private as can be, without DIR.
 func TestRootfsAsOrdinaryUser(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	for _, kind := range []string{"busybox", "alpine"} {
 		t.Run(kind, func(t *testing.T) {
@@ -396,6 +397,7 @@ func TestRootfsRefusesAnotherArchive(t *testing.T) {
 }
 
 func TestRootfsDownloads(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	// The last argument but one is the file, the last the address.
 	const fake = `while [ $# -gt 2 ]; do shift; done
@@ -505,6 +507,7 @@ func TestRootfsTwoAtOnce(t *testing.T) {
 // A dynamic busybox is as good as none: the script names the package with the static one,
 // or installs it.
 func TestRootfsNeedsAStaticBusybox(t *testing.T) {
+	nstest.Slow(t)
 	t.Parallel()
 	static, err := exec.LookPath("busybox")
 	require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -306,7 +307,10 @@ func freezing(t *testing.T, h host, a attempt) string {
 	})
 	if nstest.Root() {
 		for _, dir := range append([]string{caller}, inner()...) {
-			require.NoError(t, write(dir+"/freezer.state", "THAWED"))
+			err := write(dir+"/freezer.state", "THAWED")
+			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENODEV) { // its lesson has ended
+				require.NoError(t, err)
+			}
 		}
 	}
 	c.Finish()
